@@ -1,0 +1,1 @@
+"""What to train: typed configurations, the named recipes, and what joins the parts."""

@@ -1,0 +1,301 @@
+"""What to train, as typed values that read, print and store without TensorFlow.
+
+Every value is a frozen dataclass, so a configuration can be compared, hashed and
+changed only with `dataclasses.replace`. `None` means "computed from the other
+fields": `resolve` fills it in and refuses values that cannot train.
+
+`to_dict` and `from_dict` are the stored form (JSON in a run folder).
+"""
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from tfi2i.recipes.limits import check
+
+FORMAT = 1
+"""Version of the stored form. Every released one stays readable."""
+
+Norm = Literal["batch", "instance", "none"]
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which images are read and how they are cut."""
+
+    dir: str | None = None
+    """Folder of the images; None reads the images bundled with the package."""
+    layout: Literal["auto", "side_by_side", "folders", "targets"] = "auto"
+    """How pairs lie on disk; auto looks at the folder."""
+    a: str = "A"
+    """Name of domain A's folder."""
+    b: str = "B"
+    """Name of domain B's folder."""
+    direction: Literal["a2b", "b2a"] = "a2b"
+    """Which domain is translated into which."""
+    input: Literal["files", "edges"] = "files"
+    """Where inputs come from; edges are drawn from the target image by Canny."""
+    crop_size: int = 256
+    """Side of the square that the networks see, in pixels."""
+    load_size: int | None = None
+    """Side to which images are resized before the random crop; None is 286/256 of
+    the crop size."""
+    flip: bool = True
+    """Mirror half of the training pairs."""
+    batch_size: int = 1
+    """Images in one step, over all devices together."""
+    background: str = "white"
+    """Colour under transparent pixels: a CSS name or #rrggbb."""
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """The network that paints."""
+
+    network: Literal["unet", "resnet"] = "unet"
+    """Architecture."""
+    filters: int = 64
+    """Channels of the first layer."""
+    num_downs: int | None = None
+    """Halvings in the U-Net; None takes as many as the crop size allows, at most 8."""
+    blocks: int = 9
+    """Residual blocks in the ResNet."""
+    norm: Norm = "batch"
+    """Normalization."""
+    statistics: Literal["image", "stored"] | None = None
+    """What batch normalization uses when painting: each image's own statistics, or
+    those stored in training; None is image at batch size 1, else stored."""
+    dropout: float = 0.5
+    """Share of activations dropped; 0 turns dropout off."""
+    upsample: Literal["transpose", "resize_conv", "subpixel"] = "transpose"
+    """How the decoder doubles the resolution."""
+    skips: bool = True
+    """Join encoder and decoder at each size (U-Net only)."""
+
+
+@dataclass(frozen=True)
+class DiscriminatorConfig:
+    """The network that judges."""
+
+    network: Literal["patchgan", "pixel"] = "patchgan"
+    """Architecture."""
+    filters: int = 64
+    """Channels of the first layer."""
+    num_layers: int = 3
+    """Halvings in the PatchGAN; 3 judges patches of 70 pixels."""
+    norm: Norm = "batch"
+    """Normalization."""
+
+
+@dataclass(frozen=True)
+class Pix2PixConfig:
+    """Pix2Pix: networks and losses (Isola et al., arXiv:1611.07004)."""
+
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    """The network that paints."""
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    """The network that judges."""
+    adversarial_loss: Literal["vanilla", "lsgan"] = "vanilla"
+    """Cross-entropy, or least squares."""
+    gan_weight: float = 1.0
+    """Weight of the adversarial loss; 0 trains on the other two alone."""
+    l1_weight: float = 100.0
+    """Weight of the mean absolute difference."""
+    l2_weight: float = 0.0
+    """Weight of the mean squared difference."""
+    conditional: bool = True
+    """Show the discriminator the input beside the output."""
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """Adam, for generator and discriminator alike."""
+
+    learning_rate: float = 2e-4
+    """Step size before the decay."""
+    beta_1: float = 0.5
+    """Decay of the running mean of gradients."""
+    beta_2: float = 0.999
+    """Decay of the running mean of squared gradients."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One whole training run."""
+
+    recipe: str = "custom"
+    """Name of the recipe that this configuration started from."""
+    model: Pix2PixConfig = field(default_factory=Pix2PixConfig)
+    """Networks and losses."""
+    data: DataConfig = field(default_factory=DataConfig)
+    """Images."""
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    """Adam's numbers."""
+    epochs: int = 200
+    """Passes over the training images."""
+    decay_epochs: int | None = None
+    """Epochs at the end over which the learning rate falls linearly to zero; None is
+    half of the epochs, rounded down."""
+    seed: int = 0
+    """Seed of weights, dropout, crops, flips and order."""
+    devices: int | None = None
+    """GPUs to use; None is every GPU, or the CPU where there is none."""
+    deterministic: bool = False
+    """Ask TensorFlow for operations that repeat bit for bit (slower on GPUs)."""
+    backup_epochs: int = 1
+    """Epochs between backups."""
+    backup_minutes: float = 10.0
+    """Minutes between backups within an epoch."""
+    sample_images: int = 4
+    """Validation images painted after each epoch."""
+
+
+MODELS: dict[str, type] = {"pix2pix": Pix2PixConfig}
+"""Stored `"type"` of each model configuration."""
+
+
+def suggest(name: str, choices: Iterable[str]) -> str:
+    """Return `" Did you mean 'x'?"` for the choice nearest to `name`, or `""`."""
+    near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def to_dict(config: TrainConfig) -> dict[str, Any]:
+    """Return the stored form: JSON types only, with `"format"` and `"model.type"`."""
+    stored = dataclasses.asdict(config)
+    kinds = {kind: name for name, kind in MODELS.items()}
+    stored["model"] = {"type": kinds[type(config.model)], **stored["model"]}
+    return {"format": FORMAT, **stored}
+
+
+def from_dict(stored: dict[str, Any]) -> TrainConfig:
+    """Read the stored form back.
+
+    A field that is missing takes its default, so that fields can be added without a
+    new format.
+
+    Args:
+        stored: what `to_dict` returned, also after a round trip through JSON.
+
+    Returns:
+        A configuration equal to the one that was stored.
+
+    Raises:
+        ValueError: for an unknown format, model type or field (the nearest is
+            suggested), or a value of another type.
+    """
+    if not isinstance(stored, dict):
+        raise ValueError(f"The configuration is {stored!r}; expected a JSON object.")
+    values = dict(stored)
+    written = values.pop("format", None)
+    if type(written) is not int or written != FORMAT:
+        raise ValueError(
+            f"The configuration has format {written!r}; this version of tfi2i reads "
+            f"format {FORMAT}. Use the version that wrote it, or a newer one."
+        )
+    return _read(values, TrainConfig, "")
+
+
+def _read(value: Any, hint: Any, path: str) -> Any:
+    """Check `value` against the annotation `hint`, building dataclasses."""
+    if dataclasses.is_dataclass(hint):
+        return _read_fields(value, hint, path)
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        if value is None:
+            return None
+        (hint,) = (arm for arm in typing.get_args(hint) if arm is not types.NoneType)
+        return _read(value, hint, path)
+    if typing.get_origin(hint) is Literal:
+        choices = typing.get_args(hint)
+        if isinstance(value, str) and value in choices:
+            return value
+        expected = "one of " + ", ".join(map(repr, choices))
+    # bool is a subclass of int, and JSON writes 1.0 as 1 in other languages.
+    elif type(value) is hint:
+        return value
+    elif hint is float and type(value) is int:
+        return float(value)
+    else:
+        expected = f"a value of type {hint.__name__}"
+    raise ValueError(
+        f"Field {path!r} of the configuration is {value!r}; expected {expected}."
+    )
+
+
+def _read_fields(value: Any, kind: Any, path: str) -> Any:
+    if not isinstance(value, dict):
+        raise ValueError(
+            f"Field {path!r} of the configuration is {value!r}; expected an object."
+        )
+    values = dict(value)
+    if path == "model":
+        model = values.pop("type", None)
+        if not isinstance(model, str) or model not in MODELS:
+            raise ValueError(
+                f"Field 'model.type' of the configuration is {model!r}; expected one "
+                f"of {', '.join(map(repr, MODELS))}."
+            )
+        kind = MODELS[model]
+    prefix = f"{path}." if path else ""
+    hints = typing.get_type_hints(kind)
+    for name in values:
+        if name not in hints:
+            siblings = [prefix + hint for hint in hints]
+            hint = suggest(prefix + str(name), siblings)
+            raise ValueError(
+                f"The configuration has no field {prefix + str(name)!r}."
+                f"{hint or ' Its fields are ' + ', '.join(siblings) + '.'}"
+            )
+    return kind(
+        **{name: _read(values[name], hints[name], prefix + name) for name in values}
+    )
+
+
+def resolve(config: TrainConfig) -> TrainConfig:
+    """Fill in every `None` that follows from other fields, and check the values.
+
+    `data.dir` and `devices` stay as they are: their `None` depends on the machine.
+    Resolving twice changes nothing.
+
+    Args:
+        config: any configuration.
+
+    Returns:
+        The configuration with `load_size`, `num_downs` (U-Net), `statistics` and
+        `decay_epochs` as numbers or names.
+
+    Raises:
+        ValueError: naming the field, or the command-line flag, whose value cannot
+            train, and what would.
+    """
+    config = from_dict(to_dict(config))
+    check(config)
+    data, generator = config.data, config.model.generator
+    load_size = data.load_size
+    if load_size is None:
+        load_size = round(data.crop_size * 286 / 256)
+    num_downs = generator.num_downs
+    if num_downs is None and generator.network == "unet":
+        num_downs = _halvings(data.crop_size)
+    statistics = generator.statistics
+    if statistics is None:
+        statistics = "image" if data.batch_size == 1 else "stored"
+    decay_epochs = config.decay_epochs
+    if decay_epochs is None:
+        decay_epochs = config.epochs // 2
+    generator = replace(generator, num_downs=num_downs, statistics=statistics)
+    return replace(
+        config,
+        data=replace(data, load_size=load_size),
+        model=replace(config.model, generator=generator),
+        decay_epochs=decay_epochs,
+    )
+
+
+def _halvings(size: int) -> int:
+    """Return how often `size` can be halved without remainder, at most 8 times."""
+    return min(8, (size & -size).bit_length() - 1)

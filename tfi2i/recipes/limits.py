@@ -1,0 +1,153 @@
+"""Which values of a configuration can train.
+
+These checks need the values alone, not their classes, so `tfi2i.recipes.config`
+stands on this module.
+"""
+
+import dataclasses
+import math
+import re
+import typing
+from typing import Any
+
+if typing.TYPE_CHECKING:
+    from tfi2i.recipes.config import DataConfig, Pix2PixConfig, TrainConfig
+
+
+_AT_LEAST = {
+    "data.crop_size": 1,
+    "data.batch_size": 1,
+    "model.generator.filters": 1,
+    "model.generator.num_downs": 5,
+    "model.generator.blocks": 0,
+    "model.discriminator.filters": 1,
+    "model.discriminator.num_layers": 1,
+    "model.gan_weight": 0,
+    "model.l1_weight": 0,
+    "model.l2_weight": 0,
+    "epochs": 1,
+    "decay_epochs": 0,
+    "seed": 0,
+    "devices": 1,
+    "backup_epochs": 1,
+    "sample_images": 0,
+}
+_ABOVE_ZERO = ("optimizer.learning_rate", "backup_minutes")
+_SHARES = ("model.generator.dropout", "optimizer.beta_1", "optimizer.beta_2")
+
+
+def flag(path: str) -> str:
+    """Return the command-line flag of a field: `"--data.batch-size"`."""
+    return "--" + path.replace("_", "-")
+
+
+def field_values(config: Any, prefix: str = "") -> dict[str, Any]:
+    """Return every leaf value of `config` by its dotted path: `"data.batch_size"`."""
+    values = {}
+    for item in dataclasses.fields(config):
+        value = getattr(config, item.name)
+        if dataclasses.is_dataclass(value):
+            values |= field_values(value, f"{prefix}{item.name}.")
+        else:
+            values[prefix + item.name] = value
+    return values
+
+
+def check(config: "TrainConfig") -> None:
+    """Refuse values that cannot train; their types are taken to be right.
+
+    Raises:
+        ValueError: naming the command-line flag, its value and what would do.
+    """
+    _check_numbers(field_values(config))
+    _check_data(config.data)
+    _check_networks(config.model, config.data.crop_size)
+    _check_run(config)
+
+
+def _refuse(path: str, value: Any, expected: str) -> typing.NoReturn:
+    raise ValueError(f"{flag(path)} is {value!r}; expected {expected}.")
+
+
+def _check_numbers(values: dict[str, Any]) -> None:
+    for path, value in values.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            _refuse(path, value, "a finite number")
+        if value is None:
+            continue
+        if path in _AT_LEAST and value < _AT_LEAST[path]:
+            _refuse(path, value, f"at least {_AT_LEAST[path]}")
+        if path in _ABOVE_ZERO and value <= 0:
+            _refuse(path, value, "a number above 0")
+        if path in _SHARES and not 0 <= value < 1:
+            _refuse(path, value, "a number from 0 up to but not including 1")
+    if values["seed"] >= 2**32:
+        _refuse("seed", values["seed"], "a number below 4294967296")
+
+
+def _check_data(data: "DataConfig") -> None:
+    if data.load_size is not None and data.load_size < data.crop_size:
+        expected = f"at least the crop size, {data.crop_size}"
+        _refuse("data.load_size", data.load_size, expected)
+    if data.layout == "targets" and data.input == "files":
+        expected = "another layout, or --data.input edges to draw the inputs"
+        _refuse("data.layout", data.layout, expected)
+    for path, name in (("data.a", data.a), ("data.b", data.b)):
+        if not name:
+            _refuse(path, name, "the name of a folder")
+    if data.a == data.b:
+        _refuse("data.b", data.b, "another folder than --data.a")
+    if data.background.startswith("#"):
+        if not re.fullmatch("#[0-9a-fA-F]{6}", data.background):
+            _refuse("data.background", data.background, "#rrggbb or a CSS name")
+
+
+def _check_networks(model: "Pix2PixConfig", crop_size: int) -> None:
+    generator, discriminator = model.generator, model.discriminator
+    if generator.network == "unet":
+        step = 2 ** (generator.num_downs or 5)
+        least, name = step, f"U-Net with {generator.num_downs or 'at least 5'} halvings"
+    else:
+        step, least, name = 4, 16, "ResNet"
+    if crop_size < least or crop_size % step:
+        below = crop_size // step * step
+        sizes = [size for size in (below, below + step) if size >= least] or [least]
+        near = " or ".join(map(str, sizes))
+        expected = (
+            f"a multiple of {step}, at least {least}, for a {name}, such as {near}"
+        )
+        _refuse("data.crop_size", crop_size, expected)
+    patchgan = discriminator.network == "patchgan"
+    if patchgan and crop_size >> discriminator.num_layers < 3:
+        most = (crop_size // 3).bit_length() - 1
+        expected = f"at most {most} at crop size {crop_size}"
+        _refuse("model.discriminator.num_layers", discriminator.num_layers, expected)
+    if not (model.gan_weight or model.l1_weight or model.l2_weight):
+        _refuse("model.gan_weight", model.gan_weight, "one loss weight above 0")
+    _check_unused(model)
+
+
+def _check_unused(model: "Pix2PixConfig") -> None:
+    """Refuse values that the chosen networks would silently ignore."""
+    owners = {
+        "generator.num_downs": "unet",
+        "generator.skips": "unet",
+        "generator.blocks": "resnet",
+        "discriminator.num_layers": "patchgan",
+    }
+    for path, network in owners.items():
+        side, name = path.split(".")
+        part = getattr(model, side)
+        value = getattr(part, name)
+        if part.network != network and value != getattr(type(part)(), name):
+            expected = f"no such flag, or --model.{side}.network {network}"
+            _refuse(f"model.{path}", value, expected)
+
+
+def _check_run(config: "TrainConfig") -> None:
+    decay_epochs, batch_size = config.decay_epochs, config.data.batch_size
+    if decay_epochs is not None and decay_epochs > config.epochs:
+        _refuse("decay_epochs", decay_epochs, f"at most --epochs, {config.epochs}")
+    if config.devices is not None and batch_size % config.devices:
+        expected = f"a multiple of --devices, {config.devices}"
+        _refuse("data.batch_size", batch_size, expected)

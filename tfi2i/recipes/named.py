@@ -1,0 +1,117 @@
+"""The recipes that `tfi2i train` knows by name.
+
+Each value says what it learns, what it costs and what to expect; a score that nobody
+has measured with this package says so.
+"""
+
+from dataclasses import dataclass
+
+from tfi2i.recipes.config import (
+    DataConfig,
+    DiscriminatorConfig,
+    GeneratorConfig,
+    Pix2PixConfig,
+    TrainConfig,
+    suggest,
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A configuration with what one should know before starting it."""
+
+    config: TrainConfig
+    """What is trained, not yet resolved."""
+    summary: str
+    """What it learns, and from which images."""
+    cost: str
+    """Images, epochs and the time that they take."""
+    scores: str
+    """Scores to expect, with their source, or "not measured"."""
+    bundled: bool = False
+    """Whether it trains on the package's own images when no folder is given."""
+
+
+def _emoji(name: str, data: DataConfig) -> TrainConfig:
+    """Return half-width networks on 64-pixel emoji, small enough for a CPU."""
+    return TrainConfig(
+        recipe=name,
+        data=data,
+        model=Pix2PixConfig(
+            generator=GeneratorConfig(filters=32),
+            discriminator=DiscriminatorConfig(filters=32),
+        ),
+        epochs=20,
+    )
+
+
+RECIPES: dict[str, Recipe] = {
+    "pix2pix-facades": Recipe(
+        config=TrainConfig(
+            recipe="pix2pix-facades",
+            data=DataConfig(a="photo", b="label", direction="b2a"),
+        ),
+        summary="labels to photographs of facades (CMP facades)",
+        cost="400 pairs, 200 epochs: 80,000 steps at 256 px; time not measured",
+        scores="PyTorch reference: FID 119.1 (mmagic's protocol, 106 test images); "
+        "here not measured",
+    ),
+    "pix2pix-edges2photo": Recipe(
+        config=TrainConfig(
+            recipe="pix2pix-edges2photo", data=DataConfig(batch_size=4), epochs=15
+        ),
+        summary="edge drawings to photographs (edges2shoes, edges2handbags)",
+        cost="50,000 pairs, 15 epochs: 187,500 steps of 4 at 256 px; time not measured",
+        scores="PyTorch reference, edges2shoes: FID 75.8 (mmagic's protocol); here not "
+        "measured",
+    ),
+    "pix2pix-maps": Recipe(
+        config=TrainConfig(recipe="pix2pix-maps"),
+        summary="aerial photographs to maps (b2a for the way back)",
+        cost="1,096 pairs, 200 epochs: 219,200 steps at 256 px; time not measured",
+        scores="paper: 6.1% of people fooled; PyTorch reference: FID 149.7 (mmagic's "
+        "protocol); here not measured",
+    ),
+    "pix2pix-emoji": Recipe(
+        config=_emoji(
+            "pix2pix-emoji",
+            DataConfig(a="flat", b="fluent", crop_size=64, load_size=72, batch_size=16),
+        ),
+        summary="flat emoji to shaded ones (bundled)",
+        cost="1,348 pairs, 20 epochs: 1,680 steps of 16 at 64 px; time not measured",
+        scores="not measured",
+        bundled=True,
+    ),
+    "edges2emoji": Recipe(
+        config=_emoji(
+            "edges2emoji",
+            DataConfig(
+                a="flat",
+                b="fluent",
+                input="edges",
+                crop_size=64,
+                load_size=64,
+                batch_size=16,
+            ),
+        ),
+        summary="edge drawings to shaded emoji (bundled; edges drawn by Canny)",
+        cost="1,348 pairs, 20 epochs: 1,680 steps of 16 at 64 px; time not measured",
+        scores="not measured",
+        bundled=True,
+    ),
+}
+"""Every named recipe."""
+
+
+def get(name: str) -> Recipe:
+    """Return the recipe called `name`.
+
+    Raises:
+        ValueError: if there is none; the message suggests the nearest and lists all.
+    """
+    if name not in RECIPES:
+        raise ValueError(
+            f"There is no recipe {name!r}.{suggest(name, RECIPES)} "
+            f"Recipes: {', '.join(RECIPES)}."
+        )
+    return RECIPES[name]
