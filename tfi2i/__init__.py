@@ -1,0 +1,58 @@
+"""Image-to-image translation with TensorFlow and Keras.
+
+The public names are loaded on first use, so importing this package is quick and does
+not load TensorFlow.
+"""
+
+import importlib
+from typing import Any
+
+from tfi2i._version import __version__
+
+_MODULES = (
+    "data",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "networks",
+    "recipes",
+    "training",
+)
+_OBJECTS = {
+    "ConstantThenLinear": "tfi2i.training.schedules",
+    "Pix2Pix": "tfi2i.models.pix2pix",
+}
+
+__all__ = ["__version__", *_OBJECTS, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _OBJECTS:
+        _require_tensorflow_backend(name)
+        value = getattr(importlib.import_module(_OBJECTS[name]), name)
+    elif name in _MODULES:
+        if name != "recipes":
+            _require_tensorflow_backend(name)
+        value = importlib.import_module(f"tfi2i.{name}")
+    else:
+        raise AttributeError(f"module 'tfi2i' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _require_tensorflow_backend(name: str) -> None:
+    """Refuse Keras on another backend, which would fail later and less clearly."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise ImportError(
+            f"tfi2i.{name} needs Keras on TensorFlow, but Keras runs on {backend!r}. "
+            "Set the environment variable KERAS_BACKEND=tensorflow before Keras is "
+            "first imported."
+        )
