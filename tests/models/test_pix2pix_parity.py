@@ -1,0 +1,62 @@
+"""Three optimisation steps against the PyTorch reference's, tests/golden/training."""
+
+import numpy as np
+import pytest
+
+from tests import reference
+from tfi2i.models import Pix2Pix
+
+FILES = sorted((reference.GOLDEN / "training").glob("pix2pix_*.npz"))
+
+
+def _model(arrays, config):
+    generator = reference.generator(config)
+    discriminator = reference.discriminator(
+        config, config["input_nc"] + config["output_nc"]
+    )
+    reference.load(generator, reference.under(arrays, "before/G"))
+    reference.load(discriminator, reference.under(arrays, "before/D"))
+    model = Pix2Pix(
+        generator,
+        discriminator,
+        adversarial_loss=config["gan_mode"],
+        l1_weight=config["lambda_L1"],
+    )
+    model.compile()
+    return model
+
+
+def _mean_gap(network, arrays, prefix):
+    """Mean absolute difference of all kernels of a network to the stored ones."""
+    ours = np.concatenate(
+        [
+            k.ravel()[:: arrays.get("after_stride", 1)]
+            for k in reference.kernels(network)
+        ]
+    )
+    tensors = reference.under(arrays, prefix)
+    stored = np.concatenate(
+        [
+            tensor.ravel()
+            for name, tensor in tensors.items()
+            if tensor.ndim == 4 or "after_stride" in arrays
+        ]
+    )
+    return np.abs(ours - stored).mean()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_three_steps_are_the_reference_s(path):
+    arrays, config = reference.read(path)
+    model = _model(arrays, config)
+    for step in range(3):
+        real_a, real_b = arrays[f"real_a/{step}"], arrays[f"real_b/{step}"]
+        losses = model.train_on_batch(real_a, real_b, return_dict=True)
+        for name, value in reference.under(arrays, f"loss/{step}").items():
+            assert losses[name.lower()] == pytest.approx(float(value), rel=1e-4)
+    assert _mean_gap(model.generator, arrays, "after/G") <= 1e-5
+    assert _mean_gap(model.discriminator, arrays, "after/D") <= 1e-5
+
+
+def test_golden_files_are_found():
+    assert len(FILES) == 2

@@ -1,0 +1,226 @@
+"""Keras layers that image translators need and Keras does not ship.
+
+`InstanceNormalization` (Ulyanov et al., arXiv:1607.08022), `BatchNormalization`
+with a choice of statistics at inference, `ReflectionPadding2D`.
+"""
+
+import keras
+import tensorflow as tf
+
+PACKAGE = "tfi2i"
+
+
+@tf.custom_gradient
+def _standardize(x, epsilon):
+    """Gives every channel of every image zero mean and unit variance.
+
+    The gradient in closed form needs two reductions over memory where the
+    derivative of `tf.nn.moments` needs six.
+    """
+    mean = tf.reduce_mean(x, axis=[1, 2], keepdims=True)
+    centred = x - mean
+    variance = tf.reduce_mean(centred * centred, axis=[1, 2], keepdims=True)
+    scale = tf.math.rsqrt(variance + epsilon)
+    y = centred * scale
+
+    def gradient(dy):
+        mean_dy = tf.reduce_mean(dy, axis=[1, 2], keepdims=True)
+        mean_dy_y = tf.reduce_mean(dy * y, axis=[1, 2], keepdims=True)
+        return scale * (dy - mean_dy - y * mean_dy_y), None
+
+    return y, gradient
+
+
+def _check_image_batch(layer, input_shape):
+    if len(input_shape) != 4 or input_shape[-1] is None:
+        raise ValueError(
+            f"{type(layer).__name__} needs images of shape (batch, height, width, "
+            f"channels) with a known number of channels. Received shape "
+            f"{tuple(input_shape)}."
+        )
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class InstanceNormalization(keras.layers.Layer):
+    """Normalizes every channel of every image by its own mean and variance.
+
+    `y = (x - mean) / sqrt(variance + epsilon)`, with the biased variance over
+    height and width, then `y * gamma + beta` where `affine`. Training and
+    inference are the same. Statistics are computed in float32 whatever the
+    precision policy.
+
+    Args:
+        affine: whether to learn a scale (from N(1, 0.02)) and an offset (from 0)
+            for each channel. The PyTorch CycleGAN has none; the original Torch
+            one has both.
+        epsilon: added to the variance; 1e-5 as in PyTorch.
+        seed: seed of the scale's initializer.
+        **kwargs: of `keras.layers.Layer`.
+
+    Input: `(batch, height, width, channels)`, float. Output: the same shape.
+
+    Source: Ulyanov et al., arXiv:1607.08022, equation 7.
+    """
+
+    def __init__(self, affine=False, epsilon=1e-5, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        if not epsilon > 0:
+            raise ValueError(f"epsilon must be above 0. Received epsilon={epsilon}.")
+        self.affine = affine
+        self.epsilon = epsilon
+        self.seed = seed
+
+    def build(self, input_shape):
+        _check_image_batch(self, input_shape)
+        if self.affine:
+            channels = (input_shape[-1],)
+            self.gamma = self.add_weight(
+                name="gamma",
+                shape=channels,
+                initializer=keras.initializers.RandomNormal(1.0, 0.02, self.seed),
+                autocast=False,
+            )
+            self.beta = self.add_weight(
+                name="beta", shape=channels, initializer="zeros", autocast=False
+            )
+
+    def call(self, inputs):
+        outputs = _standardize(tf.cast(inputs, tf.float32), self.epsilon)
+        if self.affine:
+            outputs = outputs * self.gamma + self.beta
+        return tf.cast(outputs, self.compute_dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "affine": self.affine,
+            "epsilon": self.epsilon,
+            "seed": self.seed,
+        }
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Batch normalization as in PyTorch, with a choice of inference statistics.
+
+    In training, each channel is normalized over batch, height and width, and the
+    moving statistics follow with PyTorch's conventions: momentum 0.9 (PyTorch
+    writes 0.1) and an unbiased variance.
+
+    Args:
+        statistics: what normalizes at inference. `"stored"`: the moving
+            statistics. `"image"`: each image's own, which is what pix2pix does at
+            test time (batches of one, network in training mode; section 3.4 of
+            the paper) and which makes a batch equal its images one by one.
+        momentum: of the moving statistics.
+        epsilon: added to the variance.
+        **kwargs: of `keras.layers.BatchNormalization`.
+
+    Input: `(batch, height, width, channels)`, float. Output: the same shape.
+    """
+
+    def __init__(self, statistics="stored", momentum=0.9, epsilon=1e-5, **kwargs):
+        if statistics not in ("stored", "image"):
+            raise ValueError(
+                f'statistics must be "stored" or "image". Received "{statistics}".'
+            )
+        super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+        self.statistics = statistics
+
+    def build(self, input_shape):
+        _check_image_batch(self, input_shape)
+        super().build(input_shape)
+
+    def call(self, inputs, training=None):
+        if training and self.trainable:
+            if self.synchronized:
+                return super().call(inputs, training=True)
+            outputs, mean, variance = self._normalize_batch(inputs)
+            self._follow(self.moving_mean, mean)
+            self._follow(self.moving_variance, variance)
+        elif self.statistics == "image":
+            scale, offset = self._scale_and_offset()
+            outputs = _standardize(tf.cast(inputs, tf.float32), self.epsilon)
+            outputs = outputs * scale + offset
+        else:
+            return super().call(inputs, training=False)
+        return tf.cast(outputs, self.compute_dtype)
+
+    def _scale_and_offset(self):
+        channels = self.moving_mean.shape
+        return (
+            self.gamma if self.scale else tf.ones(channels),
+            self.beta if self.center else tf.zeros(channels),
+        )
+
+    def _normalize_batch(self, inputs):
+        """TensorFlow's fused kernel, whose variance is unbiased as PyTorch's."""
+        scale, offset = self._scale_and_offset()
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=scale,
+            offset=offset,
+            mean=tf.zeros([0]),
+            variance=tf.zeros([0]),
+            epsilon=self.epsilon,
+            is_training=True,
+        )
+        return outputs, mean, variance
+
+    def _follow(self, moving, value):
+        moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
+
+    def get_config(self):
+        return {**super().get_config(), "statistics": self.statistics}
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class ReflectionPadding2D(keras.layers.Layer):
+    """Pads height and width by reflection, without repeating the edge.
+
+    Args:
+        padding: pixels added on each of the four sides; images must be larger
+            than this.
+        **kwargs: of `keras.layers.Layer`.
+
+    Input: `(batch, height, width, channels)`. Output: `(batch, height + 2 padding,
+    width + 2 padding, channels)`.
+    """
+
+    def __init__(self, padding=1, **kwargs):
+        super().__init__(**kwargs)
+        if padding < 0 or padding != int(padding):
+            raise ValueError(
+                f"padding must be a whole number of pixels, 0 or more. Received "
+                f"padding={padding}."
+            )
+        self.padding = padding
+
+    def build(self, input_shape):
+        _check_image_batch(self, input_shape)
+        for side in input_shape[1:3]:
+            if side is not None and side <= self.padding:
+                raise ValueError(
+                    f"ReflectionPadding2D(padding={self.padding}) needs images of "
+                    f"more than {self.padding} pixels a side. Received shape "
+                    f"{tuple(input_shape)}: use larger images."
+                )
+
+    def call(self, inputs):
+        p = self.padding
+        return tf.pad(inputs, [[0, 0], [p, p], [p, p], [0, 0]], mode="REFLECT")
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        return (
+            batch,
+            None if height is None else height + 2 * self.padding,
+            None if width is None else width + 2 * self.padding,
+            channels,
+        )
+
+    def get_config(self):
+        return {**super().get_config(), "padding": self.padding}

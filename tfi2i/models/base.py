@@ -1,0 +1,165 @@
+"""What every adversarial trainer shares: optimizers, losses, saved random state."""
+
+import keras
+import tensorflow as tf
+
+
+def adam(learning_rate=2e-4, beta_1=0.5, beta_2=0.999):
+    """Adam with the reference's settings (pix2pix section 3.3, CycleGAN section 4).
+
+    Args:
+        learning_rate: float or `keras.optimizers.schedules.LearningRateSchedule`.
+        beta_1: decay of the mean of gradients.
+        beta_2: decay of the mean of squared gradients.
+
+    Returns:
+        `keras.optimizers.Adam` with PyTorch's epsilon of 1e-8.
+    """
+    return keras.optimizers.Adam(learning_rate, beta_1, beta_2, epsilon=1e-8)
+
+
+class AdversarialModel(keras.Model):
+    """A trainer of generators against discriminators.
+
+    A subclass sets its networks as attributes, names its losses in `loss_names`,
+    lists its networks in `generators` and `discriminators`, and writes `call`,
+    `train_step` and `test_step`. Everything of `keras.Model` works: `fit`,
+    `evaluate`, `predict`, `save` with both optimizers' state.
+
+    Args:
+        loss_names: names of the losses that `record` receives.
+        **kwargs: of `keras.Model`.
+    """
+
+    def __init__(self, loss_names, **kwargs):
+        super().__init__(**kwargs)
+        self.loss_trackers = [keras.metrics.Mean(name=name) for name in loss_names]
+
+    @property
+    def generators(self):
+        """The networks that the generator optimizer updates."""
+        raise NotImplementedError
+
+    @property
+    def discriminators(self):
+        """The networks that the discriminator optimizer updates."""
+        raise NotImplementedError
+
+    def compile(
+        self,
+        generator_optimizer=None,
+        discriminator_optimizer=None,
+        run_eagerly=False,
+        steps_per_execution=1,
+        jit_compile="auto",
+    ):
+        """Sets the optimizers; without arguments, the reference's Adam for each.
+
+        Args:
+            generator_optimizer: `keras.optimizers.Optimizer`, name or config.
+            discriminator_optimizer: likewise; must be another object.
+            run_eagerly: as in Keras.
+            steps_per_execution: as in Keras.
+            jit_compile: as in Keras.
+
+        Raises:
+            ValueError: one optimizer object is given for both.
+        """
+        if generator_optimizer is not None and (
+            generator_optimizer is discriminator_optimizer
+        ):
+            raise ValueError(
+                "generator_optimizer and discriminator_optimizer are one object, "
+                "but each keeps the state of its own networks: make two."
+            )
+        super().compile(
+            optimizer=None,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+        )
+        self.generator_optimizer = keras.optimizers.get(generator_optimizer or adam())
+        self.discriminator_optimizer = keras.optimizers.get(
+            discriminator_optimizer or adam()
+        )
+        # Built here, since a loaded model takes the slots' values right after.
+        self.generator_optimizer.build(_trainable(self.generators))
+        self.discriminator_optimizer.build(_trainable(self.discriminators))
+
+    def get_compile_config(self):
+        """Both optimizers and the flags of `compile`, serialized."""
+        serialize = keras.optimizers.serialize
+        return {
+            "generator_optimizer": serialize(self.generator_optimizer),
+            "discriminator_optimizer": serialize(self.discriminator_optimizer),
+            "run_eagerly": self.run_eagerly,
+            "steps_per_execution": self.steps_per_execution,
+            "jit_compile": self.jit_compile,
+        }
+
+    def compile_from_config(self, config):
+        """Compiles as `get_compile_config` described."""
+        config = dict(config)
+        for name in ("generator_optimizer", "discriminator_optimizer"):
+            config[name] = keras.optimizers.deserialize(config[name])
+        self.compile(**config)
+
+    def fit(self, x=None, *args, **kwargs):
+        """As `keras.Model.fit`; a `tf.data.Dataset` is never asked to shuffle."""
+        if isinstance(x, tf.data.Dataset):
+            kwargs.setdefault("shuffle", False)
+        return super().fit(x, *args, **kwargs)
+
+    def _maybe_symbolic_build(self, *args, **kwargs):
+        """Nothing to build: networks arrive built. Keras would trace a batch."""
+
+    def record(self, losses, batch_size):
+        """Adds one batch's losses to the epoch's means.
+
+        Args:
+            losses: dictionary of scalars, one for each of `loss_names`, unscaled.
+            batch_size: examples that the losses are means over.
+
+        Returns:
+            `losses`, for `train_step` to return: this step's values. Keras reports
+            the means over the epoch.
+        """
+        for tracker in self.loss_trackers:
+            tracker.update_state(losses[tracker.name], sample_weight=batch_size)
+        return {tracker.name: losses[tracker.name] for tracker in self.loss_trackers}
+
+    @staticmethod
+    def scale(loss, optimizer):
+        """Shares a loss over the replicas, then scales it for mixed precision.
+
+        Replicas add their gradients, so each contributes its part of the mean over
+        the global batch. Call it once, inside the tape.
+        """
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        return optimizer.scale_loss(loss / replicas)
+
+    @staticmethod
+    def minimize(scaled_loss, tape, optimizer, networks):
+        """Updates the networks' trainable weights down the gradient of the loss."""
+        variables = _trainable(networks)
+        optimizer.apply(tape.gradient(scaled_loss, variables), variables)
+
+    def random_state(self):
+        """The variables that hold the state of the networks' random generators."""
+        weights = {id(weight) for weight in self.weights}
+        return [v for v in self.variables if id(v) not in weights]
+
+    def save_own_variables(self, store):
+        """Saves the random state, which Keras leaves out of its files."""
+        for index, variable in enumerate(self.random_state()):
+            store[f"random_state_{index}"] = variable
+
+    def load_own_variables(self, store):
+        """Restores the random state where the file holds it."""
+        for index, variable in enumerate(self.random_state()):
+            if f"random_state_{index}" in store.keys():
+                variable.assign(store[f"random_state_{index}"])
+
+
+def _trainable(networks):
+    return [variable for network in networks for variable in network.trainable_weights]

@@ -1,0 +1,203 @@
+"""Pix2Pix: image-to-image translation with conditional adversarial networks."""
+
+import keras
+import tensorflow as tf
+
+from tfi2i.layers import PACKAGE
+from tfi2i.losses import ADVERSARIAL_LOSSES, l1_loss, l2_loss
+from tfi2i.models.base import AdversarialModel
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class Pix2Pix(AdversarialModel):
+    """Learns to paint B from A, given pairs.
+
+    The generator minimises `gan_weight * GAN + l1_weight * L1 + l2_weight * L2`;
+    the discriminator sees (A, B) pairs and minimises half the sum of its losses on
+    real and generated pairs. Each step updates the discriminator first, then the
+    generator against the updated discriminator, as the PyTorch reference does.
+
+    Batches are `(real_a, real_b)`, float tensors `(batch, height, width, channels)`
+    in [-1, 1]. Losses are named as the reference's: `g_gan`, `g_l1`, `d_real`,
+    `d_fake` (weights included), and `g_l2`.
+
+    Args:
+        generator: `keras.Model` from A to B.
+        discriminator: `keras.Model` from A and B joined along channels (B alone
+            where not `conditional`) to raw scores. None where `gan_weight` is 0.
+        adversarial_loss: `"vanilla"` or `"lsgan"`.
+        gan_weight: 0 trains without a discriminator.
+        l1_weight: 0 leaves the term out.
+        l2_weight: 0 leaves the term out.
+        conditional: whether the discriminator sees A too.
+        **kwargs: of `keras.Model`.
+
+    Raises:
+        ValueError: an unknown loss, a weight below 0, all weights 0, channels that
+            do not fit.
+
+    Source: Isola et al., CVPR 2017, arXiv:1611.07004, section 3.
+
+    Example:
+        >>> model = tfi2i.Pix2Pix(
+        ...     generator=tfi2i.networks.unet(num_downs=8),
+        ...     discriminator=tfi2i.networks.patchgan(in_channels=6),
+        ... )
+        >>> model.compile()
+        >>> model.fit(tfi2i.data.paired("facades", split="train"), epochs=200)
+    """
+
+    def __init__(
+        self,
+        generator,
+        discriminator=None,
+        adversarial_loss="vanilla",
+        gan_weight=1.0,
+        l1_weight=100.0,
+        l2_weight=0.0,
+        conditional=True,
+        **kwargs,
+    ):
+        weights = {"g_gan": gan_weight, "g_l1": l1_weight, "g_l2": l2_weight}
+        _check_weights(weights)
+        _check_choice(adversarial_loss)
+        self._check_networks(generator, discriminator, gan_weight, conditional)
+        names = [name for name, weight in weights.items() if weight > 0]
+        if gan_weight > 0:
+            names += ["d_real", "d_fake"]
+        super().__init__(names, **kwargs)
+        self.generator = generator
+        self.discriminator = discriminator if gan_weight > 0 else None
+        self.adversarial_loss = adversarial_loss
+        self.gan_weight = gan_weight
+        self.l1_weight = l1_weight
+        self.l2_weight = l2_weight
+        self.conditional = conditional
+        self.built = True
+
+    @property
+    def generators(self):
+        return [self.generator]
+
+    @property
+    def discriminators(self):
+        return [] if self.discriminator is None else [self.discriminator]
+
+    def call(self, inputs, training=None):
+        """Translates A: `(batch, height, width, channels)` in [-1, 1], as is B."""
+        return self.generator(inputs, training=training)
+
+    def train_step(self, batch):
+        """One update of the discriminator, then one of the generator."""
+        real_a, real_b, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        losses = {}
+        with tf.GradientTape() as tape:
+            fake_b = self.generator(real_a, training=True)
+            if self.discriminator is not None:
+                with tape.stop_recording():
+                    losses |= self._update_discriminator(real_a, real_b, fake_b)
+            g_losses = self._generator_losses(real_a, real_b, fake_b, training=True)
+            total = self.scale(sum(g_losses.values()), self.generator_optimizer)
+        self.minimize(total, tape, self.generator_optimizer, self.generators)
+        return self.record(losses | g_losses, tf.shape(real_a)[0])
+
+    def test_step(self, batch):
+        """The same losses with the networks at inference; nothing is updated."""
+        real_a, real_b, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        fake_b = self.generator(real_a, training=False)
+        losses = self._generator_losses(real_a, real_b, fake_b, training=False)
+        if self.discriminator is not None:
+            losses |= self._discriminator_losses(real_a, real_b, fake_b, training=False)
+        return self.record(losses, tf.shape(real_a)[0])
+
+    def _update_discriminator(self, real_a, real_b, fake_b):
+        with tf.GradientTape() as tape:
+            losses = self._discriminator_losses(real_a, real_b, fake_b, training=True)
+            # Halved to slow the discriminator down (section 3.3).
+            total = self.scale(0.5 * sum(losses.values()), self.discriminator_optimizer)
+        self.minimize(total, tape, self.discriminator_optimizer, self.discriminators)
+        return losses
+
+    def _discriminator_losses(self, real_a, real_b, fake_b, training):
+        fake_scores = self._judge(real_a, fake_b, training)
+        real_scores = self._judge(real_a, real_b, training)
+        loss = ADVERSARIAL_LOSSES[self.adversarial_loss].discriminator
+        d_real, d_fake = loss(real_scores, fake_scores)
+        return {"d_real": d_real, "d_fake": d_fake}
+
+    def _generator_losses(self, real_a, real_b, fake_b, training):
+        losses = {}
+        if self.gan_weight > 0:
+            scores = self._judge(real_a, fake_b, training)
+            loss = ADVERSARIAL_LOSSES[self.adversarial_loss].generator
+            losses["g_gan"] = self.gan_weight * loss(scores)
+        if self.l1_weight > 0:
+            losses["g_l1"] = self.l1_weight * l1_loss(real_b, fake_b)
+        if self.l2_weight > 0:
+            losses["g_l2"] = self.l2_weight * l2_loss(real_b, fake_b)
+        return losses
+
+    def _judge(self, a, b, training):
+        pair = tf.concat([a, b], axis=-1) if self.conditional else b
+        return self.discriminator(pair, training=training)
+
+    @staticmethod
+    def _check_networks(generator, discriminator, gan_weight, conditional):
+        if gan_weight == 0:
+            return
+        if discriminator is None:
+            raise ValueError(
+                f"gan_weight={gan_weight} needs a discriminator: pass one, or "
+                "gan_weight=0 to train without."
+            )
+        channels = generator.output_shape[-1]
+        if conditional:
+            channels += generator.input_shape[-1]
+        if discriminator.input_shape[-1] != channels:
+            joined = "A and B joined" if conditional else "B alone"
+            raise ValueError(
+                f"The discriminator should take {channels} channels ({joined}), but "
+                f"takes {discriminator.input_shape[-1]}: make it with "
+                f"in_channels={channels}."
+            )
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "name": self.name,
+            "generator": serialize(self.generator),
+            "discriminator": self.discriminator and serialize(self.discriminator),
+            "adversarial_loss": self.adversarial_loss,
+            "gan_weight": self.gan_weight,
+            "l1_weight": self.l1_weight,
+            "l2_weight": self.l2_weight,
+            "conditional": self.conditional,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        for name in ("generator", "discriminator"):
+            if config[name] is not None:
+                config[name] = keras.saving.deserialize_keras_object(
+                    config[name], custom_objects
+                )
+        return cls(**config)
+
+
+def _check_weights(weights):
+    for name, weight in weights.items():
+        if not weight >= 0:
+            raise ValueError(
+                f"The weight of {name} must be 0 or more. Received {weight}."
+            )
+    if not any(weights.values()):
+        raise ValueError("All of the generator's loss weights are 0: set one.")
+
+
+def _check_choice(adversarial_loss):
+    if adversarial_loss not in ADVERSARIAL_LOSSES:
+        known = ", ".join(f'"{name}"' for name in ADVERSARIAL_LOSSES)
+        raise ValueError(
+            f'adversarial_loss must be one of {known}. Received "{adversarial_loss}".'
+        )

@@ -1,0 +1,232 @@
+"""What the networks are made of, initialised as the PyTorch reference does."""
+
+import random
+
+import keras
+import tensorflow as tf
+
+from tfi2i.layers import PACKAGE, BatchNormalization, ReflectionPadding2D
+from tfi2i.layers import InstanceNormalization as InstanceNorm
+
+NORMS = ("batch", "instance", "none")
+UPSAMPLES = ("transpose", "resize_conv", "subpixel")
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class SubpixelInitializer(keras.initializers.Initializer):
+    """N(0, stddev) kernels, equal for the pixels that one input pixel becomes.
+
+    A layer that starts so starts as nearest-neighbour resizing followed by a
+    convolution, hence without checkerboard.
+
+    Args:
+        factor: upsampling factor of each side.
+        stddev: of the normal distribution.
+        seed: integer or None.
+
+    Source: ICNR, Aitken et al., arXiv:1707.02937, section 3.
+    """
+
+    def __init__(self, factor=2, stddev=0.02, seed=None):
+        self.factor = factor
+        self.stddev = stddev
+        self.seed = seed
+
+    def __call__(self, shape, dtype=None):
+        repeats = self.factor**2
+        normal = keras.initializers.RandomNormal(0.0, self.stddev, self.seed)
+        kernel = normal((*shape[:-1], shape[-1] // repeats), dtype)
+        # depth_to_space takes each of the factor**2 groups of channels to one of
+        # the pixels that an input pixel becomes.
+        return tf.tile(kernel, [1] * (len(shape) - 1) + [repeats])
+
+    def get_config(self):
+        return {"factor": self.factor, "stddev": self.stddev, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class DepthToSpace(keras.layers.Layer):
+    """Moves groups of channels into space: `(h, w, c)` to `(fh, fw, c / f**2)`.
+
+    Args:
+        factor: upsampling factor of each side.
+        **kwargs: of `keras.layers.Layer`.
+
+    Source: Shi et al., arXiv:1609.05158, section 2.2.
+    """
+
+    def __init__(self, factor=2, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, inputs):
+        return tf.nn.depth_to_space(inputs, self.factor)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        return (
+            batch,
+            None if height is None else height * self.factor,
+            None if width is None else width * self.factor,
+            channels // self.factor**2,
+        )
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class RequireMultiple(keras.layers.Layer):
+    """Passes images on, or says which sizes the network takes.
+
+    Args:
+        multiple: of which height and width must be.
+        remedy: what the user can do, a sentence without its full stop.
+        **kwargs: of `keras.layers.Layer`.
+    """
+
+    def __init__(self, multiple, remedy, **kwargs):
+        super().__init__(**kwargs)
+        self.multiple = multiple
+        self.remedy = remedy
+
+    def call(self, inputs):
+        height, width = inputs.shape[1:3]
+        if (height or 0) % self.multiple or (width or 0) % self.multiple:
+            raise ValueError(
+                f"Height and width must be multiples of {self.multiple} here. "
+                f"Received images of {height}x{width}. {self.remedy}."
+            )
+        return inputs
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        config = {"multiple": self.multiple, "remedy": self.remedy}
+        return {**super().get_config(), **config}
+
+
+class Blocks:
+    """Makes the layers of one network, each initialised with a seed of its own.
+
+    Kernels start from N(0, 0.02), biases from 0, the scales of normalizations from
+    N(1, 0.02) (pix2pix, section 6.2).
+
+    Args:
+        norm: `"batch"`, `"instance"` (not affine) or `"none"`.
+        statistics: of `BatchNormalization` at inference.
+        upsample: `"transpose"` (transposed convolution, as the reference),
+            `"resize_conv"` (nearest neighbour, then a convolution; Odena et al.,
+            Distill 2016) or `"subpixel"`.
+        seed: integer; None draws one.
+    """
+
+    def __init__(self, norm, statistics="stored", upsample="transpose", seed=None):
+        _check_choice("norm", norm, NORMS)
+        _check_choice("upsample", upsample, UPSAMPLES)
+        _check_choice("statistics", statistics, ("stored", "image"))
+        self.norm_kind = norm
+        self.statistics = statistics
+        self.upsample_kind = upsample
+        # As in the reference: batch norm has its own offset, "none" follows it.
+        self.use_bias = norm == "instance"
+        self._random = random.Random(seed) if seed is not None else random
+
+    def _seed(self):
+        return self._random.randrange(2**31)
+
+    def _normal(self, mean=0.0):
+        return keras.initializers.RandomNormal(mean, 0.02, self._seed())
+
+    def conv(self, filters, size, name, use_bias=None, **kwargs):
+        """A convolution; `use_bias` None follows the norm."""
+        kwargs.setdefault("kernel_initializer", self._normal())
+        return keras.layers.Conv2D(
+            filters,
+            size,
+            use_bias=self.use_bias if use_bias is None else use_bias,
+            name=name,
+            **kwargs,
+        )
+
+    def norm(self, x, name):
+        """Normalizes `x`, or returns it as it is."""
+        if self.norm_kind == "batch":
+            gamma = self._normal(1.0)
+            return BatchNormalization(
+                self.statistics, gamma_initializer=gamma, name=name
+            )(x)
+        if self.norm_kind == "instance":
+            return InstanceNorm(name=name)(x)
+        return x
+
+    def dropout(self, x, rate, name):
+        """Drops activations in training; no layer where `rate` is 0."""
+        if not rate:
+            return x
+        return keras.layers.Dropout(rate, seed=self._seed(), name=name)(x)
+
+    def upsample(self, x, filters, size, name, use_bias=None):
+        """Doubles height and width.
+
+        Args:
+            x: `(batch, height, width, channels)`.
+            filters: channels of the result.
+            size: kernel of the transposed convolution: 4 (as PyTorch's padding 1)
+                or 3 (as PyTorch's padding 1, output padding 1). The other kinds
+                use 3.
+            name: of the layer that holds the kernel.
+            use_bias: None follows the norm.
+        """
+        if self.upsample_kind == "resize_conv":
+            x = keras.layers.UpSampling2D(2, name=f"{name}_resize")(x)
+            x = ReflectionPadding2D(1, name=f"{name}_pad")(x)
+            return self.conv(filters, 3, name, use_bias)(x)
+        if self.upsample_kind == "subpixel":
+            layer = self.conv(
+                filters * 4,
+                3,
+                name,
+                use_bias,
+                padding="same",
+                kernel_initializer=SubpixelInitializer(seed=self._seed()),
+            )
+            return DepthToSpace(2, name=f"{name}_shuffle")(layer(x))
+        # "same" crops a kernel of 3 at the other end than PyTorch does.
+        layer = keras.layers.Conv2DTranspose(
+            filters,
+            size,
+            strides=2,
+            padding="same" if size == 4 else "valid",
+            use_bias=self.use_bias if use_bias is None else use_bias,
+            kernel_initializer=self._normal(),
+            name=name,
+        )
+        if size == 4:
+            return layer(x)
+        crop = keras.layers.Cropping2D(((1, 0), (1, 0)), name=f"{name}_crop")
+        return crop(layer(x))
+
+
+def relu(x, name):
+    """Rectified linear unit."""
+    return keras.layers.ReLU(name=name)(x)
+
+
+def leaky_relu(x, name):
+    """Leaky ReLU with the reference's slope of 0.2 (Keras' default is 0.3)."""
+    return keras.layers.LeakyReLU(negative_slope=0.2, name=name)(x)
+
+
+def image_input(channels):
+    """Input of images of any height and width."""
+    if channels < 1:
+        raise ValueError(f"A network needs 1 channel or more. Received {channels}.")
+    return keras.Input((None, None, channels), name="image")
+
+
+def _check_choice(name, value, choices):
+    if value not in choices:
+        expected = ", ".join(f'"{choice}"' for choice in choices)
+        raise ValueError(f'{name} must be one of {expected}. Received "{value}".')

@@ -1,0 +1,82 @@
+"""Discriminators that judge patches (pix2pix sections 3.2.2 and 6.1.2)."""
+
+import keras
+
+from tfi2i.networks.blocks import Blocks, image_input, leaky_relu
+
+
+def patchgan(
+    in_channels=3,
+    filters=64,
+    num_layers=3,
+    norm="batch",
+    seed=None,
+    name="patchgan",
+):
+    """Scores overlapping patches of an image: the Markovian discriminator.
+
+    `num_layers=3` sees patches of 70x70 pixels and, for 256x256 images, gives a
+    map of 30x30 scores; 1 sees 16 pixels, 2 sees 34, 4 sees 142, 5 sees 286.
+
+    Args:
+        in_channels: of the input: input and output together where the
+            discriminator is conditional.
+        filters: of the first convolution; they double with each layer, up to eight
+            times.
+        num_layers: convolutions of stride 2.
+        norm: `"batch"`, `"instance"` or `"none"`; the first and the last
+            convolution have none.
+        seed: integer that fixes the initial weights; None draws one.
+        name: of the model.
+
+    Returns:
+        `keras.Model` from `(batch, height, width, in_channels)` in [-1, 1] to raw
+        float32 scores `(batch, rows, columns, 1)`, without a sigmoid.
+
+    Raises:
+        ValueError: `num_layers` below 1, an unknown norm.
+    """
+    if num_layers < 1:
+        raise ValueError(f"num_layers must be 1 or more. Received {num_layers}.")
+    blocks = Blocks(norm, seed=seed)
+    inputs = image_input(in_channels)
+    x = keras.layers.ZeroPadding2D(1, name="conv1_pad")(inputs)
+    x = blocks.conv(filters, 4, "conv1", strides=2, use_bias=True)(x)
+    x = leaky_relu(x, "conv1_relu")
+    for level in range(1, num_layers + 1):
+        layer = f"conv{level + 1}"
+        x = keras.layers.ZeroPadding2D(1, name=f"{layer}_pad")(x)
+        stride = 1 if level == num_layers else 2
+        x = blocks.conv(filters * min(2**level, 8), 4, layer, strides=stride)(x)
+        x = leaky_relu(blocks.norm(x, f"{layer}_norm"), f"{layer}_relu")
+    x = keras.layers.ZeroPadding2D(1, name="scores_pad")(x)
+    x = blocks.conv(1, 4, "scores_conv", use_bias=True)(x)
+    scores = keras.layers.Activation("linear", dtype="float32", name="scores")(x)
+    return keras.Model(inputs, scores, name=name)
+
+
+def pixel_discriminator(
+    in_channels=3, filters=64, norm="batch", seed=None, name="pixel_discriminator"
+):
+    """Scores every pixel by itself (the paper's 1x1 PixelGAN).
+
+    Args:
+        in_channels: of the input.
+        filters: of the first convolution; the second has twice as many.
+        norm: `"batch"`, `"instance"` or `"none"`, after the second convolution.
+        seed: integer that fixes the initial weights; None draws one.
+        name: of the model.
+
+    Returns:
+        `keras.Model` from `(batch, height, width, in_channels)` in [-1, 1] to raw
+        float32 scores `(batch, height, width, 1)`.
+    """
+    blocks = Blocks(norm, seed=seed)
+    inputs = image_input(in_channels)
+    x = blocks.conv(filters, 1, "conv1", use_bias=True)(inputs)
+    x = leaky_relu(x, "conv1_relu")
+    x = blocks.conv(filters * 2, 1, "conv2")(x)
+    x = leaky_relu(blocks.norm(x, "conv2_norm"), "conv2_relu")
+    x = blocks.conv(1, 1, "scores_conv")(x)
+    scores = keras.layers.Activation("linear", dtype="float32", name="scores")(x)
+    return keras.Model(inputs, scores, name=name)

@@ -1,0 +1,82 @@
+"""ResNet generator (CycleGAN section 7.2; Johnson et al., arXiv:1603.08155)."""
+
+import keras
+
+from tfi2i.layers import ReflectionPadding2D
+from tfi2i.networks.blocks import Blocks, RequireMultiple, image_input, relu
+
+
+def resnet(
+    num_blocks=9,
+    in_channels=3,
+    out_channels=3,
+    filters=64,
+    norm="instance",
+    dropout=0.0,
+    statistics="image",
+    upsample="transpose",
+    seed=None,
+    name="resnet",
+):
+    """Two halvings, residual blocks at a quarter of the size, two doublings.
+
+    With `num_blocks=9` and instance norm this is the reference's `resnet_9blocks`:
+    11,378,179 trainable parameters. Weights start as the reference's do.
+
+    Args:
+        num_blocks: residual blocks; the paper uses 6 at 128 pixels, 9 at 256.
+        in_channels: of the input.
+        out_channels: of the output.
+        filters: of the first convolution.
+        norm: `"batch"`, `"instance"` or `"none"`.
+        dropout: rate inside each residual block; 0 for none.
+        statistics: what batch norm uses at inference, `"image"` (each image's own)
+            or `"stored"`.
+        upsample: `"transpose"`, `"resize_conv"` or `"subpixel"`.
+        seed: integer that fixes all initial weights and dropout; None draws one.
+        name: of the model.
+
+    Returns:
+        `keras.Model` from `(batch, height, width, in_channels)` to
+        `(batch, height, width, out_channels)`, both in [-1, 1]; height and width
+        must be multiples of 4, and at least 8.
+
+    Raises:
+        ValueError: `num_blocks` below 0, an unknown choice, a bad rate.
+    """
+    if num_blocks < 0:
+        raise ValueError(f"num_blocks must be 0 or more. Received {num_blocks}.")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be in [0, 1). Received {dropout}.")
+    blocks = Blocks(norm, statistics, upsample, seed)
+    inputs = image_input(in_channels)
+    x = RequireMultiple(4, "Resize, or crop", name="size")(inputs)
+    x = ReflectionPadding2D(3, name="stem_pad")(x)
+    x = blocks.conv(filters, 7, "stem")(x)
+    x = relu(blocks.norm(x, "stem_norm"), "stem_relu")
+    for level in (1, 2):
+        # "same" would pad bottom and right only and shift the grid by a pixel.
+        x = keras.layers.ZeroPadding2D(1, name=f"down{level}_pad")(x)
+        x = blocks.conv(filters * 2**level, 3, f"down{level}", strides=2)(x)
+        x = relu(blocks.norm(x, f"down{level}_norm"), f"down{level}_relu")
+    for index in range(1, num_blocks + 1):
+        x = _residual_block(blocks, x, filters * 4, dropout, f"block{index}")
+    for level in (2, 1):
+        x = blocks.upsample(x, filters * level, 3, f"up{level}")
+        x = relu(blocks.norm(x, f"up{level}_norm"), f"up{level}_relu")
+    x = ReflectionPadding2D(3, name="head_pad")(x)
+    x = blocks.conv(out_channels, 7, "head", use_bias=True)(x)
+    outputs = keras.layers.Activation("tanh", dtype="float32", name="tanh")(x)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def _residual_block(blocks, inputs, filters, dropout, name):
+    """Pad, convolve, normalize, twice; nothing follows the addition."""
+    x = ReflectionPadding2D(1, name=f"{name}_pad1")(inputs)
+    x = blocks.conv(filters, 3, f"{name}_conv1")(x)
+    x = relu(blocks.norm(x, f"{name}_norm1"), f"{name}_relu")
+    x = blocks.dropout(x, dropout, f"{name}_dropout")
+    x = ReflectionPadding2D(1, name=f"{name}_pad2")(x)
+    x = blocks.conv(filters, 3, f"{name}_conv2")(x)
+    x = blocks.norm(x, f"{name}_norm2")
+    return keras.layers.Add(name=f"{name}_add")([inputs, x])

@@ -1,0 +1,97 @@
+"""U-Net generator (pix2pix section 3.2.1; Ronneberger et al., arXiv:1505.04597)."""
+
+import keras
+
+from tfi2i.networks.blocks import (
+    Blocks,
+    RequireMultiple,
+    image_input,
+    leaky_relu,
+    relu,
+)
+
+
+def unet(
+    num_downs=8,
+    in_channels=3,
+    out_channels=3,
+    filters=64,
+    norm="batch",
+    dropout=0.5,
+    statistics="image",
+    upsample="transpose",
+    skips=True,
+    seed=None,
+    name="unet",
+):
+    """Encoder and decoder with a skip connection at every size.
+
+    With `num_downs=8` and batch norm this is the reference's `unet_256`:
+    54,413,955 trainable parameters. Weights start as the reference's do.
+
+    Args:
+        num_downs: how many times height and width are halved; inputs must be
+            multiples of `2**num_downs`. 8 takes 256 pixels to one.
+        in_channels: of the input.
+        out_channels: of the output.
+        filters: of the first convolution; they double with each halving, up to
+            eight times.
+        norm: `"batch"`, `"instance"` or `"none"`. The innermost level of the
+            encoder and the outermost have none.
+        dropout: rate after the decoder's levels at eight times `filters` but the
+            innermost, where the PyTorch reference drops; 0 for none.
+        statistics: what batch norm uses at inference, `"image"` (each image's own,
+            as pix2pix does at test time) or `"stored"`.
+        upsample: `"transpose"`, `"resize_conv"` or `"subpixel"`.
+        skips: False gives the encoder-decoder of the paper's ablation.
+        seed: integer that fixes all initial weights and dropout; None draws one.
+        name: of the model.
+
+    Returns:
+        `keras.Model` from `(batch, height, width, in_channels)` to
+        `(batch, height, width, out_channels)`, both in [-1, 1].
+
+    Raises:
+        ValueError: `num_downs` below 2, an unknown choice, a bad rate.
+    """
+    if num_downs < 2:
+        raise ValueError(f"num_downs must be 2 or more. Received {num_downs}.")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be in [0, 1). Received {dropout}.")
+    blocks = Blocks(norm, statistics, upsample, seed)
+    widths = [filters * min(2**level, 8) for level in range(num_downs)]
+    inputs = image_input(in_channels)
+    size = RequireMultiple(
+        2**num_downs,
+        f"This U-Net halves {num_downs} times: resize, or pass a smaller num_downs",
+        name="size",
+    )
+    levels = _encode(blocks, size(inputs), widths)
+    x = levels[-1]
+    for level in reversed(range(1, num_downs)):
+        x = relu(x, f"up{level + 1}_relu")
+        x = blocks.upsample(x, widths[level - 1], 4, f"up{level + 1}")
+        x = blocks.norm(x, f"up{level + 1}_norm")
+        if 4 <= level < num_downs - 1:
+            x = blocks.dropout(x, dropout, f"up{level + 1}_dropout")
+        if skips:
+            join = keras.layers.Concatenate(name=f"skip{level}")
+            x = join([levels[level - 1], x])
+    x = relu(x, "up1_relu")
+    x = blocks.upsample(x, out_channels, 4, "up1", use_bias=True)
+    outputs = keras.layers.Activation("tanh", dtype="float32", name="tanh")(x)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def _encode(blocks, x, widths):
+    """Returns the encoder's maps from the largest to the innermost."""
+    levels = []
+    for level, width in enumerate(widths):
+        layer = f"down{level + 1}"
+        if level > 0:
+            x = leaky_relu(x, f"{layer}_relu")
+        x = blocks.conv(width, 4, layer, strides=2, padding="same")(x)
+        if 0 < level < len(widths) - 1:
+            x = blocks.norm(x, f"{layer}_norm")
+        levels.append(x)
+    return levels
