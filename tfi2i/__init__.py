@@ -5,6 +5,7 @@ not load TensorFlow.
 """
 
 import importlib
+import os
 from typing import Any
 
 from tfi2i._version import __version__
@@ -47,9 +48,15 @@ def __dir__() -> list[str]:
 
 def _require_tensorflow_backend(name: str) -> None:
     """Refuse Keras on another backend, which would fail later and less clearly."""
-    import keras
+    backend = os.environ.get("KERAS_BACKEND")
+    try:
+        import keras
 
-    backend = keras.backend.backend()
+        backend = keras.backend.backend()
+    except ImportError:
+        # Keras names only the missing package of a backend that is not installed.
+        if backend in (None, "tensorflow"):
+            raise
     if backend != "tensorflow":
         raise ImportError(
             f"tfi2i.{name} needs Keras on TensorFlow, but Keras runs on {backend!r}. "

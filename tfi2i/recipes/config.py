@@ -42,8 +42,7 @@ class DataConfig:
     crop_size: int = 256
     """Side of the square that the networks see, in pixels."""
     load_size: int | None = None
-    """Side to which images are resized before the random crop; None is 286/256 of
-    the crop size."""
+    """Side of images before the random crop; None is 286/256 of the crop size."""
     flip: bool = True
     """Mirror half of the training pairs."""
     batch_size: int = 1
@@ -67,8 +66,7 @@ class GeneratorConfig:
     norm: Norm = "batch"
     """Normalization."""
     statistics: Literal["image", "stored"] | None = None
-    """What batch normalization uses when painting: each image's own statistics, or
-    those stored in training; None is image at batch size 1, else stored."""
+    """What batch norm uses when painting; None: image at batch size 1, else stored."""
     dropout: float = 0.5
     """Share of activations dropped; 0 turns dropout off."""
     upsample: Literal["transpose", "resize_conv", "subpixel"] = "transpose"
@@ -138,8 +136,7 @@ class TrainConfig:
     epochs: int = 200
     """Passes over the training images."""
     decay_epochs: int | None = None
-    """Epochs at the end over which the learning rate falls linearly to zero; None is
-    half of the epochs, rounded down."""
+    """Last epochs, in which the learning rate falls to zero; None is half of them."""
     seed: int = 0
     """Seed of weights, dropout, crops, flips and order."""
     devices: int | None = None
@@ -152,6 +149,8 @@ class TrainConfig:
     """Minutes between backups within an epoch."""
     sample_images: int = 4
     """Validation images painted after each epoch."""
+    validation_images: int = 50
+    """Validation images on which the losses are computed after each epoch."""
 
 
 MODELS: dict[str, type] = {"pix2pix": Pix2PixConfig}
@@ -160,7 +159,7 @@ MODELS: dict[str, type] = {"pix2pix": Pix2PixConfig}
 
 def suggest(name: str, choices: Iterable[str]) -> str:
     """Return `" Did you mean 'x'?"` for the choice nearest to `name`, or `""`."""
-    near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, list(choices), n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
 
 

@@ -1,0 +1,278 @@
+"""The `tfi2i` command.
+
+Everything heavy is imported inside the commands, so that `tfi2i --help` answers at
+once. A user's mistake becomes one line on stderr and exit status 1; any exception
+that is nobody's mistake keeps its traceback.
+"""
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tfi2i._version import __version__
+from tfi2i.options import (
+    CommandError,
+    DemoOptions,
+    NoOptions,
+    ResumeOptions,
+    parse,
+    parse_training,
+)
+
+if TYPE_CHECKING:
+    from tfi2i.recipes.config import TrainConfig
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run one command and exit.
+
+    Args:
+        args: the words after `tfi2i`; None takes them from the process.
+
+    Raises:
+        SystemExit: always, with status 0; 1 after a user error; 130 after Ctrl-C
+            (143 where a training run saved itself after SIGTERM).
+    """
+    words = list(sys.argv[1:] if args is None else args)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    if debug:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
+    try:
+        _dispatch(words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has gone; Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        _exit("tfi2i: interrupted", 130)
+    except Exception as error:
+        status = _interrupted_status(error)
+        if status is not None:
+            _exit(str(error), status)
+        if debug or not isinstance(error, ValueError | OSError):
+            raise
+        _exit(f"tfi2i: error: {_one_line(error)}", 1)
+    sys.exit(0)
+
+
+def _dispatch(words: list[str]) -> None:
+    if not words or words[0] in ("-h", "--help"):
+        print(_help())
+    elif words[0] == "--version":
+        print(f"tfi2i {__version__}")
+    elif words[0] in COMMANDS:
+        COMMANDS[words[0]][0](words[1:])
+    else:
+        from tfi2i.recipes.config import suggest
+
+        raise CommandError(
+            f"There is no command {words[0]!r}.{suggest(words[0], COMMANDS)} "
+            f"Commands: {', '.join(COMMANDS)}."
+        )
+
+
+def _help() -> str:
+    commands = "\n".join(
+        f"  {name:<10}{about}" for name, (_, about) in COMMANDS.items()
+    )
+    return f"""usage: tfi2i COMMAND [OPTIONS]
+
+Image-to-image translation with TensorFlow and Keras.
+
+commands:
+{commands}
+
+options:
+  -h, --help  show this help; after a command, that command's
+  --version   show the version
+  --debug     show the traceback of an error"""
+
+
+def _exit(line: str, status: int) -> None:
+    print(line, file=sys.stderr)
+    sys.exit(status)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _interrupted_status(error: Exception) -> int | None:
+    """Return the exit status of a run that saved itself, None for other errors."""
+    # Asked of the loaded modules, because importing this one loads TensorFlow.
+    run = sys.modules.get("tfi2i.training.run")
+    if run is not None and isinstance(error, run.Interrupted):
+        return error.exit_code
+    return None
+
+
+def _recipes(words: list[str]) -> None:
+    about = "List what can be trained, with its cost and the scores to expect."
+    parse(NoOptions, words, "tfi2i recipes", about)
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from tfi2i.recipes.named import RECIPES
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("recipe", no_wrap=True)
+    for title in ("what it learns", "cost", "expected scores"):
+        table.add_column(title)
+    for name, recipe in RECIPES.items():
+        table.add_row(name, recipe.summary, recipe.cost, recipe.scores)
+    console = Console()
+    console.print(table)
+    console.print("Start one: tfi2i train RECIPE --data.dir DIR", markup=False)
+
+
+_TRAIN_HELP = """usage: tfi2i train RECIPE [--run DIR] [--data.dir DIR] [OPTIONS]
+       tfi2i train --resume RUN
+
+Train a recipe into a run folder (saved_models/RECIPE unless --run names another), or
+go on with a run that was interrupted.
+
+recipes: {recipes}
+Every option of one: tfi2i train RECIPE --help"""
+
+
+def _train(words: list[str]) -> None:
+    from tfi2i.recipes.named import RECIPES
+
+    if any(word.partition("=")[0] == "--resume" for word in words):
+        _resume(words)
+    elif words and not words[0].startswith("-"):
+        _train_recipe(words[0], words[1:])
+    elif words and words[0] in ("-h", "--help"):
+        print(_TRAIN_HELP.format(recipes=", ".join(RECIPES)))
+    else:
+        raise CommandError(
+            "tfi2i train needs a recipe as its first argument, or --resume RUN. "
+            f"Recipes: {', '.join(RECIPES)}."
+        )
+
+
+def _train_recipe(name: str, words: list[str]) -> None:
+    from tfi2i.recipes.config import resolve
+    from tfi2i.recipes.named import get
+
+    recipe = get(name)
+    config, run = parse_training(name, recipe, words)
+    config = resolve(config)
+    if config.data.dir is None and not recipe.bundled:
+        raise CommandError(
+            f"--data.dir is missing: {name} learns from your own images; give their "
+            "folder with --data.dir DIR."
+        )
+    with _tensorflow(run, config):
+        from tfi2i.training.run import train
+
+        train(config, run)
+
+
+def _resume(words: list[str]) -> None:
+    about = "Go on with an interrupted run, exactly where its last backup was made."
+    try:
+        run = parse(ResumeOptions, words, "tfi2i train", about).resume
+    except CommandError as error:
+        raise CommandError(
+            "tfi2i train --resume takes a run folder and nothing else, because the run "
+            f"keeps its configuration: {error}"
+        ) from None
+    with _tensorflow(run):
+        from tfi2i.training.run import resume
+
+        resume(run)
+
+
+def _demo(words: list[str]) -> None:
+    about = "Train edges2emoji on bundled images, print its scores and paint a picture."
+    run = parse(DemoOptions, words, "tfi2i demo", about).run
+    with _tensorflow(run):
+        from tfi2i.demo import demo
+
+        demo(run)
+
+
+@contextlib.contextmanager
+def _tensorflow(run: Path, config: "TrainConfig | None" = None) -> Iterator[None]:
+    """Load TensorFlow quietly, show the package's log, explain a lack of memory.
+
+    Args:
+        run: folder whose config.json names the sizes where `config` is None.
+        config: what is trained.
+    """
+    _load_tensorflow()
+    import tensorflow as tf
+
+    log = logging.getLogger("tfi2i")
+    log.setLevel(logging.INFO)
+    handler = logging.StreamHandler(sys.stdout)
+    log.addHandler(handler)
+    try:
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        # TensorFlow reports a full disk as an exhausted resource, too.
+        if "No space left on device" in str(error):
+            raise OSError(
+                f"No space left on device while writing {run}; free some, then go on "
+                f"with tfi2i train --resume {run}."
+            ) from error
+        raise CommandError(_memory_line(run, config)) from error
+    finally:
+        log.removeHandler(handler)
+
+
+def _load_tensorflow() -> None:
+    # The command works whatever backend the user's other programs run on.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
+        import keras  # noqa: F401
+
+        return
+    # The level does not reach notes that are written before the logger is set up, so
+    # stderr itself is put aside; it is shown if the import fails.
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as notes:
+        os.dup2(notes.fileno(), 2)
+        try:
+            import keras  # noqa: F401
+        except BaseException:
+            notes.seek(0)
+            os.write(stderr, notes.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+def _memory_line(run: Path, config: "TrainConfig | None") -> str:
+    import keras
+
+    from tfi2i.recipes import stored
+
+    sizes = "this batch size, this crop size"
+    with contextlib.suppress(OSError, ValueError):
+        data = (config or stored.read(run)).data
+        sizes = f"batch size {data.batch_size}, crop size {data.crop_size}"
+    return (
+        f"Out of memory with {sizes} and precision {keras.config.dtype_policy().name}: "
+        "try a smaller --data.batch-size or --data.crop-size."
+    )
+
+
+COMMANDS: dict[str, tuple[Callable[[list[str]], None], str]] = {
+    "recipes": (_recipes, "what can be trained, with cost and expected scores"),
+    "train": (_train, "train a recipe on a folder of images, or resume a run"),
+    "demo": (_demo, "a translator from bundled images, in a few minutes on a CPU"),
+}
