@@ -31,6 +31,7 @@ _AT_LEAST = {
     "devices": 1,
     "backup_epochs": 1,
     "sample_images": 0,
+    "validation_images": 0,
 }
 _ABOVE_ZERO = ("optimizer.learning_rate", "backup_minutes")
 _SHARES = ("model.generator.dropout", "optimizer.beta_1", "optimizer.beta_2")
@@ -140,8 +141,10 @@ def _check_unused(model: "Pix2PixConfig") -> None:
         part = getattr(model, side)
         value = getattr(part, name)
         if part.network != network and value != getattr(type(part)(), name):
-            expected = f"no such flag, or --model.{side}.network {network}"
-            _refuse(f"model.{path}", value, expected)
+            raise ValueError(
+                f"{flag(f'model.{path}')} is {value!r}, but applies only with "
+                f"--model.{side}.network {network}; leave it out, or change the network."
+            )
 
 
 def _check_run(config: "TrainConfig") -> None:

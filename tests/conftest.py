@@ -1,0 +1,29 @@
+"""What every test shares: TensorFlow's set-up, fixed seeds, stored numbers."""
+
+import os
+from pathlib import Path
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import pytest
+import tensorflow as tf
+
+# Two devices for the MirroredStrategy tests. It has to happen before TensorFlow first
+# runs anything, so it happens for all tests; they place themselves on the first one.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration(), tf.config.LogicalDeviceConfiguration()],
+)
+
+
+@pytest.fixture(autouse=True)
+def _seeds():
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def golden() -> Path:
+    """Folder of numbers computed elsewhere, by the PyTorch reference."""
+    return Path(__file__).parent / "golden"
