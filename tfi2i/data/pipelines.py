@@ -7,25 +7,16 @@ any step and see exactly what it would have seen.
 
 from __future__ import annotations
 
-import collections
-import concurrent.futures
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import tensorflow as tf
-from rich.console import Console
-from rich.progress import track
 
-from tfi2i.data import decoding, folders, transforms
+from tfi2i.data import decoding, folders, loading, transforms
 
 Direction = Literal["a2b", "b2a"]
 Input = Literal["files", "edges"]
-
-# TensorFlow's kernels refuse memory that is aligned less.
-_ALIGNMENT = 64
 
 
 class PairedData:
@@ -94,35 +85,17 @@ class PairedData:
         _check_choice("input", input, ("files", "edges"))
         if load_size < 1:
             raise ValueError(f"--data.load-size is {load_size}, expected at least 1")
-        colour = tf.constant(decoding.parse_colour(background), tf.int32)
+        colour = decoding.parse_colour(background)
         from_target = input == "edges"
         files = folders.find_pairs(
             directory, split, layout=layout, a=a, b=b, targets_only=from_target
         )
-        array_a, array_b = (_allocate(len(files), load_size) for _ in range(2))
-
-        damaged: list[Path] = []
-
-        def fill(index: int) -> None:
-            sample = files.samples[index]
-            image_a, image_b = _read(sample, load_size, colour, damaged)
-            if image_b is not None:
-                array_b[index] = image_b
-            if from_target and image_b is not None:
-                image_a = transforms.edges(image_b)
-            if image_a is not None:
-                array_a[index] = image_a
-
-        _in_threads(fill, len(files), progress)
-        if damaged:
-            names = [path.relative_to(directory).as_posix() for path in sorted(damaged)]
-            raise ValueError(
-                f"{len(names)} truncated or damaged images in '{directory}': "
-                f"{folders.shortened(names)}; replace or remove them"
-            )
+        real_a, real_b = loading.load(
+            files, size=load_size, colour=colour, edges=from_target, progress=progress
+        )
         if direction == "b2a" and not from_target:
-            array_a, array_b = array_b, array_a
-        return cls(_as_tensor(array_a), _as_tensor(array_b), files)
+            real_a, real_b = real_b, real_a
+        return cls(real_a, real_b, files)
 
     def __len__(self) -> int:
         """Number of pairs."""
@@ -377,91 +350,6 @@ def _counted() -> tf.data.Dataset:
     with tf.device("CPU:0"):
         iterations = tf.Variable(0, dtype=tf.int64, trainable=False)
     return tf.data.Dataset.from_tensors(0).map(lambda _: iterations.assign_add(1) - 1)
-
-
-def _read(
-    sample: folders.Sample, size: int, colour: tf.Tensor, damaged: list[Path]
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Decode the images of a sample; None for one absent or added to `damaged`."""
-
-    def read(image: folders.ImageFile | None, reader: Callable) -> list:
-        if image is None:
-            return [None]
-        path = tf.constant(str(image.path))
-        try:
-            images = reader(path, tf.constant(image.orientation), colour, size)
-        except tf.errors.OpError:
-            # TensorFlow's message names graph nodes, and not the file.
-            damaged.append(image.path)
-            return [None, None]
-        return [image.numpy() for image in images]
-
-    if sample.b.half == "right":
-        left, right = read(sample.b, _read_halves)
-        return left, right
-    return read(sample.a, _read_whole)[0], read(sample.b, _read_whole)[0]
-
-
-_FILE = (
-    tf.TensorSpec((), tf.string),
-    tf.TensorSpec((), tf.int32),
-    tf.TensorSpec((3,), tf.int32),
-    tf.TensorSpec((), tf.int32),
-)
-
-
-@tf.function(input_signature=_FILE)
-def _read_whole(path, orientation, background, size):
-    with tf.device("CPU:0"):
-        image = decoding.decode(path, orientation, background)
-        return (transforms.resize(image, size, size),)
-
-
-@tf.function(input_signature=_FILE)
-def _read_halves(path, orientation, background, size):
-    with tf.device("CPU:0"):
-        image = decoding.decode(path, orientation, background)
-        middle = tf.shape(image)[1] // 2
-        left, right = image[:, :middle], image[:, middle:]
-        return (
-            transforms.resize(left, size, size),
-            transforms.resize(right, size, size),
-        )
-
-
-def _in_threads(work: Callable[[int], None], count: int, progress: bool) -> None:
-    """Call `work` with 0 to `count - 1`, on all cores, showing how far it is."""
-    console = Console(stderr=True)
-    # TensorFlow releases the interpreter lock, so threads use all cores.
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        done = track(
-            pool.map(work, range(count)),
-            description="Reading images",
-            total=count,
-            console=console,
-            transient=True,
-            disable=not (progress and console.is_terminal),
-        )
-        collections.deque(done, maxlen=0)
-
-
-def _allocate(count: int, size: int) -> np.ndarray:
-    """Uninitialised uint8 `(count, size, size, 3)` that a tensor can share."""
-    length = count * size * size * 3
-    try:
-        buffer = np.empty(length + _ALIGNMENT, np.uint8)
-    except MemoryError as error:
-        raise ValueError(
-            f"{count} pairs at {size} pixels need {2 * length / 1e9:.1f} GB of memory, "
-            "more than there is: choose a smaller --data.load-size or fewer images"
-        ) from error
-    start = -buffer.ctypes.data % _ALIGNMENT
-    return buffer[start : start + length].reshape(count, size, size, 3)
-
-
-def _as_tensor(array: np.ndarray) -> tf.Tensor:
-    """Give an array to TensorFlow without a copy; `tf.constant` makes two."""
-    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
 
 
 def _check_choice(field: str, value: str, choices: tuple[str, ...]) -> None:

@@ -1,0 +1,152 @@
+"""A split's images from disk into memory, decoded and resized on all cores."""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+from rich.progress import track
+
+from tfi2i.data import decoding, folders, transforms
+
+# TensorFlow's kernels refuse memory that is aligned less.
+_ALIGNMENT = 64
+
+
+def load(
+    files: folders.PairedFiles,
+    *,
+    size: int,
+    colour: tuple[int, int, int],
+    edges: bool,
+    progress: bool,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decode and resize the images of a split.
+
+    Args:
+        files: what to read.
+        size: side in pixels of the images wanted.
+        colour: red, green, blue under transparent pixels, 0 to 255.
+        edges: draw the first images from the second ones' edges.
+        progress: show a bar on stderr, if that is a terminal.
+
+    Returns:
+        Two uint8 tensors `(count, size, size, 3)`, domains A and B. They need
+        little more memory than that, since nothing is held twice.
+
+    Raises:
+        ValueError: naming every file that cannot be decoded; too little memory.
+    """
+    array_a, array_b = (_allocate(len(files), size) for _ in range(2))
+    background = tf.constant(colour, tf.int32)
+    damaged: list[Path] = []
+
+    def fill(index: int) -> None:
+        sample = files.samples[index]
+        image_a, image_b = _read(sample, size, background, damaged)
+        if image_b is not None:
+            array_b[index] = image_b
+        if edges and image_b is not None:
+            image_a = transforms.edges(image_b)
+        if image_a is not None:
+            array_a[index] = image_a
+
+    _in_threads(fill, len(files), progress)
+    if damaged:
+        names = [f"'{path}'" for path in sorted(damaged)]
+        raise ValueError(
+            f"truncated or damaged images ({len(names)}): "
+            f"{folders.shortened(names)}; replace or remove them"
+        )
+    return _as_tensor(array_a), _as_tensor(array_b)
+
+
+def _read(
+    sample: folders.Sample, size: int, background: tf.Tensor, damaged: list[Path]
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Decode the images of a sample; None for one absent or added to `damaged`."""
+
+    def read(image: folders.ImageFile | None, reader: Callable) -> list:
+        if image is None:
+            return [None]
+        path = tf.constant(str(image.path))
+        try:
+            images = reader(path, tf.constant(image.orientation), background, size)
+        except tf.errors.OpError:
+            # TensorFlow's message names graph nodes, and not the file.
+            damaged.append(image.path)
+            return [None, None]
+        return [image.numpy() for image in images]
+
+    if sample.b.half == "right":
+        left, right = read(sample.b, _read_halves)
+        return left, right
+    return read(sample.a, _read_whole)[0], read(sample.b, _read_whole)[0]
+
+
+_FILE = (
+    tf.TensorSpec((), tf.string),
+    tf.TensorSpec((), tf.int32),
+    tf.TensorSpec((3,), tf.int32),
+    tf.TensorSpec((), tf.int32),
+)
+
+
+@tf.function(input_signature=_FILE)
+def _read_whole(path, orientation, background, size):
+    with tf.device("CPU:0"):
+        image = decoding.decode(path, orientation, background)
+        return (transforms.resize(image, size, size),)
+
+
+@tf.function(input_signature=_FILE)
+def _read_halves(path, orientation, background, size):
+    with tf.device("CPU:0"):
+        image = decoding.decode(path, orientation, background)
+        middle = tf.shape(image)[1] // 2
+        left, right = image[:, :middle], image[:, middle:]
+        return (
+            transforms.resize(left, size, size),
+            transforms.resize(right, size, size),
+        )
+
+
+def _in_threads(work: Callable[[int], None], count: int, progress: bool) -> None:
+    """Call `work` with 0 to `count - 1`, on all cores, showing how far it is."""
+    console = Console(stderr=True)
+    # TensorFlow releases the interpreter lock, so threads use all cores.
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        done = track(
+            pool.map(work, range(count)),
+            description="Reading images",
+            total=count,
+            console=console,
+            transient=True,
+            disable=not (progress and console.is_terminal),
+        )
+        collections.deque(done, maxlen=0)
+
+
+def _allocate(count: int, size: int) -> np.ndarray:
+    """Uninitialised uint8 `(count, size, size, 3)` that a tensor can share."""
+    length = count * size * size * 3
+    try:
+        buffer = np.empty(length + _ALIGNMENT, np.uint8)
+    except MemoryError as error:
+        raise ValueError(
+            f"{count} pairs at {size} pixels need {2 * length / 1e9:.1f} GB of memory, "
+            "more than there is: choose a smaller --data.load-size or fewer images"
+        ) from error
+    start = -buffer.ctypes.data % _ALIGNMENT
+    return buffer[start : start + length].reshape(count, size, size, 3)
+
+
+def _as_tensor(array: np.ndarray) -> tf.Tensor:
+    """Give an array to TensorFlow without a copy; `tf.constant` makes two."""
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
