@@ -190,7 +190,7 @@ def test_resolving_twice_changes_nothing(name):
         ({"model__l1_weight": float("nan")}, "is nan; expected a finite number"),
         ({"model__gan_weight": 0.0, "model__l1_weight": 0.0}, "one loss weight above"),
         ({"model__generator__num_downs": 4}, "num-downs is 4; expected at least 5"),
-        ({"model__generator__blocks": 6}, "blocks is 6, .* network resnet;"),
+        ({"model__generator__blocks": 6}, "blocks is 6, .*network resnet;"),
         ({"model__discriminator__num_layers": 7}, "is 7; expected at most 6 at crop"),
         (
             {"model__generator__network": "resnet", "model__generator__skips": False},

@@ -143,7 +143,7 @@ def _check_unused(model: "Pix2PixConfig") -> None:
         if part.network != network and value != getattr(type(part)(), name):
             raise ValueError(
                 f"{flag(f'model.{path}')} is {value!r}, but applies only with "
-                f"--model.{side}.network {network}; leave it out, or change the network."
+                f"--model.{side}.network {network}; leave it out or change the network."
             )
 
 
