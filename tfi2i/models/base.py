@@ -157,7 +157,7 @@ class AdversarialModel(keras.Model):
     def load_own_variables(self, store):
         """Restores the random state where the file holds it."""
         for index, variable in enumerate(self.random_state()):
-            if f"random_state_{index}" in store.keys():
+            if f"random_state_{index}" in store:
                 variable.assign(store[f"random_state_{index}"])
 
 

@@ -1,0 +1,39 @@
+"""Files that are written whole or not at all."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Gives a temporary name beside `path`, which takes its place at the end.
+
+    Whoever reads `path` meanwhile finds the old file; after a failure nothing new
+    is left.
+
+    Args:
+        path: the file to write; its folder is made where missing.
+
+    Yields:
+        The temporary path, with the same suffix.
+
+    Raises:
+        OSError: naming `path`, where the disk is full or cannot be written.
+    """
+    partial = path.with_name(f".partial-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        if error.filename is None:
+            reason = error.strerror or str(error)
+            raise OSError(error.errno, f"Cannot write: {reason}", str(path)) from error
+        raise
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()

@@ -1,0 +1,43 @@
+"""The configuration in a run folder: `config.json`."""
+
+import json
+from pathlib import Path
+
+from tfi2i.files import whole
+from tfi2i.recipes.config import TrainConfig, from_dict, to_dict
+
+CONFIG = "config.json"
+
+
+def write(config: TrainConfig, run: Path, versions: dict[str, str]) -> None:
+    """Stores what makes a run.
+
+    Args:
+        config: resolved.
+        run: the run's folder, made where missing.
+        versions: of the packages that the result depends on, for people to read.
+    """
+    stored = {**to_dict(config), "versions": versions}
+    with whole(run / CONFIG) as path:
+        path.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
+
+
+def read(run: Path) -> TrainConfig:
+    """Reads what made a run.
+
+    Raises:
+        ValueError: the folder is no run, or its configuration cannot be read.
+    """
+    path = run / CONFIG
+    if not path.is_file():
+        raise ValueError(
+            f"'{run}' is not a run: it has no {CONFIG}. Name a folder that "
+            "'tfi2i train' made."
+        )
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(stored, dict):
+            stored.pop("versions", None)
+        return from_dict(stored)
+    except ValueError as error:
+        raise ValueError(f"Cannot read '{path}': {error}") from error

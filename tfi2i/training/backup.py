@@ -1,0 +1,104 @@
+"""The exact state of a training run in one file."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tfi2i.files import whole
+
+
+class Position(NamedTuple):
+    """The next step to train: `step` of `epoch`, both counted from 0."""
+
+    epoch: int
+    step: int
+
+
+class Backup:
+    """Saves and restores every variable of a trainer with its position in time.
+
+    Weights, moving statistics, optimizer slots, the random state of dropout and the
+    sums behind the epoch's mean losses are all in one `.npz`, written under another
+    name first: at any moment there is one whole backup or none.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def exists(self) -> bool:
+        """Whether there is a backup."""
+        return self.path.is_file()
+
+    def save(self, model, position: Position) -> None:
+        """Writes the state of `model`, with which training goes on at `position`."""
+        arrays = {name: v.numpy() for name, v in _variables(model).items()}
+        with whole(self.path) as path, path.open("wb") as file:
+            np.savez(file, position=json.dumps(position._asdict()), **arrays)
+
+    def restore(self, model) -> tuple[Position, dict[str, np.ndarray]]:
+        """Sets every variable of `model` to what was saved.
+
+        Returns:
+            The position, and the sums behind the mean losses of its epoch, for
+            `restore_means` (Keras sets them to zero when an epoch begins).
+
+        Raises:
+            ValueError: the file is damaged, or of another model.
+        """
+        try:
+            with np.load(self.path, allow_pickle=False) as file:
+                stored = {name: file[name] for name in file}
+            position = Position(**json.loads(str(stored.pop("position"))))
+        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(
+                f"The backup '{self.path}' is damaged ({error}): delete it to start "
+                "this run again."
+            ) from error
+        variables = _variables(model)
+        self._check(variables, stored)
+        for name, variable in variables.items():
+            variable.assign(stored[name])
+        means = {name: v for name, v in stored.items() if name.startswith("means/")}
+        return position, means
+
+    def _check(self, variables, stored):
+        shapes = {name: tuple(v.shape) for name, v in variables.items()}
+        differing = sorted(shapes.keys() ^ stored.keys()) + sorted(
+            name
+            for name, shape in shapes.items()
+            if name in stored and stored[name].shape != shape
+        )
+        if differing:
+            raise ValueError(
+                f"The backup '{self.path}' is of another model: {differing[0]} and "
+                f"{len(differing) - 1} more variables differ. Restore config.json as "
+                "it was, or start a new run."
+            )
+
+
+def restore_means(model, means: dict[str, np.ndarray]) -> None:
+    """Sets the sums behind the mean losses, after Keras has reset them."""
+    for name, variable in _variables(model).items():
+        if name in means:
+            variable.assign(means[name])
+
+
+def _variables(model):
+    """Every variable of the run by a name that is unique and stable."""
+    groups = {
+        "model": model.variables,
+        "generator_optimizer": model.generator_optimizer.variables,
+        "discriminator_optimizer": model.discriminator_optimizer.variables,
+        "means": model.metrics_variables,
+    }
+    return {
+        f"{group}/{index:04d}": variable
+        for group, variables in groups.items()
+        for index, variable in enumerate(variables)
+    }
