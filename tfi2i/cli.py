@@ -173,7 +173,7 @@ def _train_recipe(name: str, words: list[str]) -> None:
             f"--data.dir is missing: {name} learns from your own images; give their "
             "folder with --data.dir DIR."
         )
-    with _tensorflow(run, config):
+    with loaded_tensorflow(run, config):
         from tfi2i.training.run import train
 
         train(config, run)
@@ -188,7 +188,7 @@ def _resume(words: list[str]) -> None:
             "tfi2i train --resume takes a run folder and nothing else, because the run "
             f"keeps its configuration: {error}"
         ) from None
-    with _tensorflow(run):
+    with loaded_tensorflow(run):
         from tfi2i.training.run import resume
 
         resume(run)
@@ -197,14 +197,14 @@ def _resume(words: list[str]) -> None:
 def _demo(words: list[str]) -> None:
     about = "Train edges2emoji on bundled images, print its scores and paint a picture."
     run = parse(DemoOptions, words, "tfi2i demo", about).run
-    with _tensorflow(run):
+    with loaded_tensorflow(run):
         from tfi2i.demo import demo
 
         demo(run)
 
 
 @contextlib.contextmanager
-def _tensorflow(run: Path, config: "TrainConfig | None" = None) -> Iterator[None]:
+def loaded_tensorflow(run: Path, config: "TrainConfig | None" = None) -> Iterator[None]:
     """Load TensorFlow quietly, show the package's log, explain a lack of memory.
 
     Args:

@@ -1,0 +1,278 @@
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfi2i import cli
+from tfi2i.recipes import stored
+from tfi2i.recipes.config import DataConfig, TrainConfig
+from tfi2i.recipes.named import RECIPES
+
+RUN = "import sys; from tfi2i.cli import main; main(sys.argv[1:])"
+
+
+def tfi2i(*words, cwd=None, code=RUN, **environment):
+    """The command as a user runs it: another process, TensorFlow's defaults."""
+    root = Path(cli.__file__).parents[1]
+    inherited = {**os.environ, "PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8"}
+    for name in ("TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND"):
+        del inherited[name]
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, words)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=cwd,
+        env={**inherited, **environment},
+        timeout=120,
+    )
+
+
+def refused(capsys, *words):
+    """The one line that a mistake is answered with."""
+    with pytest.raises(SystemExit) as stop:
+        cli.main([str(word) for word in words])
+    printed = capsys.readouterr()
+    assert stop.value.code == 1
+    assert printed.out == ""
+    assert printed.err.startswith("tfi2i: error: ")
+    assert printed.err.count("\n") == 1
+    return printed.err.removeprefix("tfi2i: error: ").rstrip("\n")
+
+
+def shown(capsys, *words):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(list(words))
+    assert stop.value.code == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    return printed.out
+
+
+@pytest.mark.parametrize("word", ["--help", "--version", "recipes"])
+def test_what_needs_no_tensorflow_does_not_load_it(word):
+    code = (
+        "import atexit, sys; atexit.register(lambda: print(sorted("
+        "{'tensorflow', 'keras', 'numpy'} & set(sys.modules)))); " + RUN
+    )
+    done = tfi2i(word, code=code)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert done.stdout.endswith("[]\n")
+
+
+def test_help_answers_in_half_a_second():
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        tfi2i("--help")
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.5
+
+
+def test_help_lists_the_commands(capsys):
+    text = shown(capsys, "--help")
+    assert text == shown(capsys)
+    for command in ("recipes", "train", "demo", "--debug", "--version"):
+        assert command in text
+
+
+def test_version(capsys):
+    assert shown(capsys, "--version") == "tfi2i 0.1.0.dev0\n"
+
+
+def test_recipes(capsys):
+    text = shown(capsys, "recipes")
+    assert all(name in text for name in RECIPES)
+    assert "not measured" in text.replace("\n", " ")
+
+
+def test_train_help(capsys):
+    text = shown(capsys, "train", "--help")
+    assert "--resume RUN" in text
+    assert all(name in text for name in RECIPES)
+
+
+def test_help_of_a_recipe_shows_every_field(capsys):
+    text = shown(capsys, "train", "pix2pix-facades", "--help")
+    for flag in (
+        "--run",
+        "--epochs",
+        "--seed",
+        "--devices",
+        "--backup-minutes",
+        "--data.dir",
+        "--data.batch-size",
+        "--data.no-flip",
+        "--model.generator.upsample",
+        "--model.discriminator.num-layers",
+        "--optimizer.learning-rate",
+    ):
+        assert flag in text
+    assert "--recipe" not in text
+    assert "(default: photo)" in text
+
+
+@pytest.mark.parametrize("command", ["recipes", "demo"])
+def test_help_of_the_other_commands(capsys, command):
+    assert f"usage: tfi2i {command}" in shown(capsys, command, "--help")
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["recpes"], "no command 'recpes'. Did you mean 'recipes'? Commands: recipes,"),
+        (["recipes", "--all"], "There is no option --all. See tfi2i recipes --help."),
+        (["demo", "--rum", "x"], "no option --rum. Did you mean --run?"),
+        (["train"], "needs a recipe as its first argument, or --resume RUN. Recipes:"),
+        (["train", "--epochs", "3"], "needs a recipe as its first argument"),
+        (["train", "facades"], "no recipe 'facades'. Did you mean 'pix2pix-facades'?"),
+        (["train", "pix2pix-facades"], "--data.dir is missing: pix2pix-facades learns"),
+        (["train", "--resume"], "--resume needs a value: a path."),
+        (["train", "--resume", "x", "--epochs", "3"], "nothing else, because the run"),
+        (["train", "pix2pix-maps", "--resume", "x"], "argument 'pix2pix-maps'"),
+    ],
+)
+def test_mistakes(capsys, words, expected):
+    assert expected in refused(capsys, *words)
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (
+            ["--data.batchsize", "4"],
+            "--data.batchsize. Did you mean --data.batch-size?",
+        ),
+        (["--batch-size=4"], "no option --batch-size. Did you mean --data.batch-size?"),
+        (["--epoch", "4"], "There is no option --epoch. Did you mean --epochs?"),
+        (
+            ["--filters", "4"],
+            "mean --model.generator.filters or --model.discriminator.filters?",
+        ),
+        (["--recipe", "x"], "There is no option --recipe."),
+        (["x"], "Unexpected argument 'x'; see tfi2i train pix2pix-maps --help."),
+        (["--epochs"], "--epochs needs a value: a whole number."),
+        (["--epochs", "--seed", "3"], "--epochs needs a value: a whole number."),
+        (["--epochs", "many"], "--epochs is 'many'; expected a whole number."),
+        (["--data.batch_size=2.5"], "--data.batch-size is '2.5'; expected a whole"),
+        (["--backup-minutes", "x"], "--backup-minutes is 'x'; expected a number."),
+        (["--decay-epochs", "x"], "is 'x'; expected a whole number or None."),
+        (
+            ["--data.layout", "x"],
+            "is 'x'; expected one of auto, side_by_side, folders, targets.",
+        ),
+        (
+            ["--model.generator.statistics", "x"],
+            "expected one of image, stored, None.",
+        ),
+        (
+            ["--data.flip", "maybe"],
+            "--data.flip takes no value but got 'maybe'; write --data.flip or "
+            "--data.no-flip.",
+        ),
+        (["--deterministic=True"], "got 'True'; write --deterministic or --no-deter"),
+        (["--data.crop-size", "100", "--data.dir", "x"], "such as 96 or 128."),
+        (["--epochs", "0", "--data.dir", "x"], "--epochs is 0; expected at least 1."),
+    ],
+)
+def test_mistaken_options(capsys, words, expected):
+    assert expected in refused(capsys, "train", "pix2pix-maps", *words)
+
+
+def test_debug_shows_the_traceback():
+    done = tfi2i("train", "--debug", "facades")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "There is no recipe 'facades'" in done.stderr
+
+
+def test_a_missing_folder_is_one_line_although_tensorflow_loads(tmp_path):
+    """Nothing of TensorFlow's start-up notes reaches the user."""
+    done = tfi2i("train", "pix2pix-maps", "--data.dir", "nowhere", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "nowhere" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_backend_of_the_user_does_not_matter(tmp_path):
+    done = tfi2i(
+        *("train", "pix2pix-maps", "--data.dir", "nowhere"),
+        cwd=tmp_path,
+        KERAS_BACKEND="jax",
+    )
+    assert done.stderr.startswith("tfi2i: error: ")
+    assert "nowhere" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "exhaust",
+    [
+        lambda: np.empty((2**30, 2**20)),
+        lambda: _raise(tf.errors.ResourceExhaustedError(None, None, "OOM when ...")),
+    ],
+)
+def test_out_of_memory_names_the_sizes(tmp_path, exhaust):
+    config = TrainConfig(data=DataConfig(batch_size=3, crop_size=64))
+    with pytest.raises(cli.CommandError) as caught:
+        with cli.loaded_tensorflow(tmp_path, config):
+            exhaust()
+    assert str(caught.value) == (
+        "Out of memory with batch size 3, crop size 64 and precision float32: try a "
+        "smaller --data.batch-size or --data.crop-size."
+    )
+
+
+def _raise(error):
+    raise error
+
+
+def test_out_of_memory_of_a_run_reads_its_configuration(tmp_path):
+    config = TrainConfig(data=DataConfig(batch_size=5, crop_size=32))
+    stored.write(config, tmp_path, {})
+    with pytest.raises(cli.CommandError, match="with batch size 5, crop size 32 and"):
+        with cli.loaded_tensorflow(tmp_path):
+            raise MemoryError
+
+
+def test_out_of_memory_of_a_run_without_configuration(tmp_path):
+    with pytest.raises(ValueError, match="Out of memory .* precision float32"):
+        with cli.loaded_tensorflow(tmp_path):
+            raise MemoryError
+
+
+def test_a_full_disk_is_not_called_memory(tmp_path):
+    full = tf.errors.ResourceExhaustedError(None, None, "x; No space left on device")
+    with pytest.raises(OSError, match="No space left on device while writing .*--resu"):
+        with cli.loaded_tensorflow(tmp_path):
+            raise full
+
+
+def test_an_interrupt_exits_with_130():
+    code = (
+        "import signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'rich.table':\n"
+        "            signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+    )
+    done = tfi2i("recipes", code=code + RUN)
+    assert done.returncode == 130
+    assert done.stderr == "tfi2i: interrupted\n"
+
+
+def test_a_reader_that_leaves_is_no_error():
+    code = (
+        "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', "
+        f"{RUN!r}, 'train', 'pix2pix-maps', '--help'], stdout=subprocess.PIPE, "
+        "stderr=subprocess.PIPE); p.stdout.close(); print(p.stderr.read().decode())"
+    )
+    assert tfi2i(code=code).stdout == "\n"

@@ -1,0 +1,83 @@
+import configparser
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tfi2i
+
+ROOT = Path(tfi2i.__file__).parents[1]
+
+
+def python(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+    )
+
+
+def test_importing_loads_nothing_heavy():
+    done = python(
+        "import sys, tfi2i; dir(tfi2i); tfi2i.__version__; tfi2i.recipes; "
+        "print({'tensorflow', 'keras', 'numpy'} & set(sys.modules))"
+    )
+    assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("name", tfi2i.__all__)
+def test_every_public_name_is_there(name):
+    assert getattr(tfi2i, name) is not None
+    assert name in dir(tfi2i)
+
+
+def test_the_public_names():
+    assert sorted(tfi2i.__all__) == [
+        "ConstantThenLinear",
+        "Pix2Pix",
+        "__version__",
+        "data",
+        "layers",
+        "losses",
+        "metrics",
+        "models",
+        "networks",
+        "recipes",
+        "training",
+    ]
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="'tfi2i' has no attribute 'CycleGun'"):
+        tfi2i.CycleGun  # noqa: B018
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+@pytest.mark.parametrize("name", ["Pix2Pix", "networks"])
+def test_another_backend_is_refused(name, backend):
+    """One that is installed, and one that is not."""
+    done = python(f"import tfi2i; tfi2i.{name}", KERAS_BACKEND=backend)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith(f"ImportError: tfi2i.{name} needs Keras on TensorFlow, but ")
+    assert f"{backend!r}" in last
+    assert "KERAS_BACKEND=tensorflow" in last
+
+
+def test_constraints_pin_every_requirement():
+    """Exact versions, no path, no index: the file works on any machine."""
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*", pin) for pin in pins)
+    pinned = {pin.partition("==")[0] for pin in pins}
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", "utf-8")
+    wanted = setup["options"]["install_requires"]
+    wanted += "".join(setup["options.extras_require"].values())
+    for requirement in wanted.split():
+        assert re.match(r"[\w-]+", requirement).group() in pinned
