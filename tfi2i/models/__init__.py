@@ -1,6 +1,7 @@
 """Trainers: `keras.Model` subclasses with a `train_step` of their own."""
 
+from tfi2i.models.adam import Adam
 from tfi2i.models.base import AdversarialModel
 from tfi2i.models.pix2pix import Pix2Pix
 
-__all__ = ["AdversarialModel", "Pix2Pix"]
+__all__ = ["Adam", "AdversarialModel", "Pix2Pix"]

@@ -3,19 +3,7 @@
 import keras
 import tensorflow as tf
 
-
-def adam(learning_rate=2e-4, beta_1=0.5, beta_2=0.999):
-    """Adam with the reference's settings (pix2pix section 3.3, CycleGAN section 4).
-
-    Args:
-        learning_rate: float or `keras.optimizers.schedules.LearningRateSchedule`.
-        beta_1: decay of the mean of gradients.
-        beta_2: decay of the mean of squared gradients.
-
-    Returns:
-        `keras.optimizers.Adam` with PyTorch's epsilon of 1e-8.
-    """
-    return keras.optimizers.Adam(learning_rate, beta_1, beta_2, epsilon=1e-8)
+from tfi2i.models.adam import Adam
 
 
 class AdversarialModel(keras.Model):
@@ -78,9 +66,9 @@ class AdversarialModel(keras.Model):
             steps_per_execution=steps_per_execution,
             jit_compile=jit_compile,
         )
-        self.generator_optimizer = keras.optimizers.get(generator_optimizer or adam())
+        self.generator_optimizer = keras.optimizers.get(generator_optimizer or Adam())
         self.discriminator_optimizer = keras.optimizers.get(
-            discriminator_optimizer or adam()
+            discriminator_optimizer or Adam()
         )
         # Built here, since a loaded model takes the slots' values right after.
         self.generator_optimizer.build(_trainable(self.generators))

@@ -5,8 +5,7 @@ import random
 from tfi2i import networks
 from tfi2i.data import PairedData, bundled
 from tfi2i.data.folders import available_splits
-from tfi2i.models import Pix2Pix
-from tfi2i.models.base import adam
+from tfi2i.models import Adam, Pix2Pix
 from tfi2i.recipes.config import DataConfig, TrainConfig
 
 
@@ -72,7 +71,7 @@ def compile_model(model, config: TrainConfig, learning_rate) -> None:
         learning_rate: float or `keras.optimizers.schedules.LearningRateSchedule`.
     """
     betas = config.optimizer.beta_1, config.optimizer.beta_2
-    model.compile(adam(learning_rate, *betas), adam(learning_rate, *betas))
+    model.compile(Adam(learning_rate, *betas), Adam(learning_rate, *betas))
 
 
 def _seeds(seed):
