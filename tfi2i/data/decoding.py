@@ -11,6 +11,11 @@ from PIL import ImageColor
 
 JPEG, PNG, WEBP = range(3)
 
+# Bytes looked at, and what some of them hold.
+_HEADER = 32
+_WEBP_FLAGS = 20
+_PNG_DEPTH = 24
+
 
 def parse_colour(text: str) -> tuple[int, int, int]:
     """Read a colour.
@@ -40,8 +45,7 @@ def decode(path: tf.Tensor, orientation: tf.Tensor, background: tf.Tensor) -> tf
     """Read one image file as it is meant to be seen.
 
     The format is told by the content, not by the name. Greyscale becomes three
-    equal channels, 16-bit PNG keeps its high bytes, an animated WebP gives its
-    first frame.
+    equal channels, 16-bit PNG keeps its high bytes.
 
     Args:
         path: string scalar.
@@ -52,15 +56,17 @@ def decode(path: tf.Tensor, orientation: tf.Tensor, background: tf.Tensor) -> tf
         uint8 `(height, width, 3)`.
 
     Raises:
-        tf.errors.InvalidArgumentError: not JPEG, PNG or WebP, or truncated.
+        tf.errors.OpError: not there, not JPEG, PNG or WebP, truncated, or an
+            animated WebP.
     """
     contents = tf.io.read_file(path)
+    header = tf.io.decode_raw(contents, tf.uint8, fixed_length=_HEADER)
     image = tf.switch_case(
-        _format(contents),
+        _format(header),
         {
             JPEG: lambda: _decode_jpeg(contents),
-            PNG: lambda: flatten(_decode_png(contents), background),
-            WEBP: lambda: _decode_webp(contents, background),
+            PNG: lambda: flatten(_decode_png(contents, header), background),
+            WEBP: lambda: _decode_webp(contents, header, background),
         },
     )
     return orient(tf.ensure_shape(image, (None, None, 3)), orientation)
@@ -112,15 +118,18 @@ def orient(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     )
 
 
-def _format(contents: tf.Tensor) -> tf.Tensor:
+def _format(header: tf.Tensor) -> tf.Tensor:
     """Which decoder the first bytes ask for."""
-    head = tf.strings.substr(contents, 0, 12)
-    start = tf.strings.substr(head, 0, 3)
-    is_png = tf.equal(start, b"\x89PN")
-    is_webp = tf.equal(tf.strings.substr(head, 8, 4), b"WEBP")
-    is_known = is_png | is_webp | tf.equal(start, b"\xff\xd8\xff")
+    is_png = _holds(header, 0, b"\x89PNG")
+    is_webp = _holds(header, 0, b"RIFF") & _holds(header, 8, b"WEBP")
+    is_known = is_png | is_webp | _holds(header, 0, b"\xff\xd8\xff")
     with tf.control_dependencies([tf.Assert(is_known, ["not JPEG, PNG or WebP"])]):
         return tf.where(is_png, PNG, tf.where(is_webp, WEBP, JPEG))
+
+
+def _holds(header: tf.Tensor, offset: int, expected: bytes) -> tf.Tensor:
+    found = header[offset : offset + len(expected)]
+    return tf.reduce_all(found == tf.constant(list(expected), tf.uint8))
 
 
 def _decode_jpeg(contents: tf.Tensor) -> tf.Tensor:
@@ -129,10 +138,9 @@ def _decode_jpeg(contents: tf.Tensor) -> tf.Tensor:
     return tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
 
 
-def _decode_png(contents: tf.Tensor) -> tf.Tensor:
+def _decode_png(contents: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
     """PNG of any kind to RGBA."""
     rgba = tf.io.decode_png(contents, channels=4)
-    depth = tf.io.decode_raw(tf.strings.substr(contents, 24, 1), tf.uint8)[0]
 
     def repaired():
         # Below 8 bits the decoder fills a missing alpha with 1, 3 or 15, not 255.
@@ -143,12 +151,18 @@ def _decode_png(contents: tf.Tensor) -> tf.Tensor:
         alpha = tf.where(native == 4, rgba[..., 3:], opaque)
         return tf.concat([rgba[..., :3], alpha], axis=2)
 
-    return tf.cond(depth < 8, repaired, lambda: rgba)
+    return tf.cond(header[_PNG_DEPTH] < 8, repaired, lambda: rgba)
 
 
-def _decode_webp(contents: tf.Tensor, background: tf.Tensor) -> tf.Tensor:
+def _decode_webp(
+    contents: tf.Tensor, header: tf.Tensor, background: tf.Tensor
+) -> tf.Tensor:
     """WebP with or without alpha; the operator refuses to convert channels."""
-    image = tf.io.decode_webp(contents)[0]
+    # An animation would end the process: the operator aborts on one.
+    has_flags = _holds(header, 12, b"VP8X")
+    is_animated = has_flags & (tf.bitwise.bitwise_and(header[_WEBP_FLAGS], 2) > 0)
+    with tf.control_dependencies([tf.Assert(~is_animated, ["animated WebP"])]):
+        image = tf.io.decode_webp(contents)[0]
     return tf.cond(
         tf.shape(image)[2] == 4,
         lambda: flatten(image[..., :4], background),

@@ -345,6 +345,8 @@ def _read_header(path: Path) -> ImageFile:
         warnings.simplefilter("ignore")
         with Image.open(path, formats=("JPEG", "PNG", "WEBP")) as image:
             # PngImageFile.getexif decodes all pixels to look for a late tag.
+            if image.format == "WEBP" and image.is_animated:
+                raise ValueError("animated")
             orientation = Image.Image.getexif(image).get(_ORIENTATION_TAG, 1)
             width, height = image.size
     if orientation not in range(1, 9):

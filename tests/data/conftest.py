@@ -1,0 +1,30 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """Smooth colours with some noise: what photographs are like, for a decoder."""
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 256, (5, 5, 3), dtype=np.uint8))
+    smooth = np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
+    noisy = smooth + rng.normal(0, 6, smooth.shape)
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
+def save(path: Path, pixels: np.ndarray, **options) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+@pytest.fixture
+def two_folders(tmp_path):
+    """Five training pairs in folders A and B; every value of pair i is 10 i."""
+    for i in range(5):
+        for name, value in (("A", 10 * i), ("B", 10 * i + 1)):
+            pixels = np.full((12, 10, 3), value, np.uint8)
+            save(tmp_path / "train" / name / f"{i}.png", pixels)
+    return tmp_path
