@@ -134,6 +134,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
         _check_image_batch(self, input_shape)
         super().build(input_shape)
 
+    def add_weight(self, *args, trainable=True, **kwargs):
+        if not trainable:
+            # Replicas see different images, but have one set of moving statistics.
+            kwargs["aggregation"] = "mean"
+        return super().add_weight(*args, trainable=trainable, **kwargs)
+
     def call(self, inputs, training=None):
         if training and self.trainable:
             if self.synchronized:
@@ -201,16 +207,16 @@ class ReflectionPadding2D(keras.layers.Layer):
 
     def build(self, input_shape):
         _check_image_batch(self, input_shape)
-        for side in input_shape[1:3]:
-            if side is not None and side <= self.padding:
-                raise ValueError(
-                    f"ReflectionPadding2D(padding={self.padding}) needs images of "
-                    f"more than {self.padding} pixels a side. Received shape "
-                    f"{tuple(input_shape)}: use larger images."
-                )
 
     def call(self, inputs):
         p = self.padding
+        # Not in build, which happens once: a network may meet any size later.
+        if any(side is not None and side <= p for side in inputs.shape[1:3]):
+            raise ValueError(
+                f"ReflectionPadding2D(padding={p}) needs images of more than {p} "
+                f"pixels a side. Received shape {tuple(inputs.shape)}: use larger "
+                "images."
+            )
         return tf.pad(inputs, [[0, 0], [p, p], [p, p], [0, 0]], mode="REFLECT")
 
     def compute_output_shape(self, input_shape):

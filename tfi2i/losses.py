@@ -83,6 +83,7 @@ def l2_loss(target, output):
 
 
 def _difference(target, output):
+    target, output = tf.convert_to_tensor(target), tf.convert_to_tensor(output)
     if not target.shape.is_compatible_with(output.shape):
         raise ValueError(
             f"Target and output must have one shape. Received {target.shape} and "

@@ -1,0 +1,143 @@
+"""Checks and small models that several tests share: plain functions."""
+
+import contextlib
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfi2i import networks
+from tfi2i.models import Pix2Pix
+
+
+@contextlib.contextmanager
+def dtype_policy(name):
+    """Makes layers under another precision policy."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def images(*shape, seed=0):
+    """Random images in [-1, 1], float32."""
+    return np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
+
+
+def parameters(make_network):
+    """Counts a network's trainable and all parameters."""
+    # Weights without values: to fill 54 million takes longer than to count them.
+    with keras.StatelessScope(initialize_variables=False):
+        network = make_network()
+    trainable = sum(math.prod(weight.shape) for weight in network.trainable_weights)
+    total = network.count_params()
+    keras.utils.clear_session(free_memory=False)
+    return trainable, total
+
+
+def numeric_gradient(function, x, step):
+    """Central differences of a scalar function of a float64 array."""
+    gradient = np.empty_like(x)
+    for index in np.ndindex(x.shape):
+        values = []
+        for sign in (1, -1):
+            moved = x.copy()
+            moved[index] += sign * step
+            values.append(function(moved))
+        gradient[index] = (values[0] - values[1]) / (2 * step)
+    return gradient
+
+
+def check_layer(layer, inputs):
+    """A layer keeps its word on shapes and dtype, and its config makes it again."""
+    outputs = layer(inputs)
+    assert outputs.shape == layer.compute_output_shape(inputs.shape)
+    assert outputs.dtype == layer.compute_dtype
+    any_size = layer.compute_output_shape((None, None, None, inputs.shape[-1]))
+    assert any_size == (None, None, None, outputs.shape[-1])
+    in_graph = tf.function(layer)(inputs)
+    np.testing.assert_allclose(in_graph, outputs, rtol=1e-5, atol=1e-5)
+    config = keras.saving.serialize_keras_object(layer)
+    again = keras.saving.deserialize_keras_object(config)
+    again.set_weights(layer.get_weights())
+    assert again.get_config() == layer.get_config()
+    np.testing.assert_array_equal(again(inputs), outputs)
+
+
+def check_gradients(network, inputs):
+    """Every trainable weight gets a gradient: finite, and not zero everywhere."""
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.square(network(inputs, training=True) - 0.3))
+    gradients = tape.gradient(loss, [w.value for w in network.trainable_weights])
+    for weight, gradient in zip(network.trainable_weights, gradients, strict=True):
+        assert gradient is not None, weight.path
+        assert np.isfinite(gradient).all(), weight.path
+        assert np.any(gradient), weight.path
+
+
+def check_initial_weights(network):
+    """N(0, 0.02) kernels, N(1, 0.02) scales, zero offsets; no two layers alike."""
+    kernels, scales = [], []
+    for weight in network.trainable_weights:
+        value = weight.numpy()
+        if weight.name == "kernel":
+            kernels.append(value)
+            check_normal(value, 0.0)
+        elif weight.name == "gamma":
+            scales.append(value)
+        else:
+            assert weight.name in ("bias", "beta")
+            assert not value.any()
+    if scales:
+        check_normal(np.concatenate(scales), 1.0)
+    firsts = [kernel.ravel()[:8].tobytes() for kernel in kernels]
+    assert len(set(firsts)) == len(firsts)
+
+
+def check_normal(values, mean):
+    """Values look drawn from N(mean, 0.02): moments within five standard errors."""
+    error = 5 * 0.02 / math.sqrt(values.size)
+    assert abs(values.mean() - mean) < error
+    assert abs(np.sqrt(np.mean((values - mean) ** 2)) - 0.02) < error
+
+
+def same_weights(network, other):
+    """Whether two networks of one architecture have equal weights, bit for bit."""
+    pairs = zip(network.get_weights(), other.get_weights(), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+def checkerboard(network, size):
+    """Share of the 2-periodic component in the output for a grey image.
+
+    Of the network before its tanh, far from the border: variance of the four
+    means over even and odd rows and columns, over the mean square.
+    """
+    before_tanh = keras.Model(network.input, network.get_layer("tanh").input)
+    output = before_tanh(np.full((1, size, size, 3), 0.5, np.float32)).numpy()
+    inner = output[:, size // 4 : -size // 4, size // 4 : -size // 4]
+    phases = [inner[:, i::2, j::2].mean(axis=(0, 1, 2)) for i in (0, 1) for j in (0, 1)]
+    return np.var(phases, axis=0).sum() / np.mean(inner**2)
+
+
+def tiny_pix2pix(norm="instance", dropout=0.0, **options):
+    """A Pix2Pix of a few hundred weights for images of 8 pixels a side or more."""
+    conditional = options.get("conditional", True)
+    generator = networks.resnet(1, filters=2, norm=norm, dropout=dropout, seed=1)
+    discriminator = networks.patchgan(
+        6 if conditional else 3, filters=2, num_layers=1, norm=norm, seed=2
+    )
+    return Pix2Pix(generator, discriminator, **options)
+
+
+def state(model):
+    """All that a trainer changes: weights, random state, both optimizers."""
+    variables = [
+        *model.variables,
+        *model.generator_optimizer.variables,
+        *model.discriminator_optimizer.variables,
+    ]
+    return [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
