@@ -110,19 +110,6 @@ def same_weights(network, other):
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
-def checkerboard(network, size):
-    """Share of the 2-periodic component in the output for a grey image.
-
-    Of the network before its tanh, far from the border: variance of the four
-    means over even and odd rows and columns, over the mean square.
-    """
-    before_tanh = keras.Model(network.input, network.get_layer("tanh").input)
-    output = before_tanh(np.full((1, size, size, 3), 0.5, np.float32)).numpy()
-    inner = output[:, size // 4 : -size // 4, size // 4 : -size // 4]
-    phases = [inner[:, i::2, j::2].mean(axis=(0, 1, 2)) for i in (0, 1) for j in (0, 1)]
-    return np.var(phases, axis=0).sum() / np.mean(inner**2)
-
-
 def tiny_pix2pix(norm="instance", dropout=0.0, **options):
     """A Pix2Pix of a few hundred weights for images of 8 pixels a side or more."""
     conditional = options.get("conditional", True)
