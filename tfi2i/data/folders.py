@@ -116,20 +116,7 @@ def find_pairs(
             unreadable header, or a layout that does not exist.
     """
     root = Path(directory)
-    if split not in SPLITS:
-        raise ValueError(f"unknown split '{split}': expected {_listed(SPLITS, 'or')}")
-    if layout not in LAYOUTS:
-        raise ValueError(f"unknown layout '{layout}': expected one of {LAYOUTS}")
-    if layout == "targets" and not targets_only:
-        raise ValueError(
-            "layout 'targets' has no input images: pass --data.input edges to make "
-            "the input from the target, or choose 'side_by_side' or 'folders'"
-        )
-    if not root.exists():
-        raise FileNotFoundError(f"data folder '{root}' does not exist")
-    if not root.is_dir():
-        raise NotADirectoryError(f"'{root}' is a file, expected a folder of images")
-
+    _check_arguments(root, split, layout, targets_only)
     found = _two_folders(root, split, a, b) if layout in ("auto", "folders") else None
     flat = root / split
     has_images = flat.is_dir() and bool(_images(flat))
@@ -178,6 +165,22 @@ def available_splits(
             for first, second in ((a, b), ("A", "B"))
         )
     )
+
+
+def _check_arguments(root: Path, split: str, layout: str, targets_only: bool) -> None:
+    if split not in SPLITS:
+        raise ValueError(f"unknown split '{split}': expected {_listed(SPLITS, 'or')}")
+    if layout not in LAYOUTS:
+        raise ValueError(f"unknown layout '{layout}': expected one of {LAYOUTS}")
+    if layout == "targets" and not targets_only:
+        raise ValueError(
+            "layout 'targets' has no input images: pass --data.input edges to make "
+            "the input from the target, or choose 'side_by_side' or 'folders'"
+        )
+    if not root.exists():
+        raise FileNotFoundError(f"data folder '{root}' does not exist")
+    if not root.is_dir():
+        raise NotADirectoryError(f"'{root}' is a file, expected a folder of images")
 
 
 def _two_folders(

@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.data.conftest import picture, save
+from tfi2i.data import PairedData, loading, transforms
+
+
+def resized(pixels: np.ndarray, size: int) -> np.ndarray:
+    image = Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC)
+    return np.asarray(image).astype(int)
+
+
+def test_two_folders(tmp_path):
+    pictures = [picture(20 + i, 30, seed=i) for i in range(6)]
+    for i in range(3):
+        save(tmp_path / f"train/A/{i}.png", pictures[i])
+        save(tmp_path / f"train/B/{i}.webp", pictures[i + 3], lossless=True)
+    data = PairedData.load(tmp_path, load_size=25)
+    assert data.names == ("0", "1", "2")
+    assert len(data) == 3 and data.load_size == 25
+    for stored, originals in ((data.real_a, pictures), (data.real_b, pictures[3:])):
+        assert stored.shape == (3, 25, 25, 3) and stored.dtype == np.uint8
+        for i in range(3):
+            difference = stored[i].numpy() - resized(originals[i], 25)
+            assert np.abs(difference).max() <= 1
+
+
+def test_side_by_side_halves_after_turning_upright(tmp_path):
+    upright = picture(16, 40)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    save(tmp_path / "val/1.png", np.rot90(upright), exif=exif)
+    data = PairedData.load(tmp_path, "val", load_size=16)
+    for stored, half in (
+        (data.real_a, upright[:, :20]),
+        (data.real_b, upright[:, 20:]),
+    ):
+        assert np.abs(stored[0].numpy() - resized(half, 16)).max() <= 1
+
+
+def test_direction_swaps(two_folders):
+    there = PairedData.load(two_folders, load_size=8)
+    back = PairedData.load(two_folders, load_size=8, direction="b2a")
+    assert there.real_a[3, 0, 0, 0] == 30 and there.real_b[3, 0, 0, 0] == 31
+    np.testing.assert_array_equal(there.real_a, back.real_b)
+    np.testing.assert_array_equal(there.real_b, back.real_a)
+
+
+@pytest.mark.parametrize("direction", ["a2b", "b2a"])
+def test_edges_are_drawn_from_the_target(tmp_path, direction):
+    pixels = picture(40, 40)
+    pixels[10:30, 10:30] = 0
+    save(tmp_path / "train/1.png", pixels)
+    data = PairedData.load(
+        tmp_path, load_size=40, layout="targets", input="edges", direction=direction
+    )
+    np.testing.assert_array_equal(data.real_b[0], pixels)
+    np.testing.assert_array_equal(data.real_a[0], transforms.edges(pixels))
+    assert 0 < (data.real_a[0].numpy() == 0).mean() < 0.3
+
+
+def test_background(tmp_path):
+    clear = np.zeros((8, 8, 4), np.uint8)
+    save(tmp_path / "train/1.png", clear)
+    for background, colour in (("white", (255,) * 3), ("#0a10ff", (10, 16, 255))):
+        data = PairedData.load(tmp_path, load_size=4, background=background)
+        assert (data.real_a.numpy() == colour).all()
+
+
+def test_all_damaged_files_are_named_at_once(tmp_path):
+    for i in range(4):
+        for folder in "AB":
+            save(tmp_path / f"train/{folder}/{i}.jpg", picture(40, 40, seed=i))
+    for name in ("A/0", "B/0", "B/3"):
+        path = tmp_path / f"train/{name}.jpg"
+        path.write_bytes(path.read_bytes()[:-300])
+    with pytest.raises(ValueError) as error:
+        PairedData.load(tmp_path, load_size=8)
+    expected = ", ".join(f"'{tmp_path}/train/{n}.jpg'" for n in ("A/0", "B/0", "B/3"))
+    assert str(error.value) == (
+        f"truncated or damaged images (3): {expected}; replace or remove them"
+    )
+
+
+def test_bad_arguments(two_folders):
+    for arguments, message in (
+        ({"direction": "both"}, "--data.direction is 'both', expected a2b or b2a"),
+        ({"input": "lines"}, "--data.input is 'lines', expected files or edges"),
+        ({"load_size": 0}, "--data.load-size is 0, expected at least 1"),
+        ({"background": "whit"}, "'whit' is not a colour: --data.background takes"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            PairedData.load(two_folders, **arguments)
+
+
+def test_more_than_there_is_memory(two_folders):
+    with pytest.raises(ValueError, match=r"5 pairs at \d+ pixels need .* --data.load-"):
+        PairedData.load(two_folders, load_size=10_000_000)
+
+
+def test_memory_is_shared_and_aligned():
+    for count in (1, 3, 7):
+        array = loading._allocate(count, 5)
+        array[:] = 7
+        tensor = loading._as_tensor(array)
+        array[0, 1, 2, 1] = 9
+        assert tensor[0, 1, 2, 1] == 9
+        assert tensor.shape == (count, 5, 5, 3)
+
+
+def test_a_bar_is_drawn_only_on_terminals(two_folders, capfd):
+    PairedData.load(two_folders, load_size=8)
+    assert capfd.readouterr() == ("", "")
