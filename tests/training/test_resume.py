@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,28 +13,13 @@ import zipfile
 import h5py
 import pytest
 
-from tfi2i.data import bundled
-
 CLI = [sys.executable, "-c", "from tfi2i.cli import main; main()"]
-STEPS = 12
-EPOCHS = 4
 OPTIONS = [
-    *("--epochs", str(EPOCHS), "--seed", "7", "--deterministic"),
+    *("--epochs", "4", "--seed", "7", "--deterministic"),
     *("--data.crop-size", "64", "--data.load-size", "72", "--data.batch-size", "2"),
     *("--data.layout", "side_by_side", "--model.generator.filters", "8"),
     *("--model.discriminator.filters", "8", "--model.discriminator.num-layers", "2"),
 ]
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    """24 training and 4 validation pairs."""
-    folder = tmp_path_factory.mktemp("images")
-    for split, count in (("train", 2 * STEPS), ("val", 4)):
-        (folder / split).mkdir()
-        for path in sorted((bundled() / split).glob("*.webp"))[:count]:
-            shutil.copy(path, folder / split)
-    return folder
 
 
 @pytest.fixture(scope="module")

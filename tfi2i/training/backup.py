@@ -52,8 +52,10 @@ class Backup:
             ValueError: the file is damaged, or of another model.
         """
         try:
-            with np.load(self.path, allow_pickle=False) as file:
-                stored = {name: file[name] for name in file}
+            # NumPy would leave a file that it opened itself open after an error.
+            with self.path.open("rb") as file:
+                arrays = np.load(file, allow_pickle=False)
+                stored = {name: arrays[name] for name in arrays}
             position = Position(**json.loads(str(stored.pop("position"))))
         except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(

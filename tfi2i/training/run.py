@@ -4,6 +4,7 @@ import contextlib
 import logging
 import platform
 import shlex
+import shutil
 import signal
 import sys
 import threading
@@ -68,7 +69,13 @@ def train(config: TrainConfig, run: Path) -> keras.Model:
         config = replace(config, data=replace(config.data, dir=data_dir))
     images = _load_images(config)
     stored.write(config, run, _versions())
-    return _run(config, run, images)
+    try:
+        return _run(config, run, images)
+    except Exception:
+        # A run that failed before it could save anything is no run.
+        if not _backup(run).exists() and not (run / MODEL).exists():
+            shutil.rmtree(run)
+        raise
 
 
 def resume(run: Path) -> keras.Model:
@@ -91,6 +98,10 @@ def resume(run: Path) -> keras.Model:
             "longer, start a new run with more --epochs."
         )
     return _run(config, run, _load_images(config))
+
+
+def _backup(run):
+    return Backup(run / "backup" / "state.npz")
 
 
 def resume_command(run: Path) -> str:
@@ -135,7 +146,7 @@ def _run(config, run, images):
             steps,
         )
         build.compile_model(model, config, schedule)
-        backup = Backup(run / "backup" / "state.npz")
+        backup = _backup(run)
         start, means = Position(0, 0), {}
         if backup.exists():
             start, means = backup.restore(model)
@@ -230,11 +241,14 @@ def _log_file(path):
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     logger = logging.getLogger("tfi2i")
+    level = logger.level
+    logger.setLevel(logging.INFO)
     logger.addHandler(handler)
     try:
         yield
     finally:
         logger.removeHandler(handler)
+        logger.setLevel(level)
         handler.close()
 
 

@@ -1,0 +1,45 @@
+"""Files are written whole or not at all."""
+
+import errno
+
+import pytest
+
+from tfi2i.files import whole
+
+
+def test_replaces_the_old_file_at_the_end(tmp_path):
+    path = tmp_path / "new" / "numbers.txt"
+    with whole(path) as partial:
+        partial.write_text("one")
+        assert not path.exists()
+    with whole(path) as partial:
+        partial.write_text("two")
+        assert path.read_text() == "one"
+    assert path.read_text() == "two"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "numbers.txt"
+    path.write_text("old")
+    with pytest.raises(KeyError), whole(path) as partial:
+        partial.write_text("half")
+        raise KeyError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_names_the_file(tmp_path):
+    resource = pytest.importorskip("resource", reason="POSIX only")
+    path = tmp_path / "numbers.txt"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # The kernel refuses to let files grow beyond this, as on a full disk.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="Cannot write: .*numbers.txt") as error:
+            with whole(path) as partial:
+                partial.write_bytes(bytes(10_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert error.value.errno == errno.EFBIG
+    assert list(tmp_path.iterdir()) == []

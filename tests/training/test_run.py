@@ -1,0 +1,214 @@
+"""Runs: what they keep, what they refuse, what they leave behind."""
+
+import json
+import re
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.test_cli import tfi2i
+from tfi2i.recipes import build, stored
+from tfi2i.recipes.config import resolve
+from tfi2i.training.backup import Backup, Position
+from tfi2i.training.run import resume, train
+
+
+def _lines(run):
+    text = (run / "metrics.jsonl").read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_what_a_run_keeps(config, tmp_path):
+    run = tmp_path / "run"
+    model = train(config, run)
+    assert stored.read(run) == resolve(config)
+    versions = json.loads((run / "config.json").read_text())["versions"]
+    assert versions["tensorflow"] == tf.__version__
+
+    first, last = _lines(run)
+    assert (first["epoch"], first["step"], last["step"]) == (1, 6, 12)
+    assert first["learning_rate"] == pytest.approx(2e-4)
+    assert last["learning_rate"] == pytest.approx(1e-4)
+    assert {"g_gan", "g_l1", "d_real", "d_fake", "val_g_l1"} <= first.keys()
+    assert first["images_per_second"] > 0
+
+    events = EventAccumulator(str(run / "logs"), size_guidance={"tensors": 0})
+    events.Reload()
+    steps = [event.step for event in events.Tensors("losses/g_l1")]
+    assert steps == list(range(1, 13))
+    each_step = [
+        float(tf.make_ndarray(event.tensor_proto))
+        for event in events.Tensors("losses/g_l1")
+    ]
+    assert np.mean(each_step[:6]) == pytest.approx(first["g_l1"], rel=1e-5)
+    assert [event.step for event in events.Tensors("epoch/val_g_l1")] == [1, 2]
+    assert [event.step for event in events.Tensors("samples")] == [1, 2]
+
+    # Three rows of input, output and truth, and gaps of 4 pixels around each.
+    with Image.open(run / "samples" / "epoch_0002.png") as panel:
+        assert panel.size == (4 + 3 * 36, 4 + 3 * 36)
+    assert "epoch 2/2" in (run / "train.log").read_text()
+
+    loaded = keras.models.load_model(run / "model.keras")
+    x = np.zeros((1, 32, 32, 3), np.float32)
+    np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
+    assert loaded.generator_optimizer.iterations.numpy() == 12
+
+
+def test_a_seed_fixes_the_run(config, tmp_path):
+    weights = [
+        train(replace(config, epochs=1, seed=seed), tmp_path / name).get_weights()
+        for name, seed in (("a", 3), ("b", 3), ("c", 4))
+    ]
+    for one, other in zip(weights[0], weights[1], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert np.abs(weights[0][0] - weights[2][0]).max() > 1e-3
+
+
+def test_two_devices_train_one_model(config, tmp_path):
+    norms = replace(
+        config.model,
+        generator=replace(config.model.generator, norm="instance"),
+        discriminator=replace(config.model.discriminator, norm="instance"),
+    )
+    config = replace(config, model=norms)
+    lines = []
+    for devices in (1, 2):
+        run = tmp_path / str(devices)
+        train(replace(config, devices=devices), run)
+        lines.append(_lines(run))
+    for name in ("g_gan", "g_l1", "d_real", "d_fake", "val_g_l1"):
+        for one, two in zip(*lines, strict=True):
+            assert two[name] == pytest.approx(one[name], rel=1e-3)
+
+
+def test_more_devices_than_there_are(config, tmp_path):
+    config = replace(config, devices=4)
+    with pytest.raises(ValueError, match="--devices is 4, but TensorFlow sees 2 CPU"):
+        train(config, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_run_is_not_overwritten(config, tmp_path):
+    run = tmp_path / "a run"
+    stored.write(resolve(config), run, {})
+    command = re.escape(f"tfi2i train --resume '{run}'")
+    with pytest.raises(ValueError, match=command):
+        train(config, run)
+
+
+def test_a_folder_with_other_things_is_left_alone(config, tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(ValueError, match="exists and is not empty"):
+        train(config, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_finished_run_is_not_resumed(config, tmp_path):
+    run = tmp_path / "run"
+    train(replace(config, epochs=1), run)
+    with pytest.raises(ValueError, match="finished: all 1 epochs are trained"):
+        resume(run)
+
+
+def test_what_is_no_run_is_not_resumed(tmp_path):
+    with pytest.raises(ValueError, match="is not a run: it has no config.json"):
+        resume(tmp_path)
+    (tmp_path / "config.json").write_text('{"format": 1, "epoch": 3}')
+    with pytest.raises(ValueError, match="Did you mean 'epochs'"):
+        resume(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(ValueError, match="Cannot read '.*config.json'"):
+        resume(tmp_path)
+
+
+@pytest.fixture
+def saved(config, tmp_path):
+    """A run with a backup of its third step."""
+    config = resolve(config)
+    stored.write(config, tmp_path, {})
+    model = build.build_model(config)
+    build.compile_model(model, config, 2e-4)
+    backup = Backup(tmp_path / "backup" / "state.npz")
+    backup.save(model, Position(0, 2))
+    return config, model, backup
+
+
+def test_backup_restores_every_variable(saved):
+    config, model, backup = saved
+    other = build.build_model(replace(config, seed=1))
+    build.compile_model(other, config, 2e-4)
+    position, means = backup.restore(other)
+    assert position == Position(0, 2)
+    assert len(means) == len(model.metrics_variables)
+    for one, two in zip(model.variables, other.variables, strict=True):
+        np.testing.assert_array_equal(one.numpy(), two.numpy())
+
+
+def test_a_truncated_backup_is_refused(saved, tmp_path):
+    backup = saved[-1]
+    contents = backup.path.read_bytes()
+    for size in (0, 100, len(contents) // 2, len(contents) - 30):
+        backup.path.write_bytes(contents[:size])
+        with pytest.raises(ValueError, match="state.npz' is damaged"):
+            resume(tmp_path)
+
+
+def test_a_flipped_byte_is_noticed(saved, tmp_path):
+    backup = saved[-1]
+    contents = bytearray(backup.path.read_bytes())
+    contents[len(contents) // 2] ^= 1
+    backup.path.write_bytes(contents)
+    with pytest.raises(ValueError, match="is damaged"):
+        resume(tmp_path)
+
+
+def test_a_backup_of_another_model_is_refused(saved, tmp_path):
+    config = saved[0]
+    generator = replace(config.model.generator, filters=8)
+    model = replace(config.model, generator=generator)
+    stored.write(replace(config, model=model), tmp_path, {})
+    with pytest.raises(ValueError, match="is of another model"):
+        resume(tmp_path)
+
+
+SMALL = [
+    *("--data.crop-size", "32", "--data.batch-size", "4", "--epochs", "2"),
+    *("--model.generator.filters", "8", "--model.discriminator.filters", "8"),
+    *("--model.discriminator.num-layers", "2", "--data.layout", "side_by_side"),
+]
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(images, tmp_path):
+    code = (
+        "import resource, sys; from tfi2i.cli import main;"
+        # Files cannot grow beyond this, as on a full disk.
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000));"
+        "main(sys.argv[1:])"
+    )
+    run = tmp_path / "run"
+    words = ["train", "pix2pix-emoji", "--data.dir", images, "--run", run, *SMALL]
+    done = tfi2i(*words, code=code)
+    assert done.returncode == 1
+    assert done.stderr.startswith("tfi2i: error: ")
+    assert done.stderr.count("\n") == 1
+    assert "File too large" in done.stderr
+    assert not run.exists()
+
+
+def test_out_of_memory_names_what_to_change(images, tmp_path):
+    run = tmp_path / "run"
+    words = ["train", "pix2pix-emoji", "--data.dir", images, "--run", run, *SMALL]
+    done = tfi2i(*words, "--model.generator.filters", "30000")
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "tfi2i: error: Out of memory with batch size 4, crop size 32 and precision "
+        "float32"
+    )
+    assert done.stderr.count("\n") == 1
+    assert not run.exists()

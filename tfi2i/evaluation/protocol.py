@@ -1,0 +1,63 @@
+"""Scores of a translator on pairs, and the baselines that it should beat."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfi2i import metrics
+from tfi2i.data.transforms import to_float, to_uint8
+
+
+class Scores(NamedTuple):
+    """Means over the images of a split.
+
+    Attributes:
+        l1: mean absolute difference, on a scale of 0 to 1.
+        ssim: structural similarity; 1 for equal images.
+        images: how many.
+    """
+
+    l1: float
+    ssim: float
+    images: int
+
+
+def score(
+    translate: Callable[[tf.Tensor], tf.Tensor], batches: tf.data.Dataset
+) -> Scores:
+    """Compares translations with the truth, image by image.
+
+    Outputs are rounded to 8 bits first, as they would be in a file.
+
+    Args:
+        translate: from `(batch, height, width, channels)` to the same shape, in
+            [-1, 1].
+        batches: of `(real_a, real_b)` in [-1, 1], at least 11 pixels a side.
+
+    Returns:
+        Each image counts the same, whatever the batches.
+    """
+    l1, ssim = [], []
+    for real_a, real_b in batches:
+        fake_b = to_float(to_uint8(translate(real_a)))
+        l1.append(metrics.l1(real_b, fake_b))
+        ssim.append(metrics.ssim(real_b, fake_b))
+    l1, ssim = np.concatenate(l1), np.concatenate(ssim)
+    return Scores(float(l1.mean()), float(ssim.mean()), len(l1))
+
+
+def mean_image(targets: tf.Tensor) -> tf.Tensor:
+    """The mean of training targets: the best answer that ignores the input.
+
+    Args:
+        targets: uint8 `(count, height, width, channels)`.
+
+    Returns:
+        float32 `(1, height, width, channels)` in [-1, 1].
+    """
+    total = np.zeros(targets.shape[1:], np.int64)
+    for target in targets:
+        total += target.numpy()
+    return tf.constant(total / len(targets) / 127.5 - 1, tf.float32)[None]
