@@ -1,11 +1,13 @@
 """Image-to-image translation with TensorFlow and Keras.
 
 The public names are loaded on first use, so importing this package is quick and does
-not load TensorFlow.
+not load TensorFlow. Where Keras is loaded already, our classes are registered with it,
+so that after `import keras, tfi2i` its `load_model` reads our files.
 """
 
 import importlib
 import os
+import sys
 from typing import Any
 
 from tfi2i._version import __version__
@@ -63,3 +65,8 @@ def _require_tensorflow_backend(name: str) -> None:
             "Set the environment variable KERAS_BACKEND=tensorflow before Keras is "
             "first imported."
         )
+
+
+if "keras" in sys.modules and sys.modules["keras"].config.backend() == "tensorflow":
+    for _module in ("models", "networks", "training"):
+        importlib.import_module(f"tfi2i.{_module}")

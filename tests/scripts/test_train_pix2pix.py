@@ -1,0 +1,60 @@
+"""The script that users copy, run as they run it."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+from PIL import Image
+
+import tfi2i
+
+
+SCRIPT = Path(tfi2i.__file__).parents[1] / "scripts" / "train_pix2pix.py"
+
+
+def test_trains_saves_and_paints(tmp_path):
+    for split, count in (("train", 4), ("test", 4)):
+        (tmp_path / "pairs" / split).mkdir(parents=True)
+        for path in sorted((tfi2i.data.bundled() / split).glob("*.webp"))[:count]:
+            shutil.copy(path, tmp_path / "pairs" / split)
+    options = ["--size", "32", "--epochs", "2", "--filters", "4", "--batch-size", "2"]
+    subprocess.run(
+        [sys.executable, SCRIPT, "pairs", *options],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])},
+        check=True,
+        capture_output=True,
+    )
+    model = keras.models.load_model(tmp_path / "pix2pix.keras")
+    assert model.generator_optimizer.iterations.numpy() == 4
+    assert list((tmp_path / "logs").rglob("events.*"))
+    with Image.open(tmp_path / "pix2pix.png") as image:
+        panel = np.asarray(image)
+    assert panel.shape == (4 * 32, 3 * 32, 3)
+    # The last column is the truth: the right half of each test image.
+    test = tfi2i.data.paired(tmp_path / "pairs", split="test", crop_size=32)
+    truth = np.concatenate([real_b.numpy()[0] for _, real_b in test])
+    difference = panel[:, 64:] / 127.5 - 1 - truth
+    assert np.abs(difference).max() < 0.1
+
+
+def test_is_short_and_uses_public_names_only():
+    text = SCRIPT.read_text()
+    assert len(text.splitlines()) <= 60
+    tree = ast.parse(text)
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert imports == []
+    used = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "tfi2i"
+    }
+    assert used <= set(tfi2i.__all__)
+    assert "model.fit(" in text
