@@ -23,6 +23,16 @@ def _seeds():
     keras.utils.set_random_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def _new_collectives():
+    """Keep strategies of different tests apart, as TensorFlow's own tests do.
+
+    Each strategy numbers its collectives from 100, but the process remembers their
+    shapes, so the second strategy of one process would meet the first one's.
+    """
+    tf.distribute.MirroredStrategy._collective_key_base += 100_000
+
+
 @pytest.fixture
 def golden() -> Path:
     """Folder of numbers computed elsewhere, by the PyTorch reference."""
