@@ -80,7 +80,9 @@ class AdversarialModel(keras.Model):
         self.discriminator_optimizer.build(_trainable(self.discriminators))
 
     def get_compile_config(self):
-        """Both optimizers and the flags of `compile`, serialized."""
+        """Both optimizers and the flags of `compile`, serialized; {} before it."""
+        if not self.compiled:
+            return {}
         serialize = keras.optimizers.serialize
         return {
             "generator_optimizer": serialize(self.generator_optimizer),
