@@ -16,7 +16,7 @@ from tfi2i.recipes.named import RECIPES
 RUN = "import sys; from tfi2i.cli import main; main(sys.argv[1:])"
 
 
-def tfi2i(*words, cwd=None, code=RUN, **environment):
+def tfi2i(*words, cwd=None, code=RUN, timeout=120, **environment):
     """The command as a user runs it: another process, TensorFlow's defaults."""
     root = Path(cli.__file__).parents[1]
     inherited = {**os.environ, "PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8"}
@@ -29,7 +29,7 @@ def tfi2i(*words, cwd=None, code=RUN, **environment):
         encoding="utf-8",
         cwd=cwd,
         env={**inherited, **environment},
-        timeout=120,
+        timeout=timeout,
     )
 
 

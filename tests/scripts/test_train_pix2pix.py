@@ -13,7 +13,6 @@ from PIL import Image
 
 import tfi2i
 
-
 SCRIPT = Path(tfi2i.__file__).parents[1] / "scripts" / "train_pix2pix.py"
 
 

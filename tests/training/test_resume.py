@@ -79,15 +79,16 @@ def _kill_when(process, condition, delay=0.0):
     assert process.wait() == -signal.SIGKILL
 
 
-def test_sigterm_saves_and_resumes_exactly(images, uninterrupted, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_resumes_exactly(number, images, uninterrupted, tmp_path):
     run = tmp_path / "run"
     process = _start(images, run)
     backup = run / "backup" / "state.npz"
     while not backup.exists():
         assert process.poll() is None
         time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait() == 128 + signal.SIGTERM
+    process.send_signal(number)
+    assert process.wait() == 128 + number
     assert f"tfi2i train --resume {run}" in _output(run).read_text()
     assert _start(images, run).wait() == 0, _output(run).read_text()
     assert _fingerprint(run) == uninterrupted

@@ -52,7 +52,7 @@ def test_what_a_run_keeps(config, tmp_path):
     # Three rows of input, output and truth, and gaps of 4 pixels around each.
     with Image.open(run / "samples" / "epoch_0002.png") as panel:
         assert panel.size == (4 + 3 * 36, 4 + 3 * 36)
-    assert "epoch 2/2" in (run / "train.log").read_text()
+    assert "epoch 2/2, step 6/6: d_fake" in (run / "train.log").read_text()
 
     loaded = keras.models.load_model(run / "model.keras")
     x = np.zeros((1, 32, 32, 3), np.float32)

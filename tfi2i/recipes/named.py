@@ -10,6 +10,7 @@ from tfi2i.recipes.config import (
     DataConfig,
     DiscriminatorConfig,
     GeneratorConfig,
+    OptimizerConfig,
     Pix2PixConfig,
     TrainConfig,
     suggest,
@@ -33,15 +34,16 @@ class Recipe:
 
 
 def _emoji(name: str, data: DataConfig) -> TrainConfig:
-    """Return half-width networks on 64-pixel emoji, small enough for a CPU."""
+    """Return narrow networks on 64-pixel emoji, that learn fast enough for a CPU."""
     return TrainConfig(
         recipe=name,
         data=data,
         model=Pix2PixConfig(
-            generator=GeneratorConfig(filters=32),
-            discriminator=DiscriminatorConfig(filters=32),
+            generator=GeneratorConfig(filters=32, dropout=0.0),
+            discriminator=DiscriminatorConfig(filters=16),
         ),
-        epochs=20,
+        optimizer=OptimizerConfig(learning_rate=5e-4),
+        epochs=22,
     )
 
 
@@ -78,7 +80,7 @@ RECIPES: dict[str, Recipe] = {
             DataConfig(a="flat", b="fluent", crop_size=64, load_size=72, batch_size=16),
         ),
         summary="flat emoji to shaded ones (bundled)",
-        cost="1,348 pairs, 20 epochs: 1,680 steps of 16 at 64 px; time not measured",
+        cost="1,348 pairs, 22 epochs: 1,848 steps of 16 at 64 px; time not measured",
         scores="not measured",
         bundled=True,
     ),
@@ -95,8 +97,8 @@ RECIPES: dict[str, Recipe] = {
             ),
         ),
         summary="edge drawings to shaded emoji (bundled; edges drawn by Canny)",
-        cost="1,348 pairs, 20 epochs: 1,680 steps of 16 at 64 px; time not measured",
-        scores="not measured",
+        cost="1,348 pairs, 22 epochs: 1,848 steps of 16 at 64 px; 4 minutes on 2 CPU cores",
+        scores="test images: L1 0.113, SSIM 0.55 (mean image: 0.176)",
         bundled=True,
     ),
 }

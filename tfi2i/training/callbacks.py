@@ -124,13 +124,16 @@ class Record(keras.callbacks.Callback):
         run: the run's folder.
         clock: of the run.
         batch_size: images per step.
+        seconds: between lines of the log within an epoch.
     """
 
-    def __init__(self, run: Path, clock: Clock, batch_size: int):
+    def __init__(self, run: Path, clock: Clock, batch_size: int, seconds: float):
         super().__init__()
         self.path = run / "metrics.jsonl"
         self.clock = clock
         self.batch_size = batch_size
+        self.seconds = seconds
+        self._logged = time.monotonic()
         self.writer = tf.summary.create_file_writer(str(run / "logs"))
         self._forget_after(clock.start.epoch)
 
@@ -143,6 +146,9 @@ class Record(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self._write(logs, "losses", self.clock.step)
+        if time.monotonic() - self._logged >= self.seconds:
+            speed = self.clock.steps_per_second() * self.batch_size
+            self._log({**logs, "images_per_second": speed})
 
     def on_epoch_end(self, epoch, logs=None):
         began, first_step = self.clock.epoch_began
@@ -158,7 +164,7 @@ class Record(keras.callbacks.Callback):
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({**line, "seconds": round(seconds, 3)}) + "\n")
         self.writer.flush()
-        log.info("%s", self._describe(epoch, numbers))
+        self._log(numbers)
 
     def on_train_end(self, logs=None):
         self.writer.flush()
@@ -176,11 +182,19 @@ class Record(keras.callbacks.Callback):
             for name, value in numbers.items():
                 tf.summary.scalar(f"{group}/{name}", value, step=step)
 
-    def _describe(self, epoch, numbers):
-        epochs = self.clock.total // self.clock.steps_per_epoch
+    def _log(self, numbers):
+        steps = self.clock.steps_per_epoch
         values = ", ".join(f"{name} {value:.4g}" for name, value in numbers.items())
-        left = format_seconds(self.clock.seconds_left())
-        return f"epoch {epoch + 1}/{epochs}: {values}, time left {left}"
+        log.info(
+            "epoch %d/%d, step %d/%d: %s, time left %s",
+            self.clock.epoch + 1,
+            self.clock.total // steps,
+            self.clock.step - self.clock.epoch * steps,
+            steps,
+            values,
+            format_seconds(self.clock.seconds_left()),
+        )
+        self._logged = time.monotonic()
 
 
 class Panels(keras.callbacks.Callback):

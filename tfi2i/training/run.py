@@ -169,7 +169,10 @@ def _fit(config, run, model, images, backup, start, means, signals):
     data = config.data
     steps = images.training.steps_per_epoch(data.batch_size)
     clock = Clock(steps, config.epochs, start)
-    record = Record(run, clock, data.batch_size)
+    # A terminal shows Keras' own bar, a log file a line each minute.
+    has_bar = sys.stdout.isatty()
+    seconds = float("inf") if has_bar else 60.0
+    record = Record(run, clock, data.batch_size, seconds)
     callbacks = [clock, record]
     if images.samples is not None:
         callbacks.append(Panels(run, images.samples, record.writer))
@@ -206,7 +209,7 @@ def _fit(config, run, model, images, backup, start, means, signals):
             steps_per_epoch=steps - skipped,
             validation_data=validation,
             callbacks=[*callbacks, keep],
-            verbose=int(sys.stdout.isatty()),
+            verbose=int(has_bar),
         )
 
 
