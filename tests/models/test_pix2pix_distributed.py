@@ -11,10 +11,7 @@ from tfi2i.models import Adam
 
 def _two_devices():
     devices = [device.name for device in tf.config.list_logical_devices("CPU")]
-    # Collectives, the default, are known by number to the whole process: those of a
-    # second strategy are taken for the first's.
-    reduction = tf.distribute.ReductionToOneDevice()
-    return tf.distribute.MirroredStrategy(devices[:2], cross_device_ops=reduction)
+    return tf.distribute.MirroredStrategy(devices[:2])
 
 
 def _train(strategy, optimizer, steps=1, **options):
