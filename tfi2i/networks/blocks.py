@@ -82,29 +82,37 @@ class RequireMultiple(keras.layers.Layer):
     Args:
         multiple: of which height and width must be.
         remedy: what the user can do, a sentence without its full stop.
+        minimum: below which neither may be; None is `multiple`.
         **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, multiple, remedy, **kwargs):
+    def __init__(self, multiple, remedy, minimum=None, **kwargs):
         super().__init__(**kwargs)
         self.multiple = multiple
         self.remedy = remedy
+        self.minimum = minimum or multiple
 
     def call(self, inputs):
-        height, width = inputs.shape[1:3]
-        if (height or 0) % self.multiple or (width or 0) % self.multiple:
-            raise ValueError(
-                f"Height and width must be multiples of {self.multiple} here. "
-                f"Received images of {height}x{width}. {self.remedy}."
-            )
+        for side in inputs.shape[1:3]:
+            if side is not None and (side % self.multiple or side < self.minimum):
+                height, width = inputs.shape[1:3]
+                raise ValueError(
+                    f"Height and width must be multiples of {self.multiple}, at least "
+                    f"{self.minimum}. Received images of {height}x{width}. "
+                    f"{self.remedy}."
+                )
         return inputs
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
-        config = {"multiple": self.multiple, "remedy": self.remedy}
-        return {**super().get_config(), **config}
+        return {
+            **super().get_config(),
+            "multiple": self.multiple,
+            "remedy": self.remedy,
+            "minimum": self.minimum,
+        }
 
 
 class Blocks:

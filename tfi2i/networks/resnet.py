@@ -39,7 +39,7 @@ def resnet(
     Returns:
         `keras.Model` from `(batch, height, width, in_channels)` to
         `(batch, height, width, out_channels)`, both in [-1, 1]; height and width
-        must be multiples of 4, and at least 8.
+        must be multiples of 4, and at least 16.
 
     Raises:
         ValueError: `num_blocks` below 0, an unknown choice, a bad rate.
@@ -50,7 +50,7 @@ def resnet(
         raise ValueError(f"dropout must be in [0, 1). Received {dropout}.")
     blocks = Blocks(norm, statistics, upsample, seed)
     inputs = image_input(in_channels)
-    x = RequireMultiple(4, "Resize, or crop", name="size")(inputs)
+    x = RequireMultiple(4, "Resize, or crop", minimum=16, name="size")(inputs)
     x = ReflectionPadding2D(3, name="stem_pad")(x)
     x = blocks.conv(filters, 7, "stem")(x)
     x = relu(blocks.norm(x, "stem_norm"), "stem_relu")
