@@ -82,7 +82,7 @@ class RequireMultiple(keras.layers.Layer):
     Args:
         multiple: of which height and width must be.
         remedy: what the user can do, a sentence without its full stop.
-        minimum: below which neither may be; None is `multiple`.
+        minimum: to which `tfi2i.inference` pads smaller images; None is `multiple`.
         **kwargs: of `keras.layers.Layer`.
     """
 
@@ -93,14 +93,12 @@ class RequireMultiple(keras.layers.Layer):
         self.minimum = minimum or multiple
 
     def call(self, inputs):
-        for side in inputs.shape[1:3]:
-            if side is not None and (side % self.multiple or side < self.minimum):
-                height, width = inputs.shape[1:3]
-                raise ValueError(
-                    f"Height and width must be multiples of {self.multiple}, at least "
-                    f"{self.minimum}. Received images of {height}x{width}. "
-                    f"{self.remedy}."
-                )
+        height, width = inputs.shape[1:3]
+        if (height or 0) % self.multiple or (width or 0) % self.multiple:
+            raise ValueError(
+                f"Height and width must be multiples of {self.multiple} here. "
+                f"Received images of {height}x{width}. {self.remedy}."
+            )
         return inputs
 
     def compute_output_shape(self, input_shape):

@@ -39,7 +39,7 @@ def resnet(
     Returns:
         `keras.Model` from `(batch, height, width, in_channels)` to
         `(batch, height, width, out_channels)`, both in [-1, 1]; height and width
-        must be multiples of 4, and at least 16.
+        must be multiples of 4, and at least 8.
 
     Raises:
         ValueError: `num_blocks` below 0, an unknown choice, a bad rate.
