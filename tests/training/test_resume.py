@@ -16,6 +16,7 @@ import pytest
 CLI = [sys.executable, "-c", "from tfi2i.cli import main; main()"]
 OPTIONS = [
     *("--epochs", "4", "--seed", "7", "--deterministic"),
+    *("--model.generator.dropout", "0.5"),
     *("--data.crop-size", "64", "--data.load-size", "72", "--data.batch-size", "2"),
     *("--data.layout", "side_by_side", "--model.generator.filters", "8"),
     *("--model.discriminator.filters", "8", "--model.discriminator.num-layers", "2"),

@@ -32,8 +32,8 @@ def test_what_a_run_keeps(config, tmp_path):
 
     first, last = _lines(run)
     assert (first["epoch"], first["step"], last["step"]) == (1, 6, 12)
-    assert first["learning_rate"] == pytest.approx(2e-4)
-    assert last["learning_rate"] == pytest.approx(1e-4)
+    assert first["learning_rate"] == pytest.approx(5e-4)
+    assert last["learning_rate"] == pytest.approx(2.5e-4)
     assert {"g_gan", "g_l1", "d_real", "d_fake", "val_g_l1"} <= first.keys()
     assert first["images_per_second"] > 0
 
