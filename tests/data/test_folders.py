@@ -246,6 +246,16 @@ def test_unreadable_headers_are_named_all_at_once(tmp_path):
     assert "train/B/3.png (" in text
 
 
+def test_one_unreadable_file_is_singular(tmp_path):
+    touch(tmp_path, "train/1.png", "train/2.png")
+    (tmp_path / "train/2.png").write_bytes(b"")
+    with pytest.raises(ValueError) as error:
+        find_pairs(tmp_path, "train")
+    assert one_line(error) == (
+        f"1 unreadable image in '{tmp_path}': train/2.png (empty); replace or remove it"
+    )
+
+
 def test_animations_are_refused(tmp_path):
     (tmp_path / "train").mkdir()
     frames = [Image.new("RGB", (8, 6), colour) for colour in ("red", "blue")]

@@ -7,41 +7,16 @@ about a second and everything wrong with it is told before anything is decoded.
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image, UnidentifiedImageError
+from tfi2i.data import headers
+from tfi2i.data.headers import EXTENSIONS, ImageFile, shortened
 
 Layout = Literal["auto", "side_by_side", "folders", "targets"]
 LAYOUTS = ("auto", "side_by_side", "folders", "targets")
 SPLITS = ("train", "val", "test")
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
-
-_ORIENTATION_TAG = 0x0112
-# What Pillow raises for damaged headers, by format.
-_UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-_NAMES_SHOWN = 5
-
-
-@dataclasses.dataclass(frozen=True)
-class ImageFile:
-    """One image on disk, or one half of it.
-
-    Attributes:
-        path: the file.
-        width: pixels of the whole file as it is shown, EXIF orientation applied.
-        height: likewise.
-        orientation: EXIF orientation, 1 (upright) to 8.
-        half: which part of the file is meant.
-    """
-
-    path: Path
-    width: int
-    height: int
-    orientation: int = 1
-    half: Literal["whole", "left", "right"] = "whole"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -323,40 +298,16 @@ def _index(root: Path, paths: Iterable[Path]) -> dict[Path, ImageFile]:
     indexed, broken = {}, []
     for path in paths:
         try:
-            indexed[path] = _read_header(path)
-        except UnidentifiedImageError:
-            problem = "empty" if path.stat().st_size == 0 else "not JPEG, PNG or WebP"
-            broken.append(f"{_relative(root, path)} ({problem})")
-        except (
-            OSError,
-            SyntaxError,
-            ValueError,
-            Image.DecompressionBombError,
-        ) as error:
-            broken.append(f"{_relative(root, path)} ({_first_line(error)})")
+            indexed[path] = headers.read(path)
+        except (OSError, ValueError) as error:
+            broken.append(f"{_relative(root, path)} ({error})")
     if broken:
+        noun, them = ("image", "it") if len(broken) == 1 else ("images", "them")
         raise ValueError(
-            f"{len(broken)} unreadable images in '{root}': {shortened(broken)}; "
-            "replace or remove them"
+            f"{len(broken)} unreadable {noun} in '{root}': {shortened(broken)}; "
+            f"replace or remove {them}"
         )
     return indexed
-
-
-def _read_header(path: Path) -> ImageFile:
-    with warnings.catch_warnings():
-        # A large or oddly tagged picture is not this reader's concern.
-        warnings.simplefilter("ignore")
-        with Image.open(path, formats=("JPEG", "PNG", "WEBP")) as image:
-            # PngImageFile.getexif decodes all pixels to look for a late tag.
-            if image.format == "WEBP" and image.is_animated:
-                raise ValueError("animated")
-            orientation = Image.Image.getexif(image).get(_ORIENTATION_TAG, 1)
-            width, height = image.size
-    if orientation not in range(1, 9):
-        orientation = 1
-    if orientation >= 5:
-        width, height = height, width
-    return ImageFile(path, width, height, orientation)
 
 
 def _split_missing(root: Path, split: str, a: str, b: str) -> str:
@@ -380,18 +331,7 @@ def _relative(root: Path, path: Path) -> str:
     return path.relative_to(root).as_posix()
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
-
-
 def _listed(names: Sequence[str], conjunction: str) -> str:
     if len(names) == 1:
         return names[0]
     return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
-
-
-def shortened(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    shown = ", ".join(names[:_NAMES_SHOWN])
-    more = len(names) - _NAMES_SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown

@@ -13,7 +13,7 @@ import tensorflow as tf
 from rich.console import Console
 from rich.progress import track
 
-from tfi2i.data import decoding, folders, transforms
+from tfi2i.data import decoding, folders, headers, transforms
 
 # TensorFlow's kernels refuse memory that is aligned less.
 _ALIGNMENT = 64
@@ -62,9 +62,38 @@ def load(
         names = [f"'{path}'" for path in sorted(damaged)]
         raise ValueError(
             f"truncated or damaged images ({len(names)}): "
-            f"{folders.shortened(names)}; replace or remove them"
+            f"{headers.shortened(names)}; replace or remove them"
         )
     return _as_tensor(array_a), _as_tensor(array_b)
+
+
+def read_image(path: str | Path, background: str = "white") -> np.ndarray:
+    """Decode one image at its own size, as training sees it.
+
+    EXIF orientation is applied and alpha is composited.
+
+    Args:
+        path: a JPEG, PNG or WebP file.
+        background: colour under transparent pixels, CSS name or `#rrggbb`.
+
+    Returns:
+        uint8 `(height, width, 3)`, RGB.
+
+    Raises:
+        OSError: there is no such file, or it may not be read.
+        ValueError: it is empty, truncated, animated or of another kind; or the
+            background is no colour. All messages are one line without the path.
+    """
+    colour = tf.constant(decoding.parse_colour(background), tf.int32)
+    image = headers.read(Path(path))
+    try:
+        pixels = _read_own_size(
+            tf.constant(str(path)), tf.constant(image.orientation), colour
+        )
+    except tf.errors.OpError:
+        # TensorFlow's message names graph nodes, and not the reason.
+        raise ValueError("truncated or damaged") from None
+    return pixels.numpy()
 
 
 def _read(
@@ -72,7 +101,7 @@ def _read(
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Decode the images of a sample; None for one absent or added to `damaged`."""
 
-    def read(image: folders.ImageFile | None, reader: Callable) -> list:
+    def read(image: headers.ImageFile | None, reader: Callable) -> list:
         if image is None:
             return [None]
         path = tf.constant(str(image.path))
@@ -96,6 +125,12 @@ _FILE = (
     tf.TensorSpec((3,), tf.int32),
     tf.TensorSpec((), tf.int32),
 )
+
+
+@tf.function(input_signature=_FILE[:3])
+def _read_own_size(path, orientation, background):
+    with tf.device("CPU:0"):
+        return decoding.decode(path, orientation, background)
 
 
 @tf.function(input_signature=_FILE)
