@@ -256,6 +256,19 @@ def test_one_unreadable_file_is_singular(tmp_path):
     )
 
 
+def test_a_dangling_link_is_unreadable(tmp_path):
+    touch(tmp_path, "train/1.png", "train/2.png")
+    (tmp_path / "train/3.png").symlink_to("../gone.png")
+    (tmp_path / "train/4.png").symlink_to("2.png")
+    with pytest.raises(ValueError) as error:
+        find_pairs(tmp_path, "train")
+    text = one_line(error)
+    assert "1 unreadable image in" in text
+    assert "train/3.png (No such file or directory)" in text
+    (tmp_path / "train/3.png").unlink()
+    assert [s.name for s in find_pairs(tmp_path, "train").samples] == ["1", "2", "4"]
+
+
 def test_animations_are_refused(tmp_path):
     (tmp_path / "train").mkdir()
     frames = [Image.new("RGB", (8, 6), colour) for colour in ("red", "blue")]

@@ -265,13 +265,16 @@ def _targets(root: Path, folder: Path, layout: Layout, reason: str) -> PairedFil
 
 
 def _images(folder: Path) -> list[Path]:
-    """Image files of a folder by extension, sorted, hidden ones left out."""
+    """Image files of a folder by extension, sorted, hidden ones left out.
+
+    What is no file, such as a dangling link, is for the reader of headers to name.
+    """
     return sorted(
         entry
         for entry in folder.iterdir()
         if entry.suffix.lower() in EXTENSIONS
         and not entry.name.startswith(".")
-        and entry.is_file()
+        and not entry.is_dir()
     )
 
 
