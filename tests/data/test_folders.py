@@ -30,7 +30,8 @@ def one_line(error) -> str:
 
 
 def test_side_by_side(tmp_path):
-    touch(tmp_path, "train/2.jpg", "train/1.png", "train/3.webp", "train/.hidden.png")
+    names = ("train/2.jpg", "train/1.png", "train/3.webp", "train/.hidden.png")
+    touch(tmp_path, *names, size=(12, 6))
     (tmp_path / "train" / "notes.txt").write_text("not an image")
     files = find_pairs(tmp_path, "train")
     assert files.layout == "side_by_side"
@@ -38,8 +39,33 @@ def test_side_by_side(tmp_path):
     first = files.samples[0]
     assert (first.a.half, first.b.half) == ("left", "right")
     assert first.a.path == first.b.path == tmp_path / "train" / "1.png"
-    assert (first.a.width, first.a.height) == (8, 6)
+    assert (first.a.width, first.a.height) == (12, 6)
     assert files.reason == "side by side in train: A is the left half, B the right"
+
+
+@pytest.mark.parametrize(
+    ("size", "hint"),
+    [
+        ((6, 6), True),
+        ((8, 6), True),
+        ((14, 10), True),
+        ((28, 10), True),
+        ((6, 8), True),
+        ((16, 10), False),
+        ((20, 10), False),
+        ((26, 10), False),
+    ],
+)
+def test_single_images_are_split_but_not_without_a_word(tmp_path, size, hint):
+    touch(tmp_path, "train/1.png", "train/2.png", size=size)
+    touch(tmp_path, "train/3.png", size=(12, 6) if hint else (6, 6))
+    files = find_pairs(tmp_path, "train")
+    assert files.layout == "side_by_side" and len(files) == 3
+    said = "2 of 3 are not about twice as wide as high" in files.reason
+    assert said == hint == ("--data.input edges" in files.reason)
+    assert "\n" not in files.reason
+    asked = find_pairs(tmp_path, "train", layout="side_by_side")
+    assert asked.reason == "side by side in train: A is the left half, B the right"
 
 
 @pytest.mark.parametrize(

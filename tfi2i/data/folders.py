@@ -114,7 +114,7 @@ def find_pairs(
         raise ValueError(_no_images(flat, a, b))
     if layout == "targets" or (layout == "auto" and targets_only):
         return _targets(root, flat, "targets", "single images, read as targets")
-    return _side_by_side(root, flat, targets_only)
+    return _side_by_side(root, flat, targets_only, asked=layout == "side_by_side")
 
 
 def available_splits(
@@ -225,8 +225,13 @@ def _matched(root: Path, folder_a: Path, folder_b: Path, reason: str) -> PairedF
     return PairedFiles("folders", (folder_a, folder_b), reason, samples)
 
 
-def _side_by_side(root: Path, folder: Path, targets_only: bool) -> PairedFiles:
-    """Split every file of a folder down the middle: A left, B right."""
+def _side_by_side(
+    root: Path, folder: Path, targets_only: bool, asked: bool
+) -> PairedFiles:
+    """Split every file of a folder down the middle: A left, B right.
+
+    Unless `asked` to, the reason says so where most do not look like pairs.
+    """
     stems = _by_stem(root, folder)
     indexed = _index(root, stems.values())
     odd = [
@@ -248,7 +253,19 @@ def _side_by_side(root: Path, folder: Path, targets_only: bool) -> PairedFiles:
     reason = f"side by side in {where}: A is the left half, B the right"
     if targets_only:
         reason = f"side by side in {where}: targets only, the right half"
+    unlike = sum(not _like_a_pair(image) for image in indexed.values())
+    if not asked and 2 * unlike > len(indexed):
+        reason += (
+            f"; but {unlike} of {len(indexed)} are not about twice as wide as high: if "
+            "they are single images, draw their inputs with --data.input edges, or put "
+            "A and B into two folders"
+        )
     return PairedFiles("side_by_side", (folder,), reason, tuple(samples))
+
+
+def _like_a_pair(image: ImageFile) -> bool:
+    """Whether the halves are no longer than a photograph, 4:3 either way."""
+    return 1.5 <= image.width / image.height <= 2.7
 
 
 def _targets(root: Path, folder: Path, layout: Layout, reason: str) -> PairedFiles:
