@@ -133,6 +133,10 @@ def test_help_of_the_other_commands(capsys, command):
         (["train", "--epochs", "3"], "needs a recipe as its first argument"),
         (["train", "facades"], "no recipe 'facades'. Did you mean 'pix2pix-facades'?"),
         (["train", "pix2pix-facades"], "--data.dir is missing: pix2pix-facades learns"),
+        (
+            ["train", "edges2emoji", "--data.b", "photo"],
+            "--data.b is 'photo', but applies only with images of your own, --data.dir",
+        ),
         (["train", "--resume"], "--resume needs a value: a path."),
         (["train", "--resume", "x", "--epochs", "3"], "nothing else, because the run"),
         (["train", "pix2pix-maps", "--resume", "x"], "argument 'pix2pix-maps'"),

@@ -173,6 +173,14 @@ def _train_recipe(name: str, words: list[str]) -> None:
             f"--data.dir is missing: {name} learns from your own images; give their "
             "folder with --data.dir DIR."
         )
+    for side in ("a", "b") if config.data.dir is None else ():
+        # A recipe names the bundled domains, so only here is it known who spoke.
+        given = getattr(config.data, side)
+        if given != getattr(recipe.config.data, side):
+            raise CommandError(
+                f"--data.{side} is {given!r}, but applies only with images of your "
+                "own, --data.dir; leave it out or change that."
+            )
     with loaded_tensorflow(run, config):
         from tfi2i.training.run import train
 

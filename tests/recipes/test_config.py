@@ -148,6 +148,27 @@ def test_a_resnet_has_no_halvings_to_fill_in():
     assert resolved.model.generator.num_downs is None
 
 
+@pytest.mark.parametrize("norm", ["instance", "none"])
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_resolving_other_norms_twice_changes_nothing(norm, batch_size):
+    once = resolve(config(model__generator__norm=norm, data__batch_size=batch_size))
+    assert resolve(once) == once
+
+
+@pytest.mark.parametrize("name", named.RECIPES)
+def test_every_recipe_can_train_without_a_discriminator(name):
+    recipe = named.get(name).config
+    resolve(_replaced(recipe, ["model", "gan_weight"], 0.0))
+
+
+def test_a_discriminator_that_is_not_made_need_not_fit():
+    resolve(config(model__gan_weight=0.0, model__discriminator__num_layers=7))
+
+
+def test_a_layout_of_ones_own_images():
+    resolve(config(data__dir="photos", data__layout="folders"))
+
+
 @pytest.mark.parametrize("name", named.RECIPES)
 def test_resolving_twice_changes_nothing(name):
     once = resolve(named.get(name).config)
@@ -195,6 +216,32 @@ def test_resolving_twice_changes_nothing(name):
         (
             {"model__generator__network": "resnet", "model__generator__skips": False},
             "--model.generator.skips is False, .* --model.generator.network unet",
+        ),
+        (
+            {"data__layout": "folders"},
+            "--data.layout is 'folders', .* --data.dir; leav",
+        ),
+        (
+            {"data__input": "edges", "data__direction": "b2a"},
+            "--data.direction is 'b2a'; expected a2b with --data.input edges, which",
+        ),
+        (
+            {"model__gan_weight": 0.0, "model__adversarial_loss": "lsgan"},
+            "--model.adversarial-loss is 'lsgan', .* a --model.gan-weight above 0;",
+        ),
+        (
+            {"model__gan_weight": 0.0, "model__conditional": False},
+            "--model.conditional is False, .* a --model.gan-weight above 0;",
+        ),
+        (
+            {"model__generator__norm": "instance"}
+            | {"model__generator__statistics": "stored"},
+            "--model.generator.statistics is 'stored', .* --model.generator.norm batch",
+        ),
+        (
+            {"model__generator__norm": "none", "data__batch_size": 2}
+            | {"model__generator__statistics": "image"},
+            "--model.generator.statistics is 'image', .* --model.generator.norm batch",
         ),
         (
             {"data__crop_size": 256.0},

@@ -11,7 +11,12 @@ import typing
 from typing import Any
 
 if typing.TYPE_CHECKING:
-    from tfi2i.recipes.config import DataConfig, Pix2PixConfig, TrainConfig
+    from tfi2i.recipes.config import (
+        DataConfig,
+        GeneratorConfig,
+        Pix2PixConfig,
+        TrainConfig,
+    )
 
 
 _AT_LEAST = {
@@ -63,6 +68,7 @@ def check(config: "TrainConfig") -> None:
     _check_numbers(field_values(config))
     _check_data(config.data)
     _check_networks(config.model, config.data.crop_size)
+    _check_unused(config)
     _check_run(config)
 
 
@@ -118,18 +124,18 @@ def _check_networks(model: "Pix2PixConfig", crop_size: int) -> None:
             f"a multiple of {step}, at least {least}, for a {name}, such as {near}"
         )
         _refuse("data.crop_size", crop_size, expected)
-    patchgan = discriminator.network == "patchgan"
+    patchgan = discriminator.network == "patchgan" and model.gan_weight > 0
     if patchgan and crop_size >> discriminator.num_layers < 3:
         most = (crop_size // 3).bit_length() - 1
         expected = f"at most {most} at crop size {crop_size}"
         _refuse("model.discriminator.num_layers", discriminator.num_layers, expected)
     if not (model.gan_weight or model.l1_weight or model.l2_weight):
         _refuse("model.gan_weight", model.gan_weight, "one loss weight above 0")
-    _check_unused(model)
 
 
-def _check_unused(model: "Pix2PixConfig") -> None:
-    """Refuse values that the chosen networks would silently ignore."""
+def _check_unused(config: "TrainConfig") -> None:
+    """Refuse values that would silently be ignored."""
+    model, data = config.model, config.data
     owners = {
         "generator.num_downs": "unet",
         "generator.skips": "unet",
@@ -139,12 +145,38 @@ def _check_unused(model: "Pix2PixConfig") -> None:
     for path, network in owners.items():
         side, name = path.split(".")
         part = getattr(model, side)
-        value = getattr(part, name)
-        if part.network != network and value != getattr(type(part)(), name):
-            raise ValueError(
-                f"{flag(f'model.{path}')} is {value!r}, but applies only with "
-                f"--model.{side}.network {network}; leave it out or change the network."
-            )
+        if part.network != network:
+            needed = f"--model.{side}.network {network}"
+            _refuse_unused(part, f"model.{side}", name, needed)
+    if model.gan_weight == 0:
+        # Recipes bring a discriminator of their own, so that is passed over.
+        for name in ("adversarial_loss", "conditional"):
+            _refuse_unused(model, "model", name, "a --model.gan-weight above 0")
+    _check_statistics(model.generator, data.batch_size)
+    # The names of A and B are passed over for the same reason.
+    if data.dir is None:
+        _refuse_unused(data, "data", "layout", "images of your own, --data.dir")
+    if data.input == "edges" and data.direction != "a2b":
+        expected = "a2b with --data.input edges, which is drawn from B (--data.b)"
+        _refuse("data.direction", data.direction, expected)
+
+
+def _check_statistics(generator: "GeneratorConfig", batch_size: int) -> None:
+    # What `resolve` fills in is stored whatever the norm, and stays right.
+    filled_in = "image" if batch_size == 1 else "stored"
+    if generator.norm != "batch" and generator.statistics not in (None, filled_in):
+        needed = "--model.generator.norm batch"
+        _refuse_unused(generator, "model.generator", "statistics", needed)
+
+
+def _refuse_unused(part: Any, prefix: str, name: str, needed: str) -> None:
+    """Refuse a field that is not left at its default."""
+    value = getattr(part, name)
+    if value != getattr(type(part)(), name):
+        raise ValueError(
+            f"{flag(f'{prefix}.{name}')} is {value!r}, but applies only with {needed}; "
+            "leave it out or change that."
+        )
 
 
 def _check_run(config: "TrainConfig") -> None:
