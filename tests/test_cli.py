@@ -4,6 +4,7 @@ import sys
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -187,6 +188,29 @@ def test_mistakes(capsys, words, expected):
 )
 def test_mistaken_options(capsys, words, expected):
     assert expected in refused(capsys, "train", "pix2pix-maps", *words)
+
+
+class Failing(keras.layers.Layer):
+    def call(self, inputs):
+        raise ValueError("Images are 3 pixels;\n\nexpected 4.")
+
+
+class Calling(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.layer = Failing()
+
+    def call(self, inputs):
+        return self.layer(inputs)
+
+
+@pytest.mark.parametrize("model", [Failing, Calling])
+def test_what_keras_wraps_around_a_mistake_is_left_out(capsys, monkeypatch, model):
+    def command(words):
+        model()(np.zeros((1, 3)))
+
+    monkeypatch.setitem(cli.COMMANDS, "fail", (command, ""))
+    assert refused(capsys, "fail") == "Images are 3 pixels; expected 4."
 
 
 def test_debug_shows_the_traceback():

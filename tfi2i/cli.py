@@ -8,6 +8,7 @@ that is nobody's mistake keeps its traceback.
 import contextlib
 import logging
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -102,8 +103,19 @@ def _exit(line: str, status: int) -> None:
     sys.exit(status)
 
 
+# What Keras wraps around an error in a layer: the layer before, its arguments after.
+_KERAS_WRAPPER = re.compile(
+    r"\s*Exception encountered when calling .*?\n\n(.*?)\n\nArguments received by .*",
+    re.DOTALL,
+)
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    text = _COLOURS.sub("", str(error))
+    while wrapped := _KERAS_WRAPPER.fullmatch(text):
+        text = wrapped[1]
+    return " ".join(text.split()) or type(error).__name__
 
 
 def _interrupted_status(error: Exception) -> int | None:
