@@ -2,8 +2,8 @@
 
     python scripts/train_pix2pix.py FOLDER [--size 256] [--epochs 200]
 
-FOLDER holds pairs: train/A and train/B with equal file names, or train/*.jpg with A
-on the left and B on the right. Painted test images go to pix2pix.png.
+FOLDER holds train and test; in each, A and B with equal file names, or images with A on
+the left and B on the right. Painted test images go to pix2pix.png.
 """
 
 import argparse
@@ -42,10 +42,8 @@ model = tfi2i.Pix2Pix(
 )
 constant = args.epochs - args.epochs // 2
 optimizers = [
-    keras.optimizers.Adam(
-        tfi2i.ConstantThenLinear(2e-4, constant, args.epochs // 2, len(train)),
-        beta_1=0.5,
-        epsilon=1e-8,
+    tfi2i.models.Adam(
+        tfi2i.ConstantThenLinear(2e-4, constant, args.epochs // 2, len(train))
     )
     for _ in range(2)
 ]
@@ -55,4 +53,5 @@ model.save("pix2pix.keras")
 
 real_a, real_b = next(iter(test.rebatch(4)))
 panel = np.concatenate([real_a, model.predict(real_a, verbose=0), real_b], axis=2)
-keras.utils.save_img("pix2pix.png", panel.reshape(-1, *panel.shape[2:]), scale=True)
+pixels = (panel.reshape(-1, *panel.shape[2:]) + 1) * 127.5
+keras.utils.save_img("pix2pix.png", pixels, scale=False)

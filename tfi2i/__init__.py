@@ -1,8 +1,8 @@
 """Image-to-image translation with TensorFlow and Keras.
 
 The public names are loaded on first use, so importing this package is quick and does
-not load TensorFlow. Where Keras is loaded already, our classes are registered with it,
-so that after `import keras, tfi2i` its `load_model` reads our files.
+not load TensorFlow. Our classes are registered with Keras where it is loaded already,
+or else on first use: after `import keras, tfi2i` its `load_model` reads our files.
 """
 
 import importlib
@@ -65,8 +65,14 @@ def _require_tensorflow_backend(name: str) -> None:
             "Set the environment variable KERAS_BACKEND=tensorflow before Keras is "
             "first imported."
         )
+    _register()
+
+
+def _register() -> None:
+    """Make our classes known to Keras, whose `load_model` looks them up by name."""
+    for module in ("models", "networks", "training"):
+        importlib.import_module(f"tfi2i.{module}")
 
 
 if "keras" in sys.modules and sys.modules["keras"].config.backend() == "tensorflow":
-    for _module in ("models", "networks", "training"):
-        importlib.import_module(f"tfi2i.{_module}")
+    _register()

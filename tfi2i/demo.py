@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 from PIL import Image
 from rich.console import Console
@@ -13,7 +14,7 @@ from tfi2i.files import whole
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.named import get
 from tfi2i.training.callbacks import format_seconds, panel
-from tfi2i.training.run import train
+from tfi2i.training.run import MODEL, resume, train
 
 RECIPE = "edges2emoji"
 PICTURE = "demo.png"
@@ -23,22 +24,17 @@ ROWS = 6
 def demo(run: Path) -> None:
     """Trains `edges2emoji` on the bundled images, scores it and paints a picture.
 
+    A run that is there already is continued, or scored again where it is finished.
+
     Args:
-        run: folder of the run, which must not exist. The picture, `demo.png` in it,
-            has one row per test image: input, output, truth.
+        run: folder of the run. The picture, `demo.png` in it, has one row per test
+            image: input, output, truth.
 
     Raises:
-        ValueError, OSError, Interrupted: of `tfi2i.training.run.train`.
+        ValueError, OSError, Interrupted: of `tfi2i.training.run`.
     """
     console = Console(highlight=False)
-    config = get(RECIPE).config
-    console.print(
-        f"Training {RECIPE} for {config.epochs} epochs on the bundled emoji; "
-        "about four minutes on two CPU cores."
-    )
-    began = time.monotonic()
-    model = train(config, run)
-    took = format_seconds(time.monotonic() - began)
+    model = _trained(console, run)
     config = stored.read(run)
     test = build.load_data(config.data, "test")
     _print_scores(console, model, test, build.load_data(config.data, "train"))
@@ -46,7 +42,27 @@ def demo(run: Path) -> None:
     fake_b = model(real_a, training=False)
     with whole(run / PICTURE) as path:
         Image.fromarray(panel(real_a, fake_b, real_b)).save(path)
-    console.print(f"Trained in {took}. Input, output, truth: {run / PICTURE}")
+    console.print(f"Input, output, truth: {run / PICTURE}", soft_wrap=True)
+
+
+def _trained(console, run):
+    if not (run / stored.CONFIG).exists():
+        config = get(RECIPE).config
+        console.print(
+            f"Training {RECIPE} for {config.epochs} epochs on the bundled emoji: about "
+            "four minutes on two CPU cores.",
+            soft_wrap=True,
+        )
+        began = time.monotonic()
+        model = train(config, run)
+        console.print(f"Trained in {format_seconds(time.monotonic() - began)}.")
+        return model
+    if stored.read(run).recipe != RECIPE:
+        raise ValueError(f"'{run}' is another run: choose another --run.")
+    if (run / MODEL).exists():
+        console.print(f"{run} is trained already.", soft_wrap=True)
+        return keras.models.load_model(run / MODEL)
+    return resume(run)
 
 
 def _spread(real_a, real_b):

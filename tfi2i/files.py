@@ -29,6 +29,7 @@ def whole(path: Path) -> Iterator[Path]:
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(partial, path)
+        _sync_folder(path.parent)
     except OSError as error:
         if error.filename is None:
             reason = error.strerror or str(error)
@@ -37,3 +38,13 @@ def whole(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a rename survive a power cut, where the system lets folders be synced."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

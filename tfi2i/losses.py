@@ -4,6 +4,7 @@ Every loss is a float32 scalar, this replica's mean over batch and patches; the
 trainer divides it by the number of replicas.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -48,8 +49,10 @@ def lsgan_loss(scores, is_real):
 class AdversarialLoss(NamedTuple):
     """What generator and discriminator minimise, as functions of raw scores."""
 
-    generator: callable  # (fake_scores) -> scalar
-    discriminator: callable  # (real_scores, fake_scores) -> (d_real, d_fake)
+    generator: Callable
+    """From `fake_scores` to a scalar."""
+    discriminator: Callable
+    """From `real_scores, fake_scores` to two scalars, `d_real` and `d_fake`."""
 
 
 def _pair(loss):

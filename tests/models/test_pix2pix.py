@@ -343,3 +343,13 @@ def test_target_of_other_channels():
     real_a, real_b = _batch()
     with pytest.raises(ValueError, match="out_channels of the generator"):
         model.train_on_batch(real_a, real_b[..., :1])
+
+
+def test_batches_that_are_not_pairs():
+    model = tiny_pix2pix()
+    model.compile(run_eagerly=True)
+    real_a, real_b = _batch()
+    with pytest.raises(ValueError, match="needs pairs.*Received x alone"):
+        model.fit(real_a, verbose=0)
+    with pytest.raises(ValueError, match="Sample weights are not supported"):
+        model.fit(real_a, real_b, sample_weight=np.ones(2), verbose=0)

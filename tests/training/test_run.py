@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from dataclasses import replace
 
 import keras
@@ -12,8 +13,10 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.test_cli import tfi2i
+from tfi2i.data import bundled
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.config import resolve
+from tfi2i.training import ConstantThenLinear
 from tfi2i.training.backup import Backup, Position
 from tfi2i.training.run import resume, train
 
@@ -87,6 +90,47 @@ def test_two_devices_train_one_model(config, tmp_path):
             assert two[name] == pytest.approx(one[name], rel=1e-3)
 
 
+def test_an_uneven_last_validation_batch_is_left_out(config, images, tmp_path):
+    # Four images in batches of three for two devices would leave one without any.
+    shutil.copytree(images, tmp_path / "images")
+    next((tmp_path / "images" / "val").iterdir()).unlink()
+    data = replace(config.data, dir=str(tmp_path / "images"), batch_size=2)
+    train(replace(config, data=data, devices=2, epochs=1), tmp_path / "run")
+    assert "val_g_l1" in _lines(tmp_path / "run")[0]
+
+
+def test_training_images_alone_are_enough(config, images, tmp_path):
+    shutil.copytree(images / "train", tmp_path / "images" / "train")
+    data = replace(config.data, dir=str(tmp_path / "images"))
+    run = tmp_path / "run"
+    train(replace(config, data=data, epochs=1), run)
+    (line,) = _lines(run)
+    assert not any(name.startswith("val_") for name in line)
+    with Image.open(run / "samples" / "epoch_0001.png") as panel:
+        assert panel.size == (4 + 3 * 36, 4 + 3 * 36)
+
+
+def test_a_loss_that_is_not_finite_is_told(config, tmp_path, caplog):
+    optimizer = replace(config.optimizer, learning_rate=1e30)
+    train(replace(config, optimizer=optimizer), tmp_path / "run")
+    assert "lower --optimizer.learning-rate" in caplog.text
+    assert _lines(tmp_path / "run")[-1]["g_l1"] is None
+
+
+def test_a_folder_of_the_user_outlives_a_run_that_cannot_start(config, tmp_path):
+    data = replace(config.data, batch_size=25)
+    with pytest.raises(ValueError, match="--data.batch-size is 25"):
+        train(replace(config, data=data), tmp_path)
+    assert tmp_path.is_dir()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_where_none_can_be_made(config, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="'.*file' is not a folder that you may write"):
+        train(config, tmp_path / "file" / "run")
+
+
 def test_more_devices_than_there_are(config, tmp_path):
     config = replace(config, devices=4)
     with pytest.raises(ValueError, match="--devices is 4, but TensorFlow sees 2 CPU"):
@@ -114,6 +158,8 @@ def test_a_finished_run_is_not_resumed(config, tmp_path):
     train(replace(config, epochs=1), run)
     with pytest.raises(ValueError, match="finished: all 1 epochs are trained"):
         resume(run)
+    with pytest.raises(ValueError, match="finished: all its epochs are trained. Cho"):
+        train(config, run)
 
 
 def test_what_is_no_run_is_not_resumed(tmp_path):
@@ -127,27 +173,53 @@ def test_what_is_no_run_is_not_resumed(tmp_path):
         resume(tmp_path)
 
 
+IMAGES = sorted(path.stem for path in (bundled() / "train").glob("*.webp"))[:24]
+
+
 @pytest.fixture
 def saved(config, tmp_path):
     """A run with a backup of its third step."""
     config = resolve(config)
     stored.write(config, tmp_path, {})
     model = build.build_model(config)
-    build.compile_model(model, config, 2e-4)
+    build.compile_model(model, config, ConstantThenLinear(2e-4, 1, 1, 6))
     backup = Backup(tmp_path / "backup" / "state.npz")
-    backup.save(model, Position(0, 2))
+    backup.save(model, Position(0, 2), IMAGES)
     return config, model, backup
 
 
 def test_backup_restores_every_variable(saved):
     config, model, backup = saved
     other = build.build_model(replace(config, seed=1))
-    build.compile_model(other, config, 2e-4)
-    position, means = backup.restore(other)
+    build.compile_model(other, config, ConstantThenLinear(2e-4, 1, 1, 6))
+    position, means = backup.restore(other, IMAGES)
     assert position == Position(0, 2)
     assert len(means) == len(model.metrics_variables)
     for one, two in zip(model.variables, other.variables, strict=True):
         np.testing.assert_array_equal(one.numpy(), two.numpy())
+
+
+def test_other_images_are_noticed(saved, images, tmp_path):
+    fewer = tmp_path / "fewer"
+    shutil.copytree(images, fewer)
+    (fewer / "train" / f"{IMAGES[3]}.webp").unlink()
+    with pytest.raises(ValueError, match="are others .*: 23 now, 24 then"):
+        resume(tmp_path, str(fewer))
+
+
+def test_moved_images_are_found_with_data_dir(saved, images, tmp_path):
+    shutil.copytree(images, tmp_path / "moved")
+    resume(tmp_path, str(tmp_path / "moved"))
+    assert stored.read(tmp_path).data.dir == str(tmp_path / "moved")
+    assert [line["step"] for line in _lines(tmp_path)] == [6, 12]
+
+
+def test_what_is_no_backup_is_refused(saved, tmp_path):
+    backup = saved[-1]
+    with backup.path.open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(ValueError, match="is damaged .it is no .npz archive"):
+        resume(tmp_path)
 
 
 def test_a_truncated_backup_is_refused(saved, tmp_path):
@@ -184,7 +256,7 @@ SMALL = [
 ]
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing(images, tmp_path):
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(images, tmp_path):
     code = (
         "import resource, sys; from tfi2i.cli import main;"
         # Files cannot grow beyond this, as on a full disk.
@@ -198,7 +270,8 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(images, tmp_path):
     assert done.stderr.startswith("tfi2i: error: ")
     assert done.stderr.count("\n") == 1
     assert "File too large" in done.stderr
-    assert not run.exists()
+    assert not list(run.rglob(".partial*"))
+    assert list((run / "backup").iterdir()) == []
 
 
 def test_out_of_memory_names_what_to_change(images, tmp_path):

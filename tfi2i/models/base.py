@@ -58,9 +58,11 @@ class AdversarialModel(keras.Model):
         Raises:
             ValueError: one optimizer object is given for both.
         """
-        if generator_optimizer is not None and (
-            generator_optimizer is discriminator_optimizer
-        ):
+        generator_optimizer = keras.optimizers.get(generator_optimizer or Adam())
+        discriminator_optimizer = keras.optimizers.get(
+            discriminator_optimizer or Adam()
+        )
+        if generator_optimizer is discriminator_optimizer:
             raise ValueError(
                 "generator_optimizer and discriminator_optimizer are one object, "
                 "but each keeps the state of its own networks: make two."
@@ -71,10 +73,8 @@ class AdversarialModel(keras.Model):
             steps_per_execution=steps_per_execution,
             jit_compile=jit_compile,
         )
-        self.generator_optimizer = keras.optimizers.get(generator_optimizer or Adam())
-        self.discriminator_optimizer = keras.optimizers.get(
-            discriminator_optimizer or Adam()
-        )
+        self.generator_optimizer = generator_optimizer
+        self.discriminator_optimizer = discriminator_optimizer
         # Built here, since a loaded model takes the slots' values right after.
         self.generator_optimizer.build(_trainable(self.generators))
         self.discriminator_optimizer.build(_trainable(self.discriminators))
@@ -154,6 +154,23 @@ class AdversarialModel(keras.Model):
         for index, variable in enumerate(self.random_state()):
             if f"random_state_{index}" in store:
                 variable.assign(store[f"random_state_{index}"])
+
+
+def unpack_pair(batch):
+    """A batch of `fit` as `(real_a, real_b)`.
+
+    Raises:
+        ValueError: it has one part only, or sample weights.
+    """
+    real_a, real_b, weights = keras.utils.unpack_x_y_sample_weight(batch)
+    if real_b is None:
+        raise ValueError(
+            "Training needs pairs: pass a dataset of (real_a, real_b), or real_a and "
+            "real_b as x and y. Received x alone."
+        )
+    if weights is not None:
+        raise ValueError("Sample weights are not supported: leave sample_weight out.")
+    return real_a, real_b
 
 
 def _trainable(networks):

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tfi2i.layers import PACKAGE
 from tfi2i.losses import ADVERSARIAL_LOSSES, l1_loss, l2_loss
-from tfi2i.models.base import AdversarialModel
+from tfi2i.models.base import AdversarialModel, unpack_pair
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -89,7 +89,7 @@ class Pix2Pix(AdversarialModel):
 
     def train_step(self, batch):
         """One update of the discriminator, then one of the generator."""
-        real_a, real_b, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        real_a, real_b = unpack_pair(batch)
         losses = {}
         with tf.GradientTape() as tape:
             fake_b = self.generator(real_a, training=True)
@@ -103,7 +103,7 @@ class Pix2Pix(AdversarialModel):
 
     def test_step(self, batch):
         """The same losses with the networks at inference; nothing is updated."""
-        real_a, real_b, _ = keras.utils.unpack_x_y_sample_weight(batch)
+        real_a, real_b = unpack_pair(batch)
         fake_b = self.generator(real_a, training=False)
         losses = self._generator_losses(real_a, real_b, fake_b, training=False)
         if self.discriminator is not None:
@@ -164,7 +164,7 @@ class Pix2Pix(AdversarialModel):
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
         return {
-            "name": self.name,
+            **super().get_config(),
             "generator": serialize(self.generator),
             "discriminator": self.discriminator and serialize(self.discriminator),
             "adversarial_loss": self.adversarial_loss,

@@ -1,7 +1,9 @@
 """The exact state of a training run in one file."""
 
+import hashlib
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,33 +37,57 @@ class Backup:
         """Whether there is a backup."""
         return self.path.is_file()
 
-    def save(self, model, position: Position) -> None:
-        """Writes the state of `model`, with which training goes on at `position`."""
-        arrays = {name: v.numpy() for name, v in _variables(model).items()}
-        with whole(self.path) as path, path.open("wb") as file:
-            np.savez(file, position=json.dumps(position._asdict()), **arrays)
+    def save(self, model, position: Position, images: Sequence[str]) -> None:
+        """Writes the state of `model`.
 
-    def restore(self, model) -> tuple[Position, dict[str, np.ndarray]]:
+        Args:
+            model: the trainer.
+            position: where training goes on.
+            images: names of the training images, in order.
+        """
+        arrays = {name: v.numpy() for name, v in _variables(model).items()}
+        facts = {**position._asdict(), "images": len(images), "names": _digest(images)}
+        with whole(self.path) as path, path.open("wb") as file:
+            np.savez(file, facts=json.dumps(facts), **arrays)
+
+    def restore(
+        self, model, images: Sequence[str]
+    ) -> tuple[Position, dict[str, np.ndarray]]:
         """Sets every variable of `model` to what was saved.
+
+        Args:
+            model: the trainer.
+            images: names of the training images, in order.
 
         Returns:
             The position, and the sums behind the mean losses of its epoch, for
             `restore_means` (Keras sets them to zero when an epoch begins).
 
         Raises:
-            ValueError: the file is damaged, or of another model.
+            ValueError: the file is damaged, or of another model or other images.
         """
         try:
             # NumPy would leave a file that it opened itself open after an error.
             with self.path.open("rb") as file:
-                arrays = np.load(file, allow_pickle=False)
+                # Without this NumPy would take other formats, and advise pickle.
+                if not zipfile.is_zipfile(file):
+                    raise zipfile.BadZipFile("it is no .npz archive")
+                file.seek(0)
+                arrays = np.load(file)
                 stored = {name: arrays[name] for name in arrays}
-            position = Position(**json.loads(str(stored.pop("position"))))
+            facts = json.loads(str(stored.pop("facts")))
+            position = Position(facts["epoch"], facts["step"])
         except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(
                 f"The backup '{self.path}' is damaged ({error}): delete it to start "
                 "this run again."
             ) from error
+        if facts["names"] != _digest(images):
+            raise ValueError(
+                f"The training images are others than when '{self.path}' was made: "
+                f"{len(images)} now, {facts['images']} then. Restore them, or start a "
+                "new run."
+            )
         variables = _variables(model)
         self._check(variables, stored)
         for name, variable in variables.items():
@@ -82,6 +108,10 @@ class Backup:
                 f"{len(differing) - 1} more variables differ. Restore config.json as "
                 "it was, or start a new run."
             )
+
+
+def _digest(names):
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
 def restore_means(model, means: dict[str, np.ndarray]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import time
 from pathlib import Path
 
@@ -62,6 +63,8 @@ class Clock(keras.callbacks.Callback):
 
     def seconds_left(self) -> float:
         """Time to the end of the run at that speed; infinite where unknown."""
+        if self.step == self.total:
+            return 0.0
         speed = self.steps_per_second()
         return (self.total - self.step) / speed if speed else float("inf")
 
@@ -75,6 +78,7 @@ class KeepBackup(keras.callbacks.Callback):
     Args:
         backup: where to.
         clock: of the run.
+        images: names of the training images.
         epochs: between backups.
         minutes: between backups within an epoch.
         means: of the epoch that is continued, from `Backup.restore`.
@@ -84,10 +88,13 @@ class KeepBackup(keras.callbacks.Callback):
         Stopped: out of `fit`, once the state is saved.
     """
 
-    def __init__(self, backup: Backup, clock, epochs, minutes, means, should_stop):
+    def __init__(
+        self, backup: Backup, clock, images, epochs, minutes, means, should_stop
+    ):
         super().__init__()
         self.backup = backup
         self.clock = clock
+        self.images = images
         self.epochs = epochs
         self.seconds = minutes * 60
         self.means = means
@@ -109,7 +116,7 @@ class KeepBackup(keras.callbacks.Callback):
     def _keep(self, due):
         stop = self.should_stop()
         if due or stop or time.monotonic() - self._saved >= self.seconds:
-            self.backup.save(self.model, self.clock.position)
+            self.backup.save(self.model, self.clock.position, self.images)
             self._saved = time.monotonic()
         if stop:
             raise Stopped
@@ -160,9 +167,18 @@ class Record(keras.callbacks.Callback):
             "images_per_second": images / seconds,
         }
         self._write(numbers, "epoch", epoch + 1)
-        line = {"epoch": epoch + 1, "step": self.clock.step, **numbers}
+        # JSON has no NaN.
+        line = {n: v if math.isfinite(v) else None for n, v in numbers.items()}
+        place = {"epoch": epoch + 1, "step": self.clock.step}
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**line, "seconds": round(seconds, 3)}) + "\n")
+            file.write(
+                json.dumps({**place, **line, "seconds": round(seconds, 3)}) + "\n"
+            )
+        if None in line.values():
+            log.warning(
+                "a loss is not finite: this run will not recover; stop it, and try a "
+                "lower --optimizer.learning-rate"
+            )
         self.writer.flush()
         self._log(numbers)
 

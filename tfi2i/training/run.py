@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import platform
 import shlex
 import shutil
@@ -17,6 +18,7 @@ import tensorflow as tf
 
 from tfi2i._version import __version__
 from tfi2i.data import PairedData
+from tfi2i.data.transforms import resize, to_float
 from tfi2i.files import whole
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.config import TrainConfig, resolve
@@ -57,51 +59,47 @@ def train(config: TrainConfig, run: Path) -> keras.Model:
         Interrupted: on Ctrl-C or SIGTERM, after saving.
     """
     config = resolve(config)
-    if (run / stored.CONFIG).exists():
-        raise ValueError(
-            f"'{run}' is a run already. Continue it with '{resume_command(run)}', or "
-            "choose another --run."
-        )
-    if run.exists() and (not run.is_dir() or any(run.iterdir())):
-        raise ValueError(f"'{run}' exists and is not empty: choose another --run.")
+    _check_is_new(run)
     if config.data.dir is not None:
-        data_dir = str(Path(config.data.dir).expanduser().resolve())
-        config = replace(config, data=replace(config.data, dir=data_dir))
-    images = _load_images(config)
+        config = _with_data(config, config.data.dir)
+    job = _prepare(config)
+    is_ours = not run.exists()
     stored.write(config, run, _versions())
     try:
-        return _run(config, run, images)
+        return _run(job, run, Position(0, 0), {})
     except Exception:
-        # A run that failed before it could save anything is no run.
-        if not _backup(run).exists() and not (run / MODEL).exists():
-            shutil.rmtree(run)
+        _forget_unstarted(run, is_ours)
         raise
 
 
-def resume(run: Path) -> keras.Model:
+def resume(run: Path, data_dir: str | None = None) -> keras.Model:
     """Continues a run from its backup, exactly where that was made.
 
     Args:
         run: folder of a run.
+        data_dir: where the images are now, if they have moved.
 
     Returns:
         The trained model.
 
     Raises:
-        ValueError, OSError: `run` is no run, is finished, or is damaged.
+        ValueError, OSError: `run` is no run, is finished, or is damaged; its images
+            are others than they were.
         Interrupted: on Ctrl-C or SIGTERM, after saving.
     """
     config = resolve(stored.read(run))
     if (run / MODEL).exists():
-        raise ValueError(
-            f"'{run}' is finished: all {config.epochs} epochs are trained. To train "
-            "longer, start a new run with more --epochs."
-        )
-    return _run(config, run, _load_images(config))
-
-
-def _backup(run):
-    return Backup(run / "backup" / "state.npz")
+        raise ValueError(_finished(run, config.epochs))
+    if data_dir is not None:
+        config = _with_data(config, data_dir)
+    job = _prepare(config)
+    start, means = Position(0, 0), {}
+    if _backup(run).exists():
+        start, means = _backup(run).restore(job.model, job.training.names)
+        log.info("resuming in epoch %d at step %d", start.epoch + 1, start.step)
+    if data_dir is not None:
+        stored.write(config, run, _versions())
+    return _run(job, run, start, means)
 
 
 def resume_command(run: Path) -> str:
@@ -109,35 +107,84 @@ def resume_command(run: Path) -> str:
     return f"tfi2i train --resume {shlex.quote(str(run))}"
 
 
+def _check_is_new(run):
+    if (run / MODEL).exists():
+        raise ValueError(f"{_finished(run, None)} Choose another --run.")
+    if (run / stored.CONFIG).exists():
+        raise ValueError(
+            f"'{run}' is a run already: choose another --run, or continue it with: "
+            f"{resume_command(run)}"
+        )
+    if run.exists() and (not run.is_dir() or any(run.iterdir())):
+        raise ValueError(f"'{run}' exists and is not empty: choose another --run.")
+    folder = next(path for path in (run, *run.absolute().parents) if path.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise OSError(
+            f"Cannot make the run '{run}': '{folder}' is not a folder that you may "
+            "write to. Choose another --run."
+        )
+
+
+def _finished(run, epochs):
+    trained = "all its" if epochs is None else f"all {epochs}"
+    return f"'{run}' is finished: {trained} epochs are trained."
+
+
+def _forget_unstarted(run, is_ours):
+    """Removes what a run wrote that failed before its first epoch's end."""
+    if (run / "metrics.jsonl").exists() or _backup(run).exists():
+        return
+    for name in (stored.CONFIG, "train.log"):
+        (run / name).unlink(missing_ok=True)
+    for name in ("logs", "backup"):
+        shutil.rmtree(run / name, ignore_errors=True)
+    if is_ours:
+        run.rmdir()
+
+
+def _with_data(config, folder):
+    """The images' folder, named so that a resumed run finds it from anywhere."""
+    folder = str(Path(folder).expanduser().resolve())
+    return replace(config, data=replace(config.data, dir=folder))
+
+
+def _backup(run):
+    return Backup(run / "backup" / "state.npz")
+
+
 @dataclass(frozen=True)
-class _Images:
-    """What a run reads: training, validation, and the batch that is painted."""
+class _Job:
+    """All that can fail before a run writes anything: images and model."""
 
+    config: TrainConfig
     training: PairedData
-    validation: PairedData | None
+    validation: tf.data.Dataset | None
     samples: tuple | None
+    model: keras.Model
+
+    @property
+    def steps(self) -> int:
+        return self.training.steps_per_epoch(self.config.data.batch_size)
 
 
-def _load_images(config):
-    training = build.load_data(config.data, "train")
-    log.info("%d training pairs: %s", len(training), training.files.reason)
-    splits = build.splits(config.data)
-    other = next((split for split in ("val", "test") if split in splits), None)
-    validation = None if other is None else build.load_data(config.data, other)
-    samples = None
-    if config.sample_images > 0:
-        source = validation or training
-        batches = source.evaluation(config.sample_images, limit=config.sample_images)
-        samples = next(iter(batches))
-    return _Images(training, validation if other == "val" else None, samples)
-
-
-def _run(config, run, images):
+def _prepare(config):
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
-    steps = images.training.steps_per_epoch(config.data.batch_size)
-    with _strategy(config.devices).scope():
+    strategy = _strategy(config.devices, config.data.batch_size)
+    training = build.load_data(config.data, "train")
+    log.info("%d training pairs: %s", len(training), training.files.reason)
+    steps = training.steps_per_epoch(config.data.batch_size)
+    splits = build.splits(config.data)
+    other = next((split for split in ("val", "test") if split in splits), None)
+    shown = training if other is None else build.load_data(config.data, other)
+    validation = None
+    if other == "val":
+        validation = _validation(config, shown, strategy.num_replicas_in_sync)
+    samples = None
+    if config.sample_images > 0:
+        samples = _samples(shown, config.sample_images, config.data.crop_size)
+    with strategy.scope():
         model = build.build_model(config)
         schedule = ConstantThenLinear(
             config.optimizer.learning_rate,
@@ -146,56 +193,67 @@ def _run(config, run, images):
             steps,
         )
         build.compile_model(model, config, schedule)
-        backup = _backup(run)
-        start, means = Position(0, 0), {}
-        if backup.exists():
-            start, means = backup.restore(model)
-            log.info("resuming in epoch %d at step %d", start.epoch + 1, start.step)
+    return _Job(config, training, validation, samples, model)
+
+
+def _samples(data, count, size):
+    """The first pairs, whole, at the size that the networks take."""
+    return tuple(
+        to_float(tf.stack([resize(image, size, size) for image in images[:count]]))
+        for images in (data.real_a, data.real_b)
+    )
+
+
+def _validation(config, data, replicas):
+    """Validation batches of which every replica gets a part."""
+    count = min(config.validation_images, len(data))
+    count -= count % replicas
+    if count == 0:
+        return None
+    return data.evaluation(config.data.batch_size, limit=count)
+
+
+def _run(job, run, start, means):
     with _log_file(run / "train.log"), _Signals() as signals:
         try:
-            _fit(config, run, model, images, backup, start, means, signals)
+            _fit(job, run, start, means, signals)
         except Stopped:
             message = f"Stopped and saved. Continue with: {resume_command(run)}"
             raise Interrupted(message, signals.received) from None
         with whole(run / MODEL) as path:
-            model.save(path)
-        backup.path.unlink(missing_ok=True)
-        log.info("trained %d epochs; the model is in %s", config.epochs, run / MODEL)
-    return model
+            job.model.save(path)
+        _backup(run).path.unlink(missing_ok=True)
+        log.info("trained to the end; the model is in %s", run / MODEL)
+    return job.model
 
 
-def _fit(config, run, model, images, backup, start, means, signals):
+def _fit(job, run, start, means, signals):
     """Trains from `start` to the end: what is left of its epoch, then the rest."""
-    data = config.data
-    steps = images.training.steps_per_epoch(data.batch_size)
-    clock = Clock(steps, config.epochs, start)
+    config, data = job.config, job.config.data
+    clock = Clock(job.steps, config.epochs, start)
     # A terminal shows Keras' own bar, a log file a line each minute.
     has_bar = sys.stdout.isatty()
     seconds = float("inf") if has_bar else 60.0
     record = Record(run, clock, data.batch_size, seconds)
     callbacks = [clock, record]
-    if images.samples is not None:
-        callbacks.append(Panels(run, images.samples, record.writer))
+    if job.samples is not None:
+        callbacks.append(Panels(run, job.samples, record.writer))
     keep = KeepBackup(
-        backup,
+        _backup(run),
         clock,
+        job.training.names,
         config.backup_epochs,
         config.backup_minutes,
         means,
         lambda: signals.received is not None,
     )
-    validation = None
-    if images.validation is not None and config.validation_images > 0:
-        validation = images.validation.evaluation(
-            data.batch_size, limit=config.validation_images
-        )
     parts = [(start.epoch, start.step, start.epoch + 1)] if start.step else []
     parts.append((start.epoch + bool(start.step), 0, config.epochs))
     for first, skipped, last in parts:
         if first == last:
             continue
-        model.fit(
-            images.training.training(
+        job.model.fit(
+            job.training.training(
                 batch_size=data.batch_size,
                 crop_size=data.crop_size,
                 flip=data.flip,
@@ -206,26 +264,36 @@ def _fit(config, run, model, images, backup, start, means, signals):
             ),
             initial_epoch=first,
             epochs=last,
-            steps_per_epoch=steps - skipped,
-            validation_data=validation,
+            steps_per_epoch=job.steps - skipped,
+            validation_data=job.validation,
             callbacks=[*callbacks, keep],
             verbose=int(has_bar),
         )
 
 
-def _strategy(devices):
+def _strategy(devices, batch_size):
     """One device as it is; several under MirroredStrategy."""
     gpus = tf.config.list_logical_devices("GPU")
     found = gpus or tf.config.list_logical_devices("CPU")
-    count = devices or len(gpus) or 1
-    if count > len(found):
+    if devices is None:
+        # As many as share a batch evenly.
+        counts = range(1, len(gpus) + 1)
+        devices = max((n for n in counts if batch_size % n == 0), default=1)
+        if devices < len(gpus):
+            log.info(
+                "using %d of %d GPUs: --data.batch-size is %d",
+                devices,
+                len(gpus),
+                batch_size,
+            )
+    if devices > len(found):
         raise ValueError(
-            f"--devices is {count}, but TensorFlow sees {len(found)} "
+            f"--devices is {devices}, but TensorFlow sees {len(found)} "
             f"{found[0].device_type}: ask for fewer."
         )
-    if count == 1:
+    if devices == 1:
         return tf.distribute.get_strategy()
-    return tf.distribute.MirroredStrategy([device.name for device in found[:count]])
+    return tf.distribute.MirroredStrategy([device.name for device in found[:devices]])
 
 
 def _versions():
@@ -256,10 +324,10 @@ def _log_file(path):
 
 
 class _Signals:
-    """Notes the first Ctrl-C or SIGTERM; a second one acts as ever.
+    """Notes the first Ctrl-C or SIGTERM; a second one ends the process at once.
 
     Attributes:
-        received: number of the signal, or None.
+        received: number of the first signal, or None.
     """
 
     def __init__(self):
@@ -274,14 +342,12 @@ class _Signals:
         return self
 
     def __exit__(self, *error):
-        self._restore()
-
-    def _note(self, number, frame):
-        self.received = number
-        log.info("stopping after this step ...")
-        self._restore()
-
-    def _restore(self):
         for number, handler in self._previous.items():
             signal.signal(number, handler)
-        self._previous = {}
+
+    def _note(self, number, frame):
+        if self.received is not None:
+            raise KeyboardInterrupt
+        self.received = number
+        # Not through a stream, which the signal may have interrupted.
+        os.write(2, b"\nFinishing this step and saving; again to stop at once.\n")
