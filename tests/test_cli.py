@@ -95,7 +95,7 @@ def test_recipes(capsys):
 
 def test_train_help(capsys):
     text = shown(capsys, "train", "--help")
-    assert "--resume RUN" in text
+    assert "--resume RUN [--data.dir DIR]" in text
     assert all(name in text for name in RECIPES)
 
 
@@ -140,6 +140,8 @@ def test_help_of_the_other_commands(capsys, command):
         ),
         (["train", "--resume"], "--resume needs a value: a path."),
         (["train", "--resume", "x", "--epochs", "3"], "nothing else, because the run"),
+        (["train", "--resume", "x", "--data.a", "y"], "There is no option --data.a."),
+        (["train", "--resume", "x", "--data.dir"], "--data.dir needs a value: text or"),
         (["train", "pix2pix-maps", "--resume", "x"], "argument 'pix2pix-maps'"),
     ],
 )
@@ -228,6 +230,17 @@ def test_a_missing_folder_is_one_line_although_tensorflow_loads(tmp_path):
     assert done.stderr.count("\n") == 1
     assert "nowhere" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_whose_images_moved_is_told_where_they_are(tmp_path):
+    config = TrainConfig(data=DataConfig(dir=str(tmp_path / "old"), crop_size=32))
+    stored.write(config, tmp_path / "run", {})
+    for moved, looked_for in (([], "old"), (["--data.dir", "new"], "new")):
+        done = tfi2i("train", "--resume", "run", *moved, cwd=tmp_path)
+        assert done.returncode == 1
+        assert done.stderr == (
+            f"tfi2i: error: data folder '{tmp_path / looked_for}' does not exist\n"
+        )
 
 
 def test_another_backend_of_the_user_does_not_matter(tmp_path):

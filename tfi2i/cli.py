@@ -148,10 +148,10 @@ def _recipes(words: list[str]) -> None:
 
 
 _TRAIN_HELP = """usage: tfi2i train RECIPE [--run DIR] [--data.dir DIR] [OPTIONS]
-       tfi2i train --resume RUN
+       tfi2i train --resume RUN [--data.dir DIR]
 
 Train a recipe into a run folder (saved_models/RECIPE unless --run names another), or
-go on with a run that was interrupted.
+go on with a run that was interrupted (with --data.dir where its images have moved).
 
 recipes: {recipes}
 Every option of one: tfi2i train RECIPE --help"""
@@ -202,16 +202,16 @@ def _train_recipe(name: str, words: list[str]) -> None:
 def _resume(words: list[str]) -> None:
     about = "Go on with an interrupted run, exactly where its last backup was made."
     try:
-        run = parse(ResumeOptions, words, "tfi2i train", about).resume
+        options = parse(ResumeOptions, words, "tfi2i train", about)
     except CommandError as error:
         raise CommandError(
-            "tfi2i train --resume takes a run folder and nothing else, because the run "
-            f"keeps its configuration: {error}"
+            "tfi2i train --resume takes a run folder, --data.dir if its images have "
+            f"moved, and nothing else, because the run keeps its configuration: {error}"
         ) from None
-    with loaded_tensorflow(run):
+    with loaded_tensorflow(options.resume):
         from tfi2i.training.run import resume
 
-        resume(run)
+        resume(options.resume, data_dir=options.data.dir)
 
 
 def _demo(words: list[str]) -> None:

@@ -29,11 +29,21 @@ class NoOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class MovedData:
+    """Where the images of a run are now."""
+
+    dir: str | None = None
+    """Folder of the images, if they have moved; None is where they were."""
+
+
+@dataclasses.dataclass(frozen=True)
 class ResumeOptions:
     """What `tfi2i train --resume` takes."""
 
     resume: Path
     """Folder of the run to go on with."""
+    data: MovedData = dataclasses.field(default_factory=MovedData)
+    """Images."""
 
 
 @dataclasses.dataclass(frozen=True)
