@@ -1,6 +1,7 @@
 import configparser
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -81,3 +82,20 @@ def test_constraints_pin_every_requirement():
     wanted += "".join(setup["options.extras_require"].values())
     for requirement in wanted.split():
         assert re.match(r"[\w-]+", requirement).group() in pinned
+
+
+@pytest.mark.skipif(os.name == "nt", reason="CI's scripts need bash")
+@pytest.mark.parametrize("leftover", [".venv", "saved_models/demo"])
+def test_ci_is_not_fooled_by_what_an_earlier_run_left(tmp_path, leftover):
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci/run", tmp_path / ".ci/run")
+    (tmp_path / "README.md").write_text("    true # tfi2i demo\n    exit 3 # pytest\n")
+    done = subprocess.run([tmp_path / ".ci/run"], capture_output=True, text=True)
+    assert done.returncode == 3
+    (tmp_path / leftover).mkdir(parents=True)
+    done = subprocess.run([tmp_path / ".ci/run"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f".ci/run: '{leftover}' is here already; run it in a clean clone: "
+        "git clone . DIR && DIR/.ci/run\n"
+    )
