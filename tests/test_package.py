@@ -84,6 +84,15 @@ def test_constraints_pin_every_requirement():
         assert re.match(r"[\w-]+", requirement).group() in pinned
 
 
+def test_every_requirement_names_its_oldest_version():
+    """As `.ci/slow` reads it, to install exactly these."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", "utf-8")
+    wanted = setup["options"]["install_requires"].split()
+    for requirement in [*wanted, *setup["options.extras_require"]["dev"].split()]:
+        assert re.fullmatch(r"[a-z-]+>=[0-9.]+(,<[0-9.]+)?", requirement)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="CI's scripts need bash")
 @pytest.mark.parametrize("leftover", [".venv", "saved_models/demo"])
 def test_ci_is_not_fooled_by_what_an_earlier_run_left(tmp_path, leftover):
