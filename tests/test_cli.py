@@ -298,7 +298,9 @@ def test_a_full_disk_is_not_called_memory(tmp_path):
 
 def test_an_interrupt_exits_with_130():
     code = (
+        # A shell's background jobs inherit an ignored SIGINT.
         "import signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "class Finder:\n"
         "    def find_spec(self, name, *_):\n"
         "        if name == 'rich.table':\n"
