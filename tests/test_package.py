@@ -44,6 +44,7 @@ def test_the_public_names():
         "__version__",
         "data",
         "layers",
+        "load",
         "losses",
         "metrics",
         "models",

@@ -25,6 +25,7 @@ _MODULES = (
 _OBJECTS = {
     "ConstantThenLinear": "tfi2i.training.schedules",
     "Pix2Pix": "tfi2i.models.pix2pix",
+    "load": "tfi2i.inference.load",
 }
 
 __all__ = ["__version__", *_OBJECTS, *_MODULES]

@@ -21,8 +21,10 @@ from tfi2i.options import (
     DemoOptions,
     NoOptions,
     ResumeOptions,
+    export_options,
     parse,
     parse_training,
+    translate_options,
 )
 
 if TYPE_CHECKING:
@@ -214,6 +216,39 @@ def _resume(words: list[str]) -> None:
         resume(options.resume, data_dir=options.data.dir)
 
 
+def _translate(words: list[str]) -> None:
+    about = "Translate an image, a folder or a glob; outputs keep their inputs' sizes."
+    options = parse(translate_options(), words, "tfi2i translate", about)
+    with loaded_tensorflow(options.source):
+        from tfi2i.inference import load, translate_files
+
+        noise = options.seed if options.stochastic else None
+        translator = load(options.source, options.direction, noise_seed=noise)
+        report = translate_files(
+            translator, options.input, options.output, overwrite=options.overwrite
+        )
+    for line in report.failed:
+        print(f"tfi2i: error: {line}", file=sys.stderr)
+    counts = f"{len(report.translated)} translated, {len(report.skipped)} there already"
+    print(f"{counts}, {len(report.failed)} failed")
+    if report.failed:
+        sys.exit(1)
+
+
+def _export(words: list[str]) -> None:
+    about = "Write a run's generator as SavedModel and TFLite, proved equal to it."
+    options = parse(export_options(), words, "tfi2i export", about)
+    with loaded_tensorflow(options.run):
+        from rich.console import Console
+
+        from tfi2i.export import export, exports_table
+
+        published = export(
+            options.run, options.formats, options.quantize, options.tflite_size
+        )
+        Console().print(exports_table(options.run / "export", published))
+
+
 def _demo(words: list[str]) -> None:
     about = "Train edges2emoji on bundled images, print its scores and paint a picture."
     run = parse(DemoOptions, words, "tfi2i demo", about).run
@@ -294,5 +329,7 @@ def _memory_line(run: Path, config: "TrainConfig | None") -> str:
 COMMANDS: dict[str, tuple[Callable[[list[str]], None], str]] = {
     "recipes": (_recipes, "what can be trained, with cost and expected scores"),
     "train": (_train, "train a recipe on a folder of images, or resume a run"),
+    "translate": (_translate, "translate images with a run, SavedModel or .tflite"),
+    "export": (_export, "write a run's generator as SavedModel and TFLite"),
     "demo": (_demo, "a translator from bundled images, in a few minutes on a CPU"),
 }

@@ -4,13 +4,18 @@ import time
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from tfi2i.data.loading import read_image
+from tfi2i.data.transforms import to_uint8
 from tfi2i.evaluation import mean_image, score
+from tfi2i.export import export, exports_table
 from tfi2i.files import whole
+from tfi2i.inference import load, translate_files
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.named import get
 from tfi2i.training.callbacks import format_seconds, panel
@@ -22,13 +27,14 @@ ROWS = 6
 
 
 def demo(run: Path) -> None:
-    """Trains `edges2emoji` on the bundled images, scores it and paints a picture.
+    """Trains `edges2emoji` on the bundled images, scores, paints and exports it.
 
     A run that is there already is continued, or scored again where it is finished.
 
     Args:
         run: folder of the run. The picture, `demo.png` in it, has one row per test
-            image: input, output, truth.
+            image: input, output, truth. `inputs/` holds the inputs as files, and
+            `translated/` what each export made of them.
 
     Raises:
         ValueError, OSError, Interrupted: of `tfi2i.training.run`.
@@ -43,6 +49,31 @@ def demo(run: Path) -> None:
     with whole(run / PICTURE) as path:
         Image.fromarray(panel(real_a, fake_b, real_b)).save(path)
     console.print(f"Input, output, truth: {run / PICTURE}", soft_wrap=True)
+    published = export(run)
+    console.print(exports_table(run / "export", published))
+    gap = _translate_with(published, real_a, fake_b, run)
+    console.print(
+        f"SavedModel and TFLite translated {run / 'inputs'} into "
+        f"{run / 'translated'}: at most {gap} of 255 levels from the trained model.",
+        soft_wrap=True,
+    )
+
+
+def _translate_with(published, real_a, fake_b, run):
+    """Translates files with each export; the largest difference in 8-bit levels."""
+    for index, image in enumerate(to_uint8(real_a).numpy()):
+        with whole(run / "inputs" / f"{index}.png") as path:
+            Image.fromarray(image).save(path)
+    gap = 0
+    for item in published:
+        folder = run / "translated" / item.format
+        translator = load(item.path)
+        report = translate_files(translator, run / "inputs", folder, overwrite=True)
+        for path, expected in zip(
+            report.translated, to_uint8(fake_b).numpy(), strict=True
+        ):
+            gap = max(gap, np.abs(np.int32(read_image(path)) - expected).max())
+    return gap
 
 
 def _trained(console, run):

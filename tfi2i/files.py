@@ -1,7 +1,9 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and a quiet stderr."""
 
 import contextlib
 import os
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,3 +50,27 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+@contextlib.contextmanager
+def stderr_aside() -> Iterator[None]:
+    """Keeps what native libraries write to stderr from the user, unless they fail.
+
+    Raises:
+        BaseException: of the body, after showing what was kept.
+    """
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    try:
+        with tempfile.TemporaryFile() as notes:
+            os.dup2(notes.fileno(), 2)
+            try:
+                yield
+            except BaseException:
+                notes.seek(0)
+                os.write(stderr, notes.read())
+                raise
+            finally:
+                os.dup2(stderr, 2)
+    finally:
+        os.close(stderr)

@@ -135,16 +135,65 @@ def parse_training(
     return TrainConfig(**values), options.run
 
 
+def translate_options() -> type:
+    """What `tfi2i translate` takes."""
+    from tyro.conf import Positional
+
+    @dataclasses.dataclass(frozen=True)
+    class TranslateOptions:
+        source: Positional[Path]
+        """Run folder, SavedModel folder or .tflite file."""
+        input: Positional[str]
+        """Image, folder of images, or glob in quotes."""
+        output: Positional[Path]
+        """Image to write, or folder."""
+        direction: typing.Literal["a2b", "b2a"] | None = None
+        """Which way, where the source knows both."""
+        overwrite: bool = False
+        """Replace outputs that exist."""
+        stochastic: bool = False
+        """Paint with dropout's noise, as the paper does (runs trained with dropout)."""
+        seed: int = 0
+        """Seed of that noise."""
+
+    return TranslateOptions
+
+
+def export_options() -> type:
+    """What `tfi2i export` takes."""
+    from tyro.conf import Positional
+
+    @dataclasses.dataclass(frozen=True)
+    class ExportOptions:
+        run: Positional[Path]
+        """Folder of a finished run."""
+        formats: tuple[typing.Literal["savedmodel", "tflite"], ...] = (
+            "savedmodel",
+            "tflite",
+        )
+        """What to write."""
+        quantize: tuple[typing.Literal["none", "float16"], ...] = ("none",)
+        """Weights of the .tflite files; one file each."""
+        tflite_size: int | None = None
+        """Side of the one image that the .tflite takes; None: any size."""
+
+    return ExportOptions
+
+
 def _explain(kind: type, words: list[str], program: str) -> str | None:
     """Return what is wrong with `words` in one line, None if nothing is found."""
     hints = _flags(kind)
+    missing = _positionals(kind)
     words = list(words)
     while words:
         word = words.pop(0)
         name, equals, value = word.partition("=")
         name = name.replace("_", "-")
         if not name.startswith("--"):
-            return f"Unexpected argument {word!r}; see {program} --help."
+            if not missing:
+                return f"Unexpected argument {word!r}; see {program} --help."
+            missing.pop(0)
+            continue
         positive = name.replace("--no-", "--", 1).replace(".no-", ".", 1)
         if hints.get(positive) is bool:
             following = value if equals else next(iter(words), "--")
@@ -161,13 +210,35 @@ def _explain(kind: type, words: list[str], program: str) -> str | None:
                 f"See {program} --help."
             )
         else:
+            values, hint = [value], hints[name]
             if not equals:
                 if not words or words[0].startswith("--"):
-                    return f"{name} needs a value: {_expected(hints[name])}."
-                value = words.pop(0)
-            if not _fits(value, hints[name]):
-                return f"{name} is {value!r}; expected {_expected(hints[name])}."
+                    return f"{name} needs a value: {_expected(hint)}."
+                values = [words.pop(0)]
+            if typing.get_origin(hint) is tuple:
+                hint = typing.get_args(hint)[0]
+                while words and not words[0].startswith("--"):
+                    values.append(words.pop(0))
+            for value in values:
+                if not _fits(value, hint):
+                    return f"{name} is {value!r}; expected {_expected(hint)}."
+    if missing:
+        return f"{program} needs {' and '.join(missing)}; see {program} --help."
     return None
+
+
+def _positionals(kind: type) -> list[str]:
+    """Return the names of the words that stand without a flag, in order."""
+    from tyro.conf import Positional
+
+    marker = typing.get_args(Positional[str])[1]
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return [
+        name.upper()
+        for name, hint in hints.items()
+        if typing.get_origin(hint) is typing.Annotated
+        and marker in typing.get_args(hint)
+    ]
 
 
 def _suggest_flag(name: str, flags: dict[str, Any]) -> str:

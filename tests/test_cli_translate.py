@@ -1,0 +1,80 @@
+"""`tfi2i translate` and `tfi2i export` as users run them."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.test_cli import refused, tfi2i
+from tests.translators import make_run, photos
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a run and photographs."""
+    place = tmp_path_factory.mktemp("place")
+    make_run(place / "saved_models" / "emoji")
+    (place / "photos").mkdir()
+    for index, shape in enumerate([(30, 41), (64, 64)]):
+        path = place / "photos" / f"{index}.png"
+        Image.fromarray(photos(1, *shape)[0]).save(path)
+    return place
+
+
+def _pixels(path):
+    with Image.open(path) as image:
+        return np.int32(image)
+
+
+def test_export_then_translate_with_each(place):
+    run = "saved_models/emoji"
+    done = tfi2i("export", run, "--quantize", "none", "float16", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "emoji_a2b_float16.tflite" in done.stdout
+    assert "32 real images at 4 sizes" in done.stdout
+    exports = f"{run}/export/emoji_a2b"
+    for index, source in enumerate([run, exports, f"{exports}.tflite"]):
+        done = tfi2i("translate", source, "photos", f"out{index}", cwd=place)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        assert "2 translated, 0 there already, 0 failed" in done.stdout
+        for name in ("0.png", "1.png"):
+            painted = _pixels(place / f"out{index}" / name)
+            assert painted.shape == _pixels(place / "photos" / name).shape
+            assert np.abs(painted - _pixels(place / "out0" / name)).max() <= 1
+    done = tfi2i("translate", "photos/0.png", "photos", "out", cwd=place)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "is a file of" in done.stderr
+
+
+def test_a_bad_image_is_named_and_the_status_is_1(place, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "bad.png").write_bytes(b"no image")
+    Image.fromarray(photos(1, 20, 20)[0]).save(tmp_path / "in" / "good.png")
+    run = place / "saved_models" / "emoji"
+    done = tfi2i("translate", run, tmp_path / "in", tmp_path / "out")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "bad.png: not JPEG, PNG or WebP" in done.stderr
+    assert "1 translated, 0 there already, 1 failed" in done.stdout
+    assert (tmp_path / "out" / "good.png").exists()
+
+
+def test_mistakes_are_one_line(capsys, place, tmp_path):
+    run = place / "saved_models" / "emoji"
+    assert "needs OUTPUT" in refused(capsys, "translate", run, place / "photos")
+    assert "Did you mean --overwrite" in refused(
+        capsys, "translate", run, "a", "b", "--overwrit"
+    )
+    assert "expected one of a2b, b2a" in refused(
+        capsys, "translate", run, "a", "b", "--direction", "left"
+    )
+    assert "translates a2b, not b2a" in refused(
+        capsys, "translate", run, place / "photos", tmp_path, "--direction", "b2a"
+    )
+    assert "is inside the input" in refused(
+        capsys, "translate", run, place / "photos", place / "photos" / "out"
+    )
+    assert "--formats is 'onnx'" in refused(capsys, "export", run, "--formats", "onnx")
+    assert "is not a run" in refused(capsys, "export", tmp_path)

@@ -1,0 +1,82 @@
+"""A generator as a SavedModel for TF Serving, with its pre- and postprocessing."""
+
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from tfi2i.data.transforms import to_float, to_uint8
+from tfi2i.inference.sizes import at_own_size, size_rule
+
+
+def write_saved_model(generator: keras.Model, path: Path) -> None:
+    """Writes three signatures, all free in batch, height and width.
+
+    `serving_default` takes `image`, uint8 `(batch, height, width, channels)`, and
+    returns `translated`, uint8. `float` takes and returns the same names as float32
+    in [-1, 1]. `encoded` takes `image_bytes`, strings `(batch,)` of PNG or JPEG, and
+    returns `translated_bytes`, PNG, each image at its own size.
+
+    Args:
+        generator: on [-1, 1].
+        path: folder to make.
+    """
+    channels = generator.input_shape[-1]
+    images = (None, None, None, channels)
+    on_floats = _on_floats(generator)
+
+    def on_bytes(image):
+        return {"translated": to_uint8(on_floats(to_float(image))["translated"])}
+
+    def on_encoded(image_bytes):
+        def one(contents):
+            image = tf.io.decode_image(
+                contents, channels=channels, expand_animations=False
+            )
+            image = tf.ensure_shape(image, (None, None, channels))
+            return tf.io.encode_png(on_bytes(image[None])["translated"][0])
+
+        # One at a time, since each has its own size.
+        encoded = tf.map_fn(one, image_bytes, fn_output_signature=tf.string)
+        return {"translated_bytes": encoded}
+
+    archive = keras.export.ExportArchive()
+    # Endpoints track their variables; tracking the model too would save them twice.
+    archive.add_endpoint(
+        "serving_default", on_bytes, [tf.TensorSpec(images, tf.uint8, name="image")]
+    )
+    archive.add_endpoint(
+        "float", on_floats, [tf.TensorSpec(images, tf.float32, name="image")]
+    )
+    archive.add_endpoint(
+        "encoded", on_encoded, [tf.TensorSpec((None,), tf.string, name="image_bytes")]
+    )
+    archive.write_out(str(path), verbose=False)
+
+
+def write_float_model(generator: keras.Model, path: Path, size: int | None) -> None:
+    """Writes the `float` signature alone, from which TFLite is made.
+
+    Args:
+        generator: on [-1, 1].
+        path: folder to make.
+        size: side of the one image that it takes, or None for a free batch, height
+            and width.
+    """
+    shape = (None, None, None) if size is None else (1, size, size)
+    spec = tf.TensorSpec((*shape, generator.input_shape[-1]), tf.float32, name="image")
+    archive = keras.export.ExportArchive()
+    archive.add_endpoint("float", _on_floats(generator), [spec])
+    archive.write_out(str(path), verbose=False)
+
+
+def _on_floats(generator):
+    rule = size_rule(generator)
+
+    def on_floats(image):
+        def paint(padded):
+            return generator(padded, training=False)
+
+        return {"translated": at_own_size(paint, image, rule)}
+
+    return on_floats

@@ -1,0 +1,65 @@
+"""Images of any size through networks that take certain sizes only."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class SizeRule(NamedTuple):
+    """Which heights and widths a generator takes.
+
+    Attributes:
+        multiple: of which both must be.
+        minimum: below which neither may be, itself a multiple.
+    """
+
+    multiple: int
+    minimum: int
+
+
+def size_rule(generator) -> SizeRule:
+    """Reads the rule off a generator's `size` layer; without one, any size does."""
+    for layer in generator.layers:
+        if layer.name == "size":
+            return SizeRule(layer.multiple, layer.minimum)
+    return SizeRule(1, 1)
+
+
+def at_own_size(
+    network: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor, rule: SizeRule
+) -> tf.Tensor:
+    """Runs a network on images that it does not take as they are.
+
+    They are padded by reflection up to a size that fits, evenly, with an odd pixel
+    at bottom and right, and the output is cropped back.
+
+    Args:
+        network: from `(batch, height, width, channels)` to the same height and width.
+        images: `(batch, height, width, channels)`, at least 1x1.
+        rule: of the network.
+
+    Returns:
+        `(batch, height, width, channels')`.
+    """
+    shape = tf.shape(images)
+    height, width = shape[1], shape[2]
+    top, rows = _reflected(height, rule)
+    left, columns = _reflected(width, rule)
+    padded = tf.gather(tf.gather(images, rows, axis=1), columns, axis=2)
+    outputs = network(padded)
+    return outputs[:, top : top + height, left : left + width]
+
+
+def _reflected(length, rule):
+    """Where the image starts in its padded form, and whence each pixel comes.
+
+    Indices rather than `tf.pad`, which fails where the padding exceeds the image and
+    loses the channels' number in TFLite.
+    """
+    rounded = -(-length // rule.multiple) * rule.multiple
+    padding = tf.maximum(rounded, rule.minimum) - length
+    before = padding // 2
+    period = tf.maximum(2 * (length - 1), 1)
+    index = tf.math.floormod(tf.range(-before, length + padding - before), period)
+    return before, tf.minimum(index, period - index) % length

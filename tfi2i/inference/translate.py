@@ -1,0 +1,152 @@
+"""Files and folders through a translator."""
+
+import dataclasses
+import glob
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+from rich.console import Console
+from rich.progress import track
+
+from tfi2i.data.headers import EXTENSIONS
+from tfi2i.data.loading import read_image
+from tfi2i.files import whole
+from tfi2i.inference.load import Translator
+
+_WRITABLE = (".png", ".jpg", ".jpeg", ".webp")
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What became of the images.
+
+    Attributes:
+        translated: outputs written now.
+        skipped: outputs that were there already.
+        failed: one line per image that could not be translated.
+    """
+
+    translated: tuple[Path, ...]
+    skipped: tuple[Path, ...]
+    failed: tuple[str, ...]
+
+
+def translate_files(
+    translator: Translator,
+    source: str | Path,
+    output: str | Path,
+    *,
+    overwrite: bool = False,
+    background: str = "white",
+) -> Report:
+    """Translates an image, the images below a folder, or those that a glob matches.
+
+    Outputs have their inputs' sizes. A folder's or glob's outputs keep their names,
+    below `output`; those that exist are left as they are, so that a half-done folder
+    goes on where it stopped. One image goes to `output` itself, or into it where it is
+    a folder or has no image's suffix.
+
+    Args:
+        translator: from `load`.
+        source: file, folder or glob.
+        output: file or folder.
+        overwrite: whether to replace outputs that exist.
+        background: colour under transparent pixels, CSS name or `#rrggbb`.
+
+    Raises:
+        FileNotFoundError: `source` does not exist.
+        FileExistsError: the one output exists.
+        ValueError: no image is found, the output is inside the input, or is one of
+            the inputs.
+        OSError: an output cannot be written.
+    """
+    jobs = _plan(str(source), Path(output))
+    if len(jobs) == 1 and Path(source).is_file() and not overwrite:
+        target = jobs[0][1]
+        if target.exists():
+            raise FileExistsError(f"'{target}' exists: pass --overwrite to replace it.")
+    translated, skipped, failed = [], [], []
+    for image, target in _shown(jobs):
+        if target.exists() and not overwrite:
+            skipped.append(target)
+            continue
+        try:
+            pixels = read_image(image, background)
+            painted = translator(pixels)
+        except (ValueError, OSError, tf.errors.OpError) as error:
+            failed.append(f"{image}: {str(error).splitlines()[0]}")
+            continue
+        _write(painted, target)
+        translated.append(target)
+    return Report(tuple(translated), tuple(skipped), tuple(failed))
+
+
+def _plan(source: str, output: Path) -> list[tuple[Path, Path]]:
+    """Every input with its output."""
+    path = Path(source)
+    if path.is_file():
+        is_folder = output.is_dir() or output.suffix.lower() not in _WRITABLE
+        jobs = [(path, output / path.name if is_folder else output)]
+    elif path.is_dir():
+        if output.resolve().is_relative_to(path.resolve()):
+            raise ValueError(
+                f"The output '{output}' is inside the input '{path}', where it would "
+                "be translated next time: choose a folder elsewhere."
+            )
+        images = sorted(_below(path))
+        jobs = [(image, output / image.relative_to(path)) for image in images]
+    elif glob.has_magic(source):
+        images = sorted(map(Path, glob.glob(source, recursive=True)))
+        images = [image for image in images if _is_image(image)]
+        jobs = [(image, output / image.name) for image in images]
+    else:
+        raise FileNotFoundError(f"'{path}' does not exist.")
+    if not jobs:
+        raise ValueError(f"No images in '{source}': expected {' '.join(EXTENSIONS)}.")
+    _check_targets(jobs)
+    return jobs
+
+
+def _check_targets(jobs):
+    inputs = {image.resolve() for image, _ in jobs}
+    targets = set()
+    for image, target in jobs:
+        if target.resolve() in inputs:
+            raise ValueError(
+                f"'{target}' is one of the inputs: choose another output folder."
+            )
+        if target in targets:
+            raise ValueError(
+                f"Two inputs are called '{image.name}': translate their folders one by "
+                "one."
+            )
+        targets.add(target)
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
+
+
+def _below(folder: Path) -> Iterable[Path]:
+    return (path for path in folder.rglob("*") if _is_image(path) and path.is_file())
+
+
+def _write(image: np.ndarray, target: Path) -> None:
+    options = {"quality": 95} if target.suffix.lower() != ".png" else {}
+    with whole(target) as path:
+        Image.fromarray(image).save(path, **options)
+
+
+def _shown(jobs):
+    console = Console(stderr=True)
+    return track(
+        jobs,
+        description="Translating",
+        console=console,
+        transient=True,
+        disable=len(jobs) < 2 or not sys.stderr.isatty(),
+    )
