@@ -154,6 +154,7 @@ print(json.dumps([painted.shape.as_list(), floats["translated"].shape.as_list(),
 """
 
 
+@pytest.mark.parametrize("exported", NETWORKS[:1], ids="-".join, indirect=True)
 def test_a_process_without_tfi2i_serves(exported):
     generator, run, _ = exported
     folder = run / "export" / "emoji_a2b" / "1"

@@ -80,7 +80,9 @@ def _kill_when(process, condition, delay=0.0):
     assert process.wait() == -signal.SIGKILL
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_signal_saves_and_resumes_exactly(number, images, uninterrupted, tmp_path):
     run = tmp_path / "run"
     process = _start(images, run)

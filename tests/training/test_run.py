@@ -274,6 +274,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(images, tmp_pat
     assert list((run / "backup").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_out_of_memory_names_what_to_change(images, tmp_path):
     run = tmp_path / "run"
     words = ["train", "pix2pix-emoji", "--data.dir", images, "--run", run, *SMALL]
