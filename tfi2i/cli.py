@@ -85,7 +85,7 @@ def _dispatch(words: list[str]) -> None:
 
 def _help() -> str:
     commands = "\n".join(
-        f"  {name:<10}{about}" for name, (_, about) in COMMANDS.items()
+        f"  {name:<11}{about}" for name, (_, about) in COMMANDS.items()
     )
     return f"""usage: tfi2i COMMAND [OPTIONS]
 

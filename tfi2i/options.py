@@ -137,15 +137,15 @@ def parse_training(
 
 def translate_options() -> type:
     """What `tfi2i translate` takes."""
-    from tyro.conf import Positional
+    from tyro.conf import Positional, arg
 
     @dataclasses.dataclass(frozen=True)
     class TranslateOptions:
-        source: Positional[Path]
+        source: typing.Annotated[Positional[Path], arg(metavar="SOURCE")]
         """Run folder, SavedModel folder or .tflite file."""
-        input: Positional[str]
+        input: typing.Annotated[Positional[str], arg(metavar="INPUT")]
         """Image, folder of images, or glob in quotes."""
-        output: Positional[Path]
+        output: typing.Annotated[Positional[Path], arg(metavar="OUTPUT")]
         """Image to write, or folder."""
         direction: typing.Literal["a2b", "b2a"] | None = None
         """Which way, where the source knows both."""
@@ -161,11 +161,11 @@ def translate_options() -> type:
 
 def export_options() -> type:
     """What `tfi2i export` takes."""
-    from tyro.conf import Positional
+    from tyro.conf import Positional, arg
 
     @dataclasses.dataclass(frozen=True)
     class ExportOptions:
-        run: Positional[Path]
+        run: typing.Annotated[Positional[Path], arg(metavar="RUN")]
         """Folder of a finished run."""
         formats: tuple[typing.Literal["savedmodel", "tflite"], ...] = (
             "savedmodel",
