@@ -10,12 +10,12 @@ import logging
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfi2i._version import __version__
+from tfi2i.files import stderr_aside
 from tfi2i.options import (
     CommandError,
     DemoOptions,
@@ -290,25 +290,11 @@ def loaded_tensorflow(run: Path, config: "TrainConfig | None" = None) -> Iterato
 def _load_tensorflow() -> None:
     # The command works whatever backend the user's other programs run on.
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
-        import keras  # noqa: F401
-
-        return
     # The level does not reach notes that are written before the logger is set up, so
-    # stderr itself is put aside; it is shown if the import fails.
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with tempfile.TemporaryFile() as notes:
-        os.dup2(notes.fileno(), 2)
-        try:
-            import keras  # noqa: F401
-        except BaseException:
-            notes.seek(0)
-            os.write(stderr, notes.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
+    # stderr itself is put aside too, unless the user asked for the notes.
+    is_quiet = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3"
+    with stderr_aside() if is_quiet else contextlib.nullcontext():
+        import keras  # noqa: F401
 
 
 def _memory_line(run: Path, config: "TrainConfig | None") -> str:

@@ -158,15 +158,18 @@ def test_resolving_other_norms_twice_changes_nothing(norm, batch_size):
 @pytest.mark.parametrize("name", named.RECIPES)
 def test_every_recipe_can_train_without_a_discriminator(name):
     recipe = named.get(name).config
-    resolve(_replaced(recipe, ["model", "gan_weight"], 0.0))
+    resolved = resolve(_replaced(recipe, ["model", "gan_weight"], 0.0))
+    assert resolved.model.gan_weight == 0
 
 
 def test_a_discriminator_that_is_not_made_need_not_fit():
-    resolve(config(model__gan_weight=0.0, model__discriminator__num_layers=7))
+    chosen = config(model__gan_weight=0.0, model__discriminator__num_layers=7)
+    assert resolve(chosen).model.discriminator.num_layers == 7
 
 
 def test_a_layout_of_ones_own_images():
-    resolve(config(data__dir="photos", data__layout="folders"))
+    chosen = config(data__dir="photos", data__layout="folders")
+    assert resolve(chosen).data.layout == "folders"
 
 
 @pytest.mark.parametrize("name", named.RECIPES)

@@ -1,6 +1,7 @@
 """A training run from configuration to model: strategy, data, model, fit, save."""
 
 import contextlib
+import functools
 import logging
 import os
 import platform
@@ -293,7 +294,13 @@ def _strategy(devices, batch_size):
         )
     if devices == 1:
         return tf.distribute.get_strategy()
-    return tf.distribute.MirroredStrategy([device.name for device in found[:devices]])
+    return _mirrored(tuple(device.name for device in found[:devices]))
+
+
+@functools.cache
+def _mirrored(devices):
+    """One for a process: the collectives of a second one would meet the first's."""
+    return tf.distribute.MirroredStrategy(devices)
 
 
 def _versions():
