@@ -77,6 +77,9 @@ def translate_files(
         try:
             pixels = read_image(image, background)
             painted = translator(pixels)
+        except (MemoryError, tf.errors.ResourceExhaustedError):
+            failed.append(f"{image}: not enough memory for it: make it smaller")
+            continue
         except (ValueError, OSError, tf.errors.OpError) as error:
             failed.append(f"{image}: {str(error).splitlines()[0]}")
             continue
