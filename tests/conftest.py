@@ -1,7 +1,6 @@
 """What every test shares: TensorFlow's set-up, fixed seeds, stored numbers."""
 
 import os
-from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -31,9 +30,3 @@ def _new_collectives():
     shapes, so the second strategy of one process would meet the first one's.
     """
     tf.distribute.MirroredStrategy._collective_key_base += 100_000
-
-
-@pytest.fixture
-def golden() -> Path:
-    """Folder of numbers computed elsewhere, by the PyTorch reference."""
-    return Path(__file__).parent / "golden"

@@ -19,7 +19,7 @@ from tfi2i.inference import load, translate_files
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.named import get
 from tfi2i.training.callbacks import format_seconds, panel
-from tfi2i.training.run import MODEL, resume, train
+from tfi2i.training.run import resume, train
 
 RECIPE = "edges2emoji"
 PICTURE = "demo.png"
@@ -90,9 +90,9 @@ def _trained(console, run):
         return model
     if stored.read(run).recipe != RECIPE:
         raise ValueError(f"'{run}' is another run: choose another --run.")
-    if (run / MODEL).exists():
+    if (run / stored.MODEL).exists():
         console.print(f"{run} is trained already.", soft_wrap=True)
-        return keras.models.load_model(run / MODEL)
+        return keras.models.load_model(run / stored.MODEL)
     return resume(run)
 
 

@@ -13,7 +13,7 @@ from tfi2i.inference import Translator, translate_files
 @pytest.fixture
 def negative():
     """A translator whose outputs are known: it inverts."""
-    return Translator(lambda images: 255 - images, 3, "inverts")
+    return Translator(lambda images: 255 - images, 3)
 
 
 @pytest.fixture

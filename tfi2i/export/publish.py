@@ -18,7 +18,7 @@ from tfi2i.export.verify import Parity, compare, test_images
 from tfi2i.files import whole
 from tfi2i.inference.engines import TFLiteEngine
 from tfi2i.inference.load import generator_of
-from tfi2i.inference.sizes import at_own_size, size_rule
+from tfi2i.inference.sizes import at_inference, size_rule
 from tfi2i.recipes import build, stored
 
 log = logging.getLogger(__name__)
@@ -145,14 +145,7 @@ def _squares(batch, size):
 
 def _trained(generator) -> Callable[[np.ndarray], np.ndarray]:
     """The model in memory, at the images' own sizes."""
-    rule = size_rule(generator)
-
-    @tf.function(reduce_retracing=True)
-    def paint(images):
-        return at_own_size(
-            lambda padded: generator(padded, training=False), images, rule
-        )
-
+    paint = tf.function(at_inference(generator), reduce_retracing=True)
     return lambda images: paint(tf.constant(images)).numpy()
 
 

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfi2i.data.transforms import to_float, to_uint8
-from tfi2i.inference.sizes import at_own_size, size_rule
+from tfi2i.inference.sizes import at_inference
 
 
 def write_saved_model(generator: keras.Model, path: Path) -> None:
@@ -71,12 +71,5 @@ def write_float_model(generator: keras.Model, path: Path, size: int | None) -> N
 
 
 def _on_floats(generator):
-    rule = size_rule(generator)
-
-    def on_floats(image):
-        def paint(padded):
-            return generator(padded, training=False)
-
-        return {"translated": at_own_size(paint, image, rule)}
-
-    return on_floats
+    paint = at_inference(generator)
+    return lambda image: {"translated": paint(image)}

@@ -11,7 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from tfi2i.data.transforms import to_float, to_uint8
 from tfi2i.files import stderr_aside
-from tfi2i.inference.sizes import at_own_size, size_rule
+from tfi2i.inference.sizes import at_inference
 
 
 class KerasEngine:
@@ -22,20 +22,12 @@ class KerasEngine:
     """
 
     def __init__(self, generator):
-        rule = size_rule(generator)
-        channels = generator.input_shape[-1]
+        paint = at_inference(generator)
+        images = tf.TensorSpec((None, None, None, generator.input_shape[-1]), tf.uint8)
 
-        @tf.function(
-            input_signature=[tf.TensorSpec((None, None, None, channels), tf.uint8)]
-        )
+        @tf.function(input_signature=[images])
         def translate(images):
-            return to_uint8(
-                at_own_size(
-                    lambda padded: generator(padded, training=False),
-                    to_float(images),
-                    rule,
-                )
-            )
+            return to_uint8(paint(to_float(images)))
 
         self._translate = translate
 

@@ -13,7 +13,6 @@ from tfi2i.inference import engines
 from tfi2i.inference.noise import with_noise
 from tfi2i.recipes import stored
 
-MODEL = "model.keras"
 DIRECTIONS = ("a2b", "b2a")
 
 
@@ -28,22 +27,15 @@ class Translator:
         translate: from uint8 `(batch, height, width, in_channels)` to uint8
             `(batch, height, width, out_channels)`.
         in_channels: of images that it takes.
-        description: what was loaded, for people.
 
     Example:
         >>> translator = tfi2i.load("saved_models/facades")
         >>> painted = translator(drawing)
     """
 
-    def __init__(
-        self,
-        translate: Callable[[np.ndarray], np.ndarray],
-        in_channels: int,
-        description: str,
-    ):
+    def __init__(self, translate: Callable[[np.ndarray], np.ndarray], in_channels: int):
         self._translate = translate
         self.in_channels = in_channels
-        self.description = description
 
     def __call__(self, image: np.ndarray | Image.Image) -> np.ndarray | Image.Image:
         """Translates one image or a batch of images of one size.
@@ -124,10 +116,10 @@ def generator_of(run: Path) -> keras.Model:
     Raises:
         ValueError: the run is not trained to the end, or its model is damaged.
     """
-    path = run / MODEL
+    path = run / stored.MODEL
     if not path.is_file():
         raise ValueError(
-            f"'{run}' has no {MODEL} yet. Train it to the end: "
+            f"'{run}' has no {stored.MODEL} yet. Train it to the end: "
             f"tfi2i train --resume {run}"
         )
     try:
@@ -144,12 +136,12 @@ def _from_run(run, direction, noise_seed):
             f"'{run}' translates {trained}, not {direction}: train a run with "
             f"--data.direction {direction}."
         )
-    if (run / MODEL).is_file() or noise_seed is not None:
+    if (run / stored.MODEL).is_file() or noise_seed is not None:
         generator = generator_of(run)
         if noise_seed is not None:
             generator = with_noise(generator, noise_seed)
         channels = generator.input_shape[-1]
-        return Translator(engines.KerasEngine(generator), channels, f"run {run}")
+        return Translator(engines.KerasEngine(generator), channels)
     exports = run / "export"
     saved_model = _saved_model(next(exports.glob(f"*_{trained}"), exports))
     if saved_model is not None:
@@ -175,12 +167,12 @@ def _saved_model(path):
 
 def _from_saved_model(path):
     engine = engines.SavedModelEngine(path)
-    return Translator(engine, engine.in_channels, f"SavedModel {path}")
+    return Translator(engine, engine.in_channels)
 
 
 def _from_tflite(path):
     engine = engines.TFLiteEngine(path)
-    return Translator(engine, engine.in_channels, f"TFLite {path}")
+    return Translator(engine, engine.in_channels)
 
 
 def _describe(path):

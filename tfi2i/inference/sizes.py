@@ -51,6 +51,24 @@ def at_own_size(
     return outputs[:, top : top + height, left : left + width]
 
 
+def at_inference(generator) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A generator as it paints for users, whichever engine runs it.
+
+    Args:
+        generator: `keras.Model` on [-1, 1].
+
+    Returns:
+        From float `(batch, height, width, channels)` in [-1, 1], of any size, to the
+        same height and width.
+    """
+    rule = size_rule(generator)
+
+    def network(padded):
+        return generator(padded, training=False)
+
+    return lambda images: at_own_size(network, images, rule)
+
+
 def _reflected(length, rule):
     """Where the image starts in its padded form, and whence each pixel comes.
 

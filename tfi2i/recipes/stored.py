@@ -1,4 +1,4 @@
-"""The configuration in a run folder: `config.json`."""
+"""What a run folder holds: its configuration, `config.json`, and where the model is."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ from tfi2i.files import whole
 from tfi2i.recipes.config import TrainConfig, from_dict, to_dict
 
 CONFIG = "config.json"
+MODEL = "model.keras"
 
 
 def write(config: TrainConfig, run: Path, versions: dict[str, str]) -> None:

@@ -29,8 +29,6 @@ from tfi2i.training.schedules import ConstantThenLinear
 
 log = logging.getLogger(__name__)
 
-MODEL = "model.keras"
-
 
 class Interrupted(Exception):
     """Training stopped on a signal, after saving; the message says how to resume.
@@ -89,7 +87,7 @@ def resume(run: Path, data_dir: str | None = None) -> keras.Model:
         Interrupted: on Ctrl-C or SIGTERM, after saving.
     """
     config = resolve(stored.read(run))
-    if (run / MODEL).exists():
+    if (run / stored.MODEL).exists():
         raise ValueError(_finished(run, config.epochs))
     if data_dir is not None:
         config = _with_data(config, data_dir)
@@ -109,7 +107,7 @@ def resume_command(run: Path) -> str:
 
 
 def _check_is_new(run):
-    if (run / MODEL).exists():
+    if (run / stored.MODEL).exists():
         raise ValueError(f"{_finished(run, None)} Choose another --run.")
     if (run / stored.CONFIG).exists():
         raise ValueError(
@@ -221,10 +219,10 @@ def _run(job, run, start, means):
         except Stopped:
             message = f"Stopped and saved. Continue with: {resume_command(run)}"
             raise Interrupted(message, signals.received) from None
-        with whole(run / MODEL) as path:
+        with whole(run / stored.MODEL) as path:
             job.model.save(path)
         _backup(run).path.unlink(missing_ok=True)
-        log.info("trained to the end; the model is in %s", run / MODEL)
+        log.info("trained to the end; the model is in %s", run / stored.MODEL)
     return job.model
 
 
