@@ -75,5 +75,21 @@ def kernels(network):
     return [w.numpy().transpose(3, 2, 0, 1) for w in weights if len(w.shape) == 4]
 
 
+def mean_gap(network, arrays, prefix):
+    """Mean absolute difference of all kernels of a network to the stored ones."""
+    ours = np.concatenate(
+        [k.ravel()[:: arrays.get("after_stride", 1)] for k in kernels(network)]
+    )
+    tensors = under(arrays, prefix)
+    stored = np.concatenate(
+        [
+            tensor.ravel()
+            for name, tensor in tensors.items()
+            if tensor.ndim == 4 or "after_stride" in arrays
+        ]
+    )
+    return np.abs(ours - stored).mean()
+
+
 def _weights(layer):
     return layer.trainable_weights + layer.non_trainable_weights

@@ -46,6 +46,69 @@ def lsgan_loss(scores, is_real):
     return tf.reduce_mean(tf.square(scores - (1.0 if is_real else 0.0)))
 
 
+def hinge_loss(scores, is_real):
+    """How far raw scores are from 1 (real) or -1 (fake), on the wrong side only.
+
+    `mean(max(0, 1 - s))` for real, `mean(max(0, 1 + s))` for fake. It is the
+    discriminator's; the generator then minimises `critic_loss`.
+
+    Args:
+        scores: float tensor of any shape, in (-inf, inf), no sigmoid applied.
+        is_real: what the scores should say.
+
+    Returns:
+        Scalar >= 0.
+
+    Source: Lim and Ye, arXiv:1705.02894, section 3; Miyato et al.,
+    arXiv:1802.05957, equations 16 and 17.
+    """
+    scores = tf.cast(scores, tf.float32)
+    return tf.reduce_mean(tf.nn.relu(1.0 - scores if is_real else 1.0 + scores))
+
+
+def critic_loss(scores, is_real):
+    """Mean score, negated for real: the critic of the Wasserstein distance.
+
+    Args:
+        scores: float tensor of any shape, in (-inf, inf).
+        is_real: what the scores should say.
+
+    Returns:
+        Scalar in (-inf, inf).
+
+    Source: Arjovsky et al., arXiv:1701.07875, algorithm 1.
+    """
+    mean = tf.reduce_mean(tf.cast(scores, tf.float32))
+    return -mean if is_real else mean
+
+
+def gradient_penalty(judge, real, fake, share):
+    """Squared distance of the critic's gradient from unit length, between images.
+
+    `mean((|d sum(judge(x)) / dx| - 1)**2)` over the batch, at
+    `x = share * real + (1 - share) * fake`.
+
+    Args:
+        judge: from images to raw scores; those of all patches are summed.
+        real: float tensor `(batch, height, width, channels)`.
+        fake: of the same shape.
+        share: float tensor `(batch, 1, 1, 1)` in [0, 1].
+
+    Returns:
+        Scalar >= 0.
+
+    Source: Gulrajani et al., arXiv:1704.00028, equation 3.
+    """
+    between = share * real + (1.0 - share) * fake
+    with tf.GradientTape() as tape:
+        tape.watch(between)
+        scores = tf.cast(judge(between), tf.float32)
+    gradient = tf.cast(tape.gradient(scores, between), tf.float32)
+    # The root has no finite slope at 0; the small number is the reference's.
+    norms = tf.sqrt(tf.reduce_sum(tf.square(gradient), axis=(1, 2, 3)) + 1e-16)
+    return tf.reduce_mean(tf.square(norms - 1.0))
+
+
 class AdversarialLoss(NamedTuple):
     """What generator and discriminator minimise, as functions of raw scores."""
 
@@ -53,19 +116,29 @@ class AdversarialLoss(NamedTuple):
     """From `fake_scores` to a scalar."""
     discriminator: Callable
     """From `real_scores, fake_scores` to two scalars, `d_real` and `d_fake`."""
+    boundary: float | None
+    """Score above which an image counts as judged real; None where there is none."""
+    is_penalized: bool = False
+    """Whether the discriminator minimises `gradient_penalty` too."""
 
 
-def _pair(loss):
+def _adversarial(generator, discriminator, **options):
     return AdversarialLoss(
-        generator=lambda fake: loss(fake, is_real=True),
+        generator=lambda fake: generator(fake, is_real=True),
         discriminator=lambda real, fake: (
-            loss(real, is_real=True),
-            loss(fake, is_real=False),
+            discriminator(real, is_real=True),
+            discriminator(fake, is_real=False),
         ),
+        **options,
     )
 
 
-ADVERSARIAL_LOSSES = {"vanilla": _pair(vanilla_loss), "lsgan": _pair(lsgan_loss)}
+ADVERSARIAL_LOSSES = {
+    "vanilla": _adversarial(vanilla_loss, vanilla_loss, boundary=0.0),
+    "lsgan": _adversarial(lsgan_loss, lsgan_loss, boundary=0.5),
+    "hinge": _adversarial(critic_loss, hinge_loss, boundary=0.0),
+    "wgan-gp": _adversarial(critic_loss, critic_loss, boundary=None, is_penalized=True),
+}
 
 
 def l1_loss(target, output):

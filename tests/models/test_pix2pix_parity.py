@@ -1,6 +1,5 @@
 """Three optimisation steps against the PyTorch reference's, tests/golden/training."""
 
-import numpy as np
 import pytest
 
 from tests import reference
@@ -26,25 +25,6 @@ def _model(arrays, config):
     return model
 
 
-def _mean_gap(network, arrays, prefix):
-    """Mean absolute difference of all kernels of a network to the stored ones."""
-    ours = np.concatenate(
-        [
-            k.ravel()[:: arrays.get("after_stride", 1)]
-            for k in reference.kernels(network)
-        ]
-    )
-    tensors = reference.under(arrays, prefix)
-    stored = np.concatenate(
-        [
-            tensor.ravel()
-            for name, tensor in tensors.items()
-            if tensor.ndim == 4 or "after_stride" in arrays
-        ]
-    )
-    return np.abs(ours - stored).mean()
-
-
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_three_steps_are_the_reference_s(path):
     arrays, config = reference.read(path)
@@ -54,8 +34,8 @@ def test_three_steps_are_the_reference_s(path):
         losses = model.train_on_batch(real_a, real_b, return_dict=True)
         for name, value in reference.under(arrays, f"loss/{step}").items():
             assert losses[name.lower()] == pytest.approx(float(value), rel=1e-4)
-    assert _mean_gap(model.generator, arrays, "after/G") <= 1e-5
-    assert _mean_gap(model.discriminator, arrays, "after/D") <= 1e-5
+    assert reference.mean_gap(model.generator, arrays, "after/G") <= 1e-5
+    assert reference.mean_gap(model.discriminator, arrays, "after/D") <= 1e-5
 
 
 def test_golden_files_are_found():

@@ -2,6 +2,8 @@
 
 from tfi2i.models.adam import Adam
 from tfi2i.models.base import AdversarialModel
+from tfi2i.models.cyclegan import CycleGAN
+from tfi2i.models.image_pool import ImagePool
 from tfi2i.models.pix2pix import Pix2Pix
 
-__all__ = ["Adam", "AdversarialModel", "Pix2Pix"]
+__all__ = ["Adam", "AdversarialModel", "CycleGAN", "ImagePool", "Pix2Pix"]

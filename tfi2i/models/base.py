@@ -1,8 +1,11 @@
 """What every adversarial trainer shares: optimizers, losses, saved random state."""
 
+import random
+
 import keras
 import tensorflow as tf
 
+from tfi2i.losses import ADVERSARIAL_LOSSES, gradient_penalty
 from tfi2i.models.adam import Adam
 
 
@@ -11,17 +14,30 @@ class AdversarialModel(keras.Model):
 
     A subclass sets its networks as attributes, names its losses in `loss_names`,
     lists its networks in `generators` and `discriminators`, and writes `call`,
-    `train_step` and `test_step`. Everything of `keras.Model` works: `fit`,
-    `evaluate`, `predict`, `save` with both optimizers' state.
+    `train_step`, `test_step`, `paint` and `decisions`. Everything of `keras.Model`
+    works: `fit`, `evaluate`, `predict`, `save` with both optimizers' state.
 
     Args:
         loss_names: names of the losses that `record` receives.
+        adversarial_loss: a name in `tfi2i.losses.ADVERSARIAL_LOSSES`.
+        gradient_penalty_weight: of the penalty that `"wgan-gp"` adds.
+        seed: of what the trainer itself draws at random; None draws one.
         **kwargs: of `keras.Model`.
+
+    Raises:
+        ValueError: an unknown loss, a weight below 0.
     """
 
-    def __init__(self, loss_names, **kwargs):
+    def __init__(
+        self, loss_names, adversarial_loss, gradient_penalty_weight, seed, **kwargs
+    ):
         super().__init__(**kwargs)
         self.loss_trackers = [keras.metrics.Mean(name=name) for name in loss_names]
+        self.adversarial_loss = adversarial_loss
+        self.gradient_penalty_weight = gradient_penalty_weight
+        self.seed = random.randrange(2**31) if seed is None else seed
+        if self.adversarial.is_penalized:
+            self.seed_generator = keras.random.SeedGenerator(self.seed)
 
     @property
     def generators(self):
@@ -31,6 +47,42 @@ class AdversarialModel(keras.Model):
     @property
     def discriminators(self):
         """The networks that the discriminator optimizer updates."""
+        raise NotImplementedError
+
+    @property
+    def pools(self):
+        """The pools of generated images, whose content belongs to the state."""
+        return []
+
+    @property
+    def adversarial(self):
+        """The loss that generators and discriminators play for."""
+        return ADVERSARIAL_LOSSES[self.adversarial_loss]
+
+    def paint(self, real_a, real_b):
+        """Paints at inference.
+
+        Args:
+            real_a: float tensor `(batch, height, width, channels)` in [-1, 1].
+            real_b: likewise.
+
+        Returns:
+            Dictionary of such tensors, the two given among them, in the order in
+            which people look at them.
+        """
+        raise NotImplementedError
+
+    def decisions(self, images):
+        """How often each discriminator is right.
+
+        Args:
+            images: what `paint` returned.
+
+        Returns:
+            Dictionary from a discriminator's name to the share of its scores, on real
+            and painted images, that are on the right side of the loss's boundary; {}
+            where the loss has none.
+        """
         raise NotImplementedError
 
     @property
@@ -139,6 +191,45 @@ class AdversarialModel(keras.Model):
         variables = _trainable(networks)
         optimizer.apply(tape.gradient(scaled_loss, variables), variables)
 
+    def penalty(self, discriminator, real, fake, training):
+        """The weighted gradient penalty of a discriminator.
+
+        In training it is taken at random places between real and fake images, else
+        halfway.
+        """
+        share = 0.5 * tf.ones((tf.shape(real)[0], 1, 1, 1))
+        if training:
+            share = keras.random.uniform(tf.shape(share), seed=self.seed_generator)
+
+        def judge(images):
+            return discriminator(images, training=training)
+
+        return self.gradient_penalty_weight * gradient_penalty(judge, real, fake, share)
+
+    def share_right(self, real_scores, fake_scores):
+        """The share of scores on the right side of the loss's boundary."""
+        boundary = self.adversarial.boundary
+        right = [real_scores > boundary, fake_scores <= boundary]
+        return tf.reduce_mean([tf.reduce_mean(tf.cast(r, tf.float32)) for r in right])
+
+    def swap_averages(self):
+        """Exchanges the generators' weights with their running means.
+
+        The means are the generator optimizer's (`use_ema`); without them nothing
+        happens. Called twice, everything is as before.
+        """
+        optimizer = self.generator_optimizer
+        if not optimizer.use_ema:
+            return
+        for variable, average in zip(
+            _trainable(self.generators),
+            optimizer._model_variables_moving_average,
+            strict=True,
+        ):
+            value = variable.numpy()
+            variable.assign(average.numpy())
+            average.assign(value)
+
     def random_state(self):
         """The variables that hold the state of the networks' random generators."""
         weights = {id(weight) for weight in self.weights}
@@ -154,6 +245,50 @@ class AdversarialModel(keras.Model):
         for index, variable in enumerate(self.random_state()):
             if f"random_state_{index}" in store:
                 variable.assign(store[f"random_state_{index}"])
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "adversarial_loss": self.adversarial_loss,
+            "gradient_penalty_weight": self.gradient_penalty_weight,
+            "seed": self.seed,
+        }
+
+
+def check_losses(adversarial_loss, weights, discriminators):
+    """Refuses what cannot train.
+
+    Args:
+        adversarial_loss: a name in `ADVERSARIAL_LOSSES`.
+        weights: of the losses, by name.
+        discriminators: networks.
+
+    Raises:
+        ValueError: an unknown loss, a weight below 0, a penalized discriminator with
+            batch norm.
+    """
+    if adversarial_loss not in ADVERSARIAL_LOSSES:
+        known = ", ".join(f'"{name}"' for name in ADVERSARIAL_LOSSES)
+        raise ValueError(
+            f'adversarial_loss must be one of {known}. Received "{adversarial_loss}".'
+        )
+    for name, weight in weights.items():
+        if not 0 <= weight < float("inf"):
+            raise ValueError(
+                f"The weight of {name} must be 0 or more, and finite. Received "
+                f"{weight}."
+            )
+    if ADVERSARIAL_LOSSES[adversarial_loss].is_penalized:
+        for network in discriminators:
+            if any(
+                isinstance(layer, keras.layers.BatchNormalization)
+                for layer in network.layers
+            ):
+                raise ValueError(
+                    f'"{adversarial_loss}" penalizes the gradient at each image, but '
+                    f"{network.name!r} has batch norm, which ties the images of a "
+                    'batch together: make it with norm="instance" or norm="none".'
+                )
 
 
 def unpack_pair(batch):

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tfi2i.layers import PACKAGE
 from tfi2i.losses import ADVERSARIAL_LOSSES, l1_loss, l2_loss
-from tfi2i.models.base import AdversarialModel, unpack_pair
+from tfi2i.models.base import AdversarialModel, check_losses, unpack_pair
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -19,22 +19,25 @@ class Pix2Pix(AdversarialModel):
 
     Batches are `(real_a, real_b)`, float tensors `(batch, height, width, channels)`
     in [-1, 1]. Losses are named as the reference's: `g_gan`, `g_l1`, `d_real`,
-    `d_fake` (weights included), and `g_l2`.
+    `d_fake` (weights included), and `g_l2`; `"wgan-gp"` adds `d_gp`, the weighted
+    gradient penalty, to the discriminator's.
 
     Args:
         generator: `keras.Model` from A to B.
         discriminator: `keras.Model` from A and B joined along channels (B alone
             where not `conditional`) to raw scores. None where `gan_weight` is 0.
-        adversarial_loss: `"vanilla"` or `"lsgan"`.
+        adversarial_loss: `"vanilla"`, `"lsgan"`, `"hinge"` or `"wgan-gp"`.
         gan_weight: 0 trains without a discriminator.
         l1_weight: 0 leaves the term out.
         l2_weight: 0 leaves the term out.
         conditional: whether the discriminator sees A too.
+        gradient_penalty_weight: of the penalty that `"wgan-gp"` adds.
+        seed: of the places where it is taken; None draws one.
         **kwargs: of `keras.Model`.
 
     Raises:
         ValueError: an unknown loss, a weight below 0, all weights 0, channels that
-            do not fit.
+            do not fit, `"wgan-gp"` with batch norm in the discriminator.
 
     Source: Isola et al., CVPR 2017, arXiv:1611.07004, section 3.
 
@@ -56,19 +59,30 @@ class Pix2Pix(AdversarialModel):
         l1_weight=100.0,
         l2_weight=0.0,
         conditional=True,
+        gradient_penalty_weight=10.0,
+        seed=None,
         **kwargs,
     ):
         weights = {"g_gan": gan_weight, "g_l1": l1_weight, "g_l2": l2_weight}
-        _check_weights(weights)
-        _check_choice(adversarial_loss)
+        discriminator = discriminator if gan_weight != 0 else None
+        check_losses(
+            adversarial_loss,
+            {**weights, "d_gp": gradient_penalty_weight},
+            [] if discriminator is None else [discriminator],
+        )
+        if not any(weights.values()):
+            raise ValueError("All of the generator's loss weights are 0: set one.")
         self._check_networks(generator, discriminator, gan_weight, conditional)
         names = [name for name, weight in weights.items() if weight > 0]
         if gan_weight > 0:
             names += ["d_real", "d_fake"]
-        super().__init__(names, **kwargs)
+            if ADVERSARIAL_LOSSES[adversarial_loss].is_penalized:
+                names.append("d_gp")
+        super().__init__(
+            names, adversarial_loss, gradient_penalty_weight, seed, **kwargs
+        )
         self.generator = generator
-        self.discriminator = discriminator if gan_weight > 0 else None
-        self.adversarial_loss = adversarial_loss
+        self.discriminator = discriminator
         self.gan_weight = gan_weight
         self.l1_weight = l1_weight
         self.l2_weight = l2_weight
@@ -86,6 +100,22 @@ class Pix2Pix(AdversarialModel):
     def call(self, inputs, training=None):
         """Translates A: `(batch, height, width, channels)` in [-1, 1], as is B."""
         return self.generator(inputs, training=training)
+
+    def paint(self, real_a, real_b):
+        """`real_a`, `fake_b`, `real_b`."""
+        fake_b = self.generator(real_a, training=False)
+        return {"real_a": real_a, "fake_b": fake_b, "real_b": real_b}
+
+    def decisions(self, images):
+        """Of `"discriminator"`."""
+        if self.discriminator is None or self.adversarial.boundary is None:
+            return {}
+        real_a, fake_b, real_b = (images[n] for n in ("real_a", "fake_b", "real_b"))
+        scores = [
+            self.discriminator(self._seen(real_a, b), training=False)
+            for b in (real_b, fake_b)
+        ]
+        return {"discriminator": self.share_right(*scores)}
 
     def train_step(self, batch):
         """One update of the discriminator, then one of the generator."""
@@ -119,27 +149,29 @@ class Pix2Pix(AdversarialModel):
         return losses
 
     def _discriminator_losses(self, real_a, real_b, fake_b, training):
-        fake_scores = self._judge(real_a, fake_b, training)
-        real_scores = self._judge(real_a, real_b, training)
-        loss = ADVERSARIAL_LOSSES[self.adversarial_loss].discriminator
-        d_real, d_fake = loss(real_scores, fake_scores)
-        return {"d_real": d_real, "d_fake": d_fake}
+        real, fake = self._seen(real_a, real_b), self._seen(real_a, fake_b)
+        fake_scores = self.discriminator(fake, training=training)
+        real_scores = self.discriminator(real, training=training)
+        d_real, d_fake = self.adversarial.discriminator(real_scores, fake_scores)
+        losses = {"d_real": d_real, "d_fake": d_fake}
+        if self.adversarial.is_penalized:
+            losses["d_gp"] = self.penalty(self.discriminator, real, fake, training)
+        return losses
 
     def _generator_losses(self, real_a, real_b, fake_b, training):
         losses = {}
         if self.gan_weight > 0:
-            scores = self._judge(real_a, fake_b, training)
-            loss = ADVERSARIAL_LOSSES[self.adversarial_loss].generator
-            losses["g_gan"] = self.gan_weight * loss(scores)
+            scores = self.discriminator(self._seen(real_a, fake_b), training=training)
+            losses["g_gan"] = self.gan_weight * self.adversarial.generator(scores)
         if self.l1_weight > 0:
             losses["g_l1"] = self.l1_weight * l1_loss(real_b, fake_b)
         if self.l2_weight > 0:
             losses["g_l2"] = self.l2_weight * l2_loss(real_b, fake_b)
         return losses
 
-    def _judge(self, a, b, training):
-        pair = tf.concat([a, b], axis=-1) if self.conditional else b
-        return self.discriminator(pair, training=training)
+    def _seen(self, a, b):
+        """What the discriminator sees."""
+        return tf.concat([a, b], axis=-1) if self.conditional else b
 
     @staticmethod
     def _check_networks(generator, discriminator, gan_weight, conditional):
@@ -167,7 +199,6 @@ class Pix2Pix(AdversarialModel):
             **super().get_config(),
             "generator": serialize(self.generator),
             "discriminator": self.discriminator and serialize(self.discriminator),
-            "adversarial_loss": self.adversarial_loss,
             "gan_weight": self.gan_weight,
             "l1_weight": self.l1_weight,
             "l2_weight": self.l2_weight,
@@ -183,21 +214,3 @@ class Pix2Pix(AdversarialModel):
                     config[name], custom_objects
                 )
         return cls(**config)
-
-
-def _check_weights(weights):
-    for name, weight in weights.items():
-        if not weight >= 0:
-            raise ValueError(
-                f"The weight of {name} must be 0 or more. Received {weight}."
-            )
-    if not any(weights.values()):
-        raise ValueError("All of the generator's loss weights are 0: set one.")
-
-
-def _check_choice(adversarial_loss):
-    if adversarial_loss not in ADVERSARIAL_LOSSES:
-        known = ", ".join(f'"{name}"' for name in ADVERSARIAL_LOSSES)
-        raise ValueError(
-            f'adversarial_loss must be one of {known}. Received "{adversarial_loss}".'
-        )
