@@ -8,7 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfi2i import networks
-from tfi2i.models import Pix2Pix
+from tfi2i.models import CycleGAN, Pix2Pix
+
+
+def two_devices():
+    """A strategy over two logical CPUs, which tests/conftest.py makes."""
+    devices = [device.name for device in tf.config.list_logical_devices("CPU")]
+    return tf.distribute.MirroredStrategy(devices[:2])
 
 
 @contextlib.contextmanager
@@ -120,11 +126,26 @@ def tiny_pix2pix(norm="instance", dropout=0.0, **options):
     return Pix2Pix(generator, discriminator, **options)
 
 
+def tiny_cyclegan(norm="instance", dropout=0.0, **options):
+    """A CycleGAN of a few hundred weights for images of 8 pixels a side or more."""
+    blocks = 1 if dropout else 0
+    generators = [
+        networks.resnet(blocks, filters=2, norm=norm, dropout=dropout, seed=seed)
+        for seed in (1, 2)
+    ]
+    discriminators = [
+        networks.patchgan(3, filters=2, num_layers=1, norm=norm, seed=seed)
+        for seed in (3, 4)
+    ]
+    return CycleGAN(*generators, *discriminators, **{"seed": 5, **options})
+
+
 def state(model):
-    """All that a trainer changes: weights, random state, both optimizers."""
+    """All that a trainer changes: weights, random state, pools, both optimizers."""
     variables = [
         *model.variables,
         *model.generator_optimizer.variables,
         *model.discriminator_optimizer.variables,
+        *(variable for pool in model.pools for variable in pool.state().values()),
     ]
     return [keras.ops.convert_to_numpy(variable).copy() for variable in variables]

@@ -7,8 +7,17 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.checks import images
-from tfi2i.losses import ADVERSARIAL_LOSSES, l1_loss, l2_loss, lsgan_loss, vanilla_loss
+from tests.checks import images, numeric_gradient
+from tfi2i.losses import (
+    ADVERSARIAL_LOSSES,
+    critic_loss,
+    gradient_penalty,
+    hinge_loss,
+    l1_loss,
+    l2_loss,
+    lsgan_loss,
+    vanilla_loss,
+)
 
 SCORES = hnp.arrays(
     np.float32,
@@ -37,6 +46,42 @@ def test_lsgan_is_a_squared_distance(scores):
     assert float(lsgan_loss(scores, False)) == pytest.approx((exact**2).mean(), 1e-5)
 
 
+@given(scores=SCORES)
+@settings(max_examples=50, deadline=None)
+def test_hinge_and_critic(scores):
+    exact = scores.astype(np.float64)
+    real = np.where(exact < 1, 1 - exact, 0).mean()
+    fake = np.where(exact > -1, 1 + exact, 0).mean()
+    assert float(hinge_loss(scores, True)) == pytest.approx(real, 1e-5, 1e-5)
+    assert float(hinge_loss(scores, False)) == pytest.approx(fake, 1e-5, 1e-5)
+    assert float(critic_loss(scores, True)) == pytest.approx(-exact.mean(), 1e-4, 1e-5)
+    assert float(critic_loss(scores, False)) == pytest.approx(exact.mean(), 1e-4, 1e-5)
+
+
+def test_gradient_penalty_is_that_of_numeric_gradients():
+    # A critic with a gradient that differs from place to place, scoring four patches.
+    weights = np.random.default_rng(0).normal(0, 1, (4, 3))
+
+    def judge(x):
+        x = x[:, :2, :2, 0].reshape(-1, 4) if isinstance(x, np.ndarray) else x
+        if isinstance(x, np.ndarray):
+            return np.sin(x @ weights)
+        flat = tf.reshape(x[:, :2, :2, 0], (-1, 4))
+        return tf.sin(flat @ tf.constant(weights, tf.float32))
+
+    real, fake = images(2, 2, 2, 1), images(2, 2, 2, 1, seed=1)
+    share = np.float32([0.25, 0.75]).reshape(2, 1, 1, 1)
+    between = np.float64(share) * real + (1 - np.float64(share)) * fake
+    norms = []
+    for image in between:
+        gradient = numeric_gradient(lambda x: judge(x[None]).sum(), image.copy(), 1e-6)
+        norms.append(np.sqrt((gradient**2).sum()))
+    expected = np.mean((np.array(norms) - 1) ** 2)
+    penalty = gradient_penalty(judge, tf.constant(real), tf.constant(fake), share)
+    assert float(penalty) == pytest.approx(expected, rel=1e-4)
+    assert expected > 0.01
+
+
 def test_by_hand():
     zeros = np.zeros((2, 3, 5, 1), np.float32)
     assert float(vanilla_loss(zeros, True)) == pytest.approx(np.log(2))
@@ -63,7 +108,7 @@ def test_generator_learns_from_a_discriminator_that_is_sure():
     np.testing.assert_allclose(tape.gradient(loss, scores), [-0.5, -0.5])
 
 
-@pytest.mark.parametrize("name", ["vanilla", "lsgan"])
+@pytest.mark.parametrize("name", list(ADVERSARIAL_LOSSES))
 def test_pairs_say_what_is_real(name):
     # High scores mean real: each player's loss is smaller where it gets its way.
     loss = ADVERSARIAL_LOSSES[name]
@@ -75,10 +120,15 @@ def test_pairs_say_what_is_real(name):
     assert right[1] < wrong[1]
     d_real, d_fake = loss.discriminator(high, low)
     assert float(d_real) == pytest.approx(
-        {"vanilla": np.log1p(np.exp(-1)), "lsgan": 0}[name]
+        {"vanilla": np.log1p(np.exp(-1)), "lsgan": 0, "hinge": 0, "wgan-gp": -1}[name]
     )
-    expected = {"vanilla": np.log1p(np.exp(-0.5)), "lsgan": 0.25}[name]
-    assert float(d_fake) == pytest.approx(expected)
+    expected = {
+        "vanilla": np.log1p(np.exp(-0.5)),
+        "lsgan": 0.25,
+        "hinge": 0.5,
+        "wgan-gp": -0.5,
+    }
+    assert float(d_fake) == pytest.approx(expected[name])
 
 
 @pytest.mark.parametrize("loss", [vanilla_loss, lsgan_loss])

@@ -5,13 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.checks import images, tiny_pix2pix
+from tests.checks import images, tiny_pix2pix, two_devices
 from tfi2i.models import Adam
-
-
-def _two_devices():
-    devices = [device.name for device in tf.config.list_logical_devices("CPU")]
-    return tf.distribute.MirroredStrategy(devices[:2])
 
 
 def _train(strategy, optimizer, steps=1, **options):
@@ -37,7 +32,7 @@ def _train(strategy, optimizer, steps=1, **options):
 def test_two_devices_equal_one(norm, loss, optimizer):
     options = dict(norm=norm, adversarial_loss=loss, l1_weight=10.0)
     one, expected = _train(tf.distribute.get_strategy(), optimizer, **options)
-    two, history = _train(_two_devices(), optimizer, **options)
+    two, history = _train(two_devices(), optimizer, **options)
     assert two.distribute_strategy.num_replicas_in_sync == 2
     assert history.keys() == expected.keys()
     for name, values in expected.items():
@@ -53,7 +48,7 @@ def test_two_devices_equal_one(norm, loss, optimizer):
 def test_evaluate_on_two_devices_equals_one():
     real_a, real_b = images(6, 16, 16, 3), images(6, 16, 16, 3, seed=1)
     results = []
-    for strategy in (tf.distribute.get_strategy(), _two_devices()):
+    for strategy in (tf.distribute.get_strategy(), two_devices()):
         with strategy.scope():
             model = tiny_pix2pix()
             model.compile()
@@ -63,7 +58,7 @@ def test_evaluate_on_two_devices_equals_one():
 
 
 def test_replicas_agree_with_dropout_and_batch_norm(tmp_path):
-    model, history = _train(_two_devices(), Adam, steps=3, norm="batch", dropout=0.5)
+    model, history = _train(two_devices(), Adam, steps=3, norm="batch", dropout=0.5)
     assert np.isfinite(list(history.values())).all()
     variables = [
         *model.variables,
