@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -10,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from tfi2i import cli
+from tfi2i.options import parse_training
 from tfi2i.recipes import stored
 from tfi2i.recipes.config import DataConfig, TrainConfig
 from tfi2i.recipes.named import RECIPES
@@ -119,6 +121,16 @@ def test_help_of_a_recipe_shows_every_field(capsys):
     assert "(default: photo)" in text
 
 
+def test_help_shows_the_options_of_the_recipe_s_own_model(capsys):
+    text = shown(capsys, "train", "cyclegan-emoji", "--help")
+    assert "--model.cycle-weight-a" in text
+    assert "--model.l1-weight" not in text
+    assert "{vanilla,lsgan,hinge,wgan-gp}" in text
+    text = shown(capsys, "train", "pix2pix-emoji", "--help")
+    assert "--model.l1-weight" in text
+    assert "--model.cycle-weight-a" not in text
+
+
 @pytest.mark.parametrize("command", ["recipes", "demo"])
 def test_help_of_the_other_commands(capsys, command):
     assert f"usage: tfi2i {command}" in shown(capsys, command, "--help")
@@ -190,6 +202,42 @@ def test_mistakes(capsys, words, expected):
 )
 def test_mistaken_options(capsys, words, expected):
     assert expected in refused(capsys, "train", "pix2pix-maps", *words)
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (
+            ["--model.cycle-weigth-a", "3"],
+            "no option --model.cycle-weigth-a. Did you mean --model.cycle-weight-a?",
+        ),
+        (["--model.l1-weight", "3"], "There is no option --model.l1-weight."),
+        (["--pool-size", "3"], "--pool-size. Did you mean --model.pool-size?"),
+        (["--model.pool-size", "x"], "--model.pool-size is 'x'; expected a whole num"),
+        (["--model.pool-size", "-1"], "is -1; expected a number from 0 to 100000."),
+        (["--model.adversarial-loss", "gan"], "one of vanilla, lsgan, hinge, wgan-gp."),
+        (["--optimizer.ema-momentum", "2"], "ema-momentum is 2.0; expected a number b"),
+        (["--data.direction", "b2a"], "when translating, with tfi2i translate --dire"),
+        # The recipe's own 4 blocks are not held against who wants no ResNet.
+        (
+            ["--model.generator.network", "unet", "--decay-epochs", "21"],
+            "--decay-epochs is 21; expected at most --epochs, 20.",
+        ),
+    ],
+)
+def test_mistaken_options_of_a_cyclegan(capsys, words, expected):
+    assert expected in refused(capsys, "train", "cyclegan-emoji", *words)
+
+
+def test_options_reach_the_configuration():
+    words = "--model.cycle-weight-a 3 --model.generator.filters 8 --run x".split()
+    config, run = parse_training("cyclegan-emoji", RECIPES["cyclegan-emoji"], words)
+    assert run == Path("x")
+    assert type(config) is TrainConfig
+    assert config.recipe == "cyclegan-emoji"
+    model = RECIPES["cyclegan-emoji"].config.model
+    generator = replace(model.generator, filters=8)
+    assert config.model == replace(model, cycle_weight_a=3.0, generator=generator)
 
 
 class Failing(keras.layers.Layer):

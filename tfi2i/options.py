@@ -113,13 +113,17 @@ def parse_training(
     """
     import tyro
 
-    from tfi2i.recipes.config import TrainConfig
+    from tfi2i.recipes.config import TrainConfig, without_unused
 
     fields = [field.name for field in dataclasses.fields(TrainConfig)]
+    model_kind = type(recipe.config.model)
 
     @dataclasses.dataclass(frozen=True)
     class TrainOptions(TrainConfig):
         recipe: typing.Annotated[str, tyro.conf.Suppress] = ""
+        # Of all models' options, those of this recipe's.
+        model: model_kind = dataclasses.field(default_factory=model_kind)
+        """Networks and losses."""
         run: Path = Path("saved_models") / name
         """Folder of the run."""
 
@@ -132,7 +136,7 @@ def parse_training(
         TrainOptions(**recipe_values),
     )
     values = {field: getattr(options, field) for field in fields}
-    return TrainConfig(**values), options.run
+    return without_unused(TrainConfig(**values), recipe.config), options.run
 
 
 def translate_options() -> type:

@@ -5,7 +5,12 @@ import sys
 import pytest
 
 from tfi2i.recipes import named
-from tfi2i.recipes.config import resolve
+from tfi2i.recipes.config import (
+    CycleGANConfig,
+    OptimizerConfig,
+    TrainConfig,
+    resolve,
+)
 
 
 def test_the_names():
@@ -15,6 +20,10 @@ def test_the_names():
         "pix2pix-maps",
         "pix2pix-emoji",
         "edges2emoji",
+        "cyclegan-horse2zebra",
+        "cyclegan-summer2winter",
+        "cyclegan-monet2photo",
+        "cyclegan-emoji",
     ]
 
 
@@ -28,14 +37,23 @@ def test_every_recipe_resolves_and_knows_its_name(name):
 
 @pytest.mark.parametrize("name", named.RECIPES)
 def test_costs_count_the_steps(name):
-    """The steps that a recipe's cost names follow from its images and epochs."""
+    """The steps that a recipe's cost names follow from its images and epochs.
+
+    Unpaired, an epoch is as long as the larger domain.
+    """
     recipe = named.get(name)
-    numbers = re.match(
-        r"([\d,]+) pairs, ([\d,]+) epochs: ([\d,]+) steps", recipe.cost
-    ).groups()
-    pairs, epochs, steps = (int(number.replace(",", "")) for number in numbers)
+    match = re.match(
+        r"([\d,]+)(?: pairs| and ([\d,]+) images), ([\d,]+) epochs: ([\d,]+) steps "
+        r"(?:of (\d+) )?at (\d+) px;",
+        recipe.cost,
+    )
+    a, b, epochs, steps, batch_size, size = (
+        int((number or "1").replace(",", "")) for number in match.groups()
+    )
     assert epochs == recipe.config.epochs
-    assert steps == pairs // recipe.config.data.batch_size * epochs
+    assert batch_size == recipe.config.data.batch_size
+    assert size == recipe.config.data.crop_size
+    assert steps == max(a, b) // batch_size * epochs
 
 
 def test_defaults_follow_the_reference():
@@ -47,6 +65,33 @@ def test_defaults_follow_the_reference():
     assert facades.model.generator.filters == 64
     assert facades.optimizer.learning_rate == 0.0002
     assert facades.optimizer.beta_1 == 0.5
+
+
+@pytest.mark.parametrize(
+    "name", ["cyclegan-horse2zebra", "cyclegan-summer2winter", "cyclegan-monet2photo"]
+)
+def test_unpaired_defaults_follow_the_reference(name):
+    recipe = resolve(named.get(name).config)
+    assert (recipe.data.load_size, recipe.data.crop_size) == (286, 256)
+    assert (recipe.epochs, recipe.decay_epochs) == (200, 100)
+    assert recipe.data.batch_size == 1
+    assert recipe.model == resolve(TrainConfig(model=CycleGANConfig())).model
+    assert recipe.optimizer == OptimizerConfig(2e-4, 0.5, 0.999, None, None)
+
+
+def test_the_small_cyclegan():
+    recipe = resolve(named.get("cyclegan-emoji").config)
+    assert (recipe.data.load_size, recipe.data.crop_size) == (72, 64)
+    assert recipe.data.batch_size == 4
+    assert (recipe.model.generator.filters, recipe.model.generator.blocks) == (32, 4)
+    assert recipe.model.generator.network == "resnet"
+    assert recipe.model.discriminator.num_layers == 2
+    assert recipe.model.discriminator.norm == "instance"
+
+
+def test_which_recipes_need_no_images():
+    bundled = [name for name, recipe in named.RECIPES.items() if recipe.bundled]
+    assert bundled == ["pix2pix-emoji", "edges2emoji", "cyclegan-emoji"]
 
 
 def test_an_unknown_name_suggests_the_nearest():

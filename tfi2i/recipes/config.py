@@ -15,12 +15,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from tfi2i.recipes.limits import check
+from tfi2i.recipes.limits import OWNERS, check
 
 FORMAT = 1
 """Version of the stored form. Every released one stays readable."""
 
 Norm = Literal["batch", "instance", "none"]
+AdversarialLoss = Literal["vanilla", "lsgan", "hinge", "wgan-gp"]
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,13 @@ class DataConfig:
     dir: str | None = None
     """Folder of the images; None reads the images bundled with the package."""
     layout: Literal["auto", "side_by_side", "folders", "targets"] = "auto"
-    """How pairs lie on disk; auto looks at the folder."""
+    """How images lie on disk; auto looks at the folder."""
     a: str = "A"
     """Name of domain A's folder."""
     b: str = "B"
     """Name of domain B's folder."""
     direction: Literal["a2b", "b2a"] = "a2b"
-    """Which domain is translated into which."""
+    """Which domain is translated into which (a CycleGAN learns both ways)."""
     input: Literal["files", "edges"] = "files"
     """Where inputs come from; edges are drawn from the target image by Canny."""
     crop_size: int = 256
@@ -44,7 +45,7 @@ class DataConfig:
     load_size: int | None = None
     """Side of images before the random crop; None is 286/256 of the crop size."""
     flip: bool = True
-    """Mirror half of the training pairs."""
+    """Mirror half of the training pairs, or of each domain's images if unpaired."""
     batch_size: int = 1
     """Images in one step, over all devices together."""
     background: str = "white"
@@ -87,18 +88,25 @@ class DiscriminatorConfig:
     """Halvings in the PatchGAN; 3 judges patches of 70 pixels."""
     norm: Norm = "batch"
     """Normalization."""
+    spectral_norm: bool = False
+    """Divide each kernel by its largest singular value (Miyato et al., 1802.05957)."""
 
 
 @dataclass(frozen=True)
 class Pix2PixConfig:
     """Pix2Pix: networks and losses (Isola et al., arXiv:1611.07004)."""
 
+    # Without annotation, so that this is no field.
+    is_paired = True
+
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     """The network that paints."""
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     """The network that judges."""
-    adversarial_loss: Literal["vanilla", "lsgan"] = "vanilla"
-    """Cross-entropy, or least squares."""
+    adversarial_loss: AdversarialLoss = "vanilla"
+    """Cross-entropy, least squares, hinge, or Wasserstein with gradient penalty."""
+    gradient_penalty_weight: float = 10.0
+    """Weight of the penalty on the discriminator's gradient (wgan-gp only)."""
     gan_weight: float = 1.0
     """Weight of the adversarial loss; 0 trains on the other two alone."""
     l1_weight: float = 100.0
@@ -108,10 +116,46 @@ class Pix2PixConfig:
     conditional: bool = True
     """Show the discriminator the input beside the output."""
 
+    @property
+    def is_adversarial(self) -> bool:
+        """Whether there is a discriminator."""
+        return self.gan_weight > 0
+
+
+@dataclass(frozen=True)
+class CycleGANConfig:
+    """CycleGAN: networks and losses (Zhu et al., arXiv:1703.10593)."""
+
+    is_paired = False
+    is_adversarial = True
+
+    generator: GeneratorConfig = field(
+        default_factory=lambda: GeneratorConfig(
+            network="resnet", norm="instance", dropout=0.0
+        )
+    )
+    """The networks that paint, one each way."""
+    discriminator: DiscriminatorConfig = field(
+        default_factory=lambda: DiscriminatorConfig(norm="instance")
+    )
+    """The networks that judge, one for each domain."""
+    adversarial_loss: AdversarialLoss = "lsgan"
+    """Cross-entropy, least squares, hinge, or Wasserstein with gradient penalty."""
+    gradient_penalty_weight: float = 10.0
+    """Weight of the penalty on the discriminators' gradient (wgan-gp only)."""
+    cycle_weight_a: float = 10.0
+    """Weight of the mean absolute difference of A and its way to B and back."""
+    cycle_weight_b: float = 10.0
+    """Weight of the mean absolute difference of B and its way to A and back."""
+    identity_weight: float = 0.5
+    """Weight, relative to the cycles', of leaving images of the target domain alone."""
+    pool_size: int = 50
+    """Painted images of the past that each discriminator is shown; 0 for none."""
+
 
 @dataclass(frozen=True)
 class OptimizerConfig:
-    """Adam, for generator and discriminator alike."""
+    """Adam, for generators and discriminators alike."""
 
     learning_rate: float = 2e-4
     """Step size before the decay."""
@@ -119,6 +163,10 @@ class OptimizerConfig:
     """Decay of the running mean of gradients."""
     beta_2: float = 0.999
     """Decay of the running mean of squared gradients."""
+    clip_norm: float | None = None
+    """Largest norm of all of an optimizer's gradients together; None: any."""
+    ema_momentum: float | None = None
+    """Decay of a running mean of generators' weights, which paints; None: no mean."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +175,7 @@ class TrainConfig:
 
     recipe: str = "custom"
     """Name of the recipe that this configuration started from."""
-    model: Pix2PixConfig = field(default_factory=Pix2PixConfig)
+    model: Pix2PixConfig | CycleGANConfig = field(default_factory=Pix2PixConfig)
     """Networks and losses."""
     data: DataConfig = field(default_factory=DataConfig)
     """Images."""
@@ -153,7 +201,7 @@ class TrainConfig:
     """Validation images on which the losses are computed after each epoch."""
 
 
-MODELS: dict[str, type] = {"pix2pix": Pix2PixConfig}
+MODELS: dict[str, type] = {"pix2pix": Pix2PixConfig, "cyclegan": CycleGANConfig}
 """Stored `"type"` of each model configuration."""
 
 
@@ -196,13 +244,11 @@ def from_dict(stored: dict[str, Any]) -> TrainConfig:
             f"The configuration has format {written!r}; this version of tfi2i reads "
             f"format {FORMAT}. Use the version that wrote it, or a newer one."
         )
-    return _read(values, TrainConfig, "")
+    return _read_fields(values, TrainConfig(), "")
 
 
 def _read(value: Any, hint: Any, path: str) -> Any:
-    """Check `value` against the annotation `hint`, building dataclasses."""
-    if dataclasses.is_dataclass(hint):
-        return _read_fields(value, hint, path)
+    """Check `value` against the annotation `hint`."""
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         if value is None:
             return None
@@ -225,7 +271,8 @@ def _read(value: Any, hint: Any, path: str) -> Any:
     )
 
 
-def _read_fields(value: Any, kind: Any, path: str) -> Any:
+def _read_fields(value: Any, default: Any, path: str) -> Any:
+    """Replace the fields of `default`, a dataclass, that `value` names."""
     if not isinstance(value, dict):
         raise ValueError(
             f"Field {path!r} of the configuration is {value!r}; expected an object."
@@ -238,9 +285,9 @@ def _read_fields(value: Any, kind: Any, path: str) -> Any:
                 f"Field 'model.type' of the configuration is {model!r}; expected one "
                 f"of {', '.join(map(repr, MODELS))}."
             )
-        kind = MODELS[model]
+        default = MODELS[model]()
     prefix = f"{path}." if path else ""
-    hints = typing.get_type_hints(kind)
+    hints = typing.get_type_hints(type(default))
     for name in values:
         if name not in hints:
             siblings = [prefix + hint for hint in hints]
@@ -249,9 +296,13 @@ def _read_fields(value: Any, kind: Any, path: str) -> Any:
                 f"The configuration has no field {prefix + str(name)!r}."
                 f"{hint or ' Its fields are ' + ', '.join(siblings) + '.'}"
             )
-    return kind(
-        **{name: _read(values[name], hints[name], prefix + name) for name in values}
-    )
+    for name, field_value in values.items():
+        part, at = getattr(default, name), prefix + name
+        if dataclasses.is_dataclass(part):
+            values[name] = _read_fields(field_value, part, at)
+        else:
+            values[name] = _read(field_value, hints[name], at)
+    return replace(default, **values)
 
 
 def resolve(config: TrainConfig) -> TrainConfig:
@@ -293,6 +344,26 @@ def resolve(config: TrainConfig) -> TrainConfig:
         model=replace(config.model, generator=generator),
         decay_epochs=decay_epochs,
     )
+
+
+def without_unused(config: TrainConfig, recipe: TrainConfig) -> TrainConfig:
+    """Take back what a recipe says of a network that was exchanged for another.
+
+    Args:
+        config: made from `recipe` by changing fields.
+        recipe: of the same model type.
+
+    Returns:
+        `config`, in which the fields that only the recipe's network has, such as the
+        number of residual blocks, are at their defaults.
+    """
+    for path, network in OWNERS.items():
+        side, name = path.split(".")
+        part, given = getattr(config.model, side), getattr(recipe.model, side)
+        if part.network != network and getattr(part, name) == getattr(given, name):
+            part = replace(part, **{name: getattr(type(part)(), name)})
+            config = replace(config, model=replace(config.model, **{side: part}))
+    return config
 
 
 def _halvings(size: int) -> int:

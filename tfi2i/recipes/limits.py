@@ -12,12 +12,14 @@ from typing import Any
 
 if typing.TYPE_CHECKING:
     from tfi2i.recipes.config import (
+        CycleGANConfig,
         DataConfig,
         GeneratorConfig,
         Pix2PixConfig,
         TrainConfig,
     )
 
+    Model = Pix2PixConfig | CycleGANConfig
 
 _AT_LEAST = {
     "data.crop_size": 1,
@@ -30,6 +32,10 @@ _AT_LEAST = {
     "model.gan_weight": 0,
     "model.l1_weight": 0,
     "model.l2_weight": 0,
+    "model.cycle_weight_a": 0,
+    "model.cycle_weight_b": 0,
+    "model.identity_weight": 0,
+    "model.gradient_penalty_weight": 0,
     "epochs": 1,
     "decay_epochs": 0,
     "seed": 0,
@@ -38,8 +44,17 @@ _AT_LEAST = {
     "sample_images": 0,
     "validation_images": 0,
 }
-_ABOVE_ZERO = ("optimizer.learning_rate", "backup_minutes")
+_ABOVE_ZERO = ("optimizer.learning_rate", "optimizer.clip_norm", "backup_minutes")
 _SHARES = ("model.generator.dropout", "optimizer.beta_1", "optimizer.beta_2")
+_MOST_POOLED = 100_000
+
+OWNERS = {
+    "generator.num_downs": "unet",
+    "generator.skips": "unet",
+    "generator.blocks": "resnet",
+    "discriminator.num_layers": "patchgan",
+}
+"""Fields of a model that only one kind of network has."""
 
 
 def flag(path: str) -> str:
@@ -66,8 +81,11 @@ def check(config: "TrainConfig") -> None:
         ValueError: naming the command-line flag, its value and what would do.
     """
     _check_numbers(field_values(config))
+    if not config.model.is_paired:
+        _check_unpaired(config.data)
     _check_data(config.data)
     _check_networks(config.model, config.data.crop_size)
+    _check_losses(config.model)
     _check_unused(config)
     _check_run(config)
 
@@ -88,8 +106,28 @@ def _check_numbers(values: dict[str, Any]) -> None:
             _refuse(path, value, "a number above 0")
         if path in _SHARES and not 0 <= value < 1:
             _refuse(path, value, "a number from 0 up to but not including 1")
+        if path == "optimizer.ema_momentum" and not 0 < value < 1:
+            _refuse(path, value, "a number between 0 and 1, such as 0.999")
+        if path == "model.pool_size" and not 0 <= value <= _MOST_POOLED:
+            _refuse(path, value, f"a number from 0 to {_MOST_POOLED}")
     if values["seed"] >= 2**32:
         _refuse("seed", values["seed"], "a number below 4294967296")
+
+
+def _check_unpaired(data: "DataConfig") -> None:
+    """Refuse what makes sense with pairs only."""
+    if data.direction != "a2b":
+        expected = (
+            "a2b: a CycleGAN learns both ways; choose one when translating, with "
+            "tfi2i translate --direction"
+        )
+        _refuse("data.direction", data.direction, expected)
+    if data.input != "files":
+        expected = "files: a CycleGAN learns from images of A, not from edges of B"
+        _refuse("data.input", data.input, expected)
+    if data.layout == "targets":
+        expected = "another layout: a CycleGAN needs images of A and of B"
+        _refuse("data.layout", data.layout, expected)
 
 
 def _check_data(data: "DataConfig") -> None:
@@ -109,7 +147,7 @@ def _check_data(data: "DataConfig") -> None:
             _refuse("data.background", data.background, "#rrggbb or a CSS name")
 
 
-def _check_networks(model: "Pix2PixConfig", crop_size: int) -> None:
+def _check_networks(model: "Model", crop_size: int) -> None:
     generator, discriminator = model.generator, model.discriminator
     if generator.network == "unet":
         step = 2 ** (generator.num_downs or 5)
@@ -124,34 +162,56 @@ def _check_networks(model: "Pix2PixConfig", crop_size: int) -> None:
             f"a multiple of {step}, at least {least}, for a {name}, such as {near}"
         )
         _refuse("data.crop_size", crop_size, expected)
-    patchgan = discriminator.network == "patchgan" and model.gan_weight > 0
+    patchgan = discriminator.network == "patchgan" and model.is_adversarial
     if patchgan and crop_size >> discriminator.num_layers < 3:
         most = (crop_size // 3).bit_length() - 1
         expected = f"at most {most} at crop size {crop_size}"
         _refuse("model.discriminator.num_layers", discriminator.num_layers, expected)
-    if not (model.gan_weight or model.l1_weight or model.l2_weight):
+
+
+def _check_losses(model: "Model") -> None:
+    if not model.is_adversarial and not (model.l1_weight or model.l2_weight):
         _refuse("model.gan_weight", model.gan_weight, "one loss weight above 0")
+    if model.adversarial_loss != "wgan-gp":
+        return
+    discriminator = model.discriminator
+    if discriminator.norm == "batch":
+        expected = (
+            "instance or none with --model.adversarial-loss wgan-gp, whose penalty is "
+            "of each image by itself, while batch norm mixes them (Gulrajani et al., "
+            "section 4)"
+        )
+        _refuse("model.discriminator.norm", discriminator.norm, expected)
+    if model.gradient_penalty_weight == 0 and not discriminator.spectral_norm:
+        expected = (
+            "a number above 0, or --model.discriminator.spectral-norm to bound the "
+            "discriminator instead"
+        )
+        _refuse("model.gradient_penalty_weight", 0.0, expected)
 
 
 def _check_unused(config: "TrainConfig") -> None:
     """Refuse values that would silently be ignored."""
     model, data = config.model, config.data
-    owners = {
-        "generator.num_downs": "unet",
-        "generator.skips": "unet",
-        "generator.blocks": "resnet",
-        "discriminator.num_layers": "patchgan",
-    }
-    for path, network in owners.items():
+    for path, network in OWNERS.items():
         side, name = path.split(".")
         part = getattr(model, side)
         if part.network != network:
             needed = f"--model.{side}.network {network}"
             _refuse_unused(part, f"model.{side}", name, needed)
-    if model.gan_weight == 0:
-        # Recipes bring a discriminator of their own, so that is passed over.
+    if not model.is_adversarial:
+        # Recipes bring a discriminator of their own, so its size is passed over.
+        needed = "a --model.gan-weight above 0"
         for name in ("adversarial_loss", "conditional"):
-            _refuse_unused(model, "model", name, "a --model.gan-weight above 0")
+            _refuse_unused(model, "model", name, needed)
+        part = model.discriminator
+        _refuse_unused(part, "model.discriminator", "spectral_norm", needed)
+    if model.adversarial_loss != "wgan-gp":
+        needed = "--model.adversarial-loss wgan-gp"
+        _refuse_unused(model, "model", "gradient_penalty_weight", needed)
+    if not model.is_paired and not (model.cycle_weight_a or model.cycle_weight_b):
+        needed = "a --model.cycle-weight-a or --model.cycle-weight-b above 0"
+        _refuse_unused(model, "model", "identity_weight", needed)
     _check_statistics(model.generator, data.batch_size)
     # The names of A and B are passed over for the same reason.
     if data.dir is None:
