@@ -95,13 +95,13 @@ def test_bad_arguments(two_folders):
 
 
 def test_more_than_there_is_memory(two_folders):
-    with pytest.raises(ValueError, match=r"5 pairs at \d+ pixels need .* --data.load-"):
+    with pytest.raises(ValueError, match=r"10 images at .* need .* --data.load-"):
         PairedData.load(two_folders, load_size=10_000_000)
 
 
 def test_memory_is_shared_and_aligned():
     for count in (1, 3, 7):
-        array = loading._allocate(count, 5)
+        (array,) = loading._allocate((count,), 5)
         array[:] = 7
         tensor = loading._as_tensor(array)
         array[0, 1, 2, 1] = 9

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import collections
 import concurrent.futures
+import itertools
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,27 +15,30 @@ import tensorflow as tf
 from rich.console import Console
 from rich.progress import track
 
-from tfi2i.data import decoding, folders, headers, transforms
+from tfi2i.data import decoding, headers, transforms
 
 # TensorFlow's kernels refuse memory that is aligned less.
 _ALIGNMENT = 64
 
 
 def load(
-    files: folders.PairedFiles,
+    files_a: Sequence[headers.ImageFile | None],
+    files_b: Sequence[headers.ImageFile],
     *,
     size: int,
     colour: tuple[int, int, int],
-    edges: bool,
+    edges: bool = False,
     progress: bool,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Decode and resize the images of a split.
 
     Args:
-        files: what to read.
+        files_a: images of domain A, None for those that are drawn from edges.
+        files_b: images of domain B, as many or not; where one is the right half
+            of a file, that of A at its place is the left half.
         size: side in pixels of the images wanted.
         colour: red, green, blue under transparent pixels, 0 to 255.
-        edges: draw the first images from the second ones' edges.
+        edges: draw the images of A from the edges of those of B.
         progress: show a bar on stderr, if that is a terminal.
 
     Returns:
@@ -43,13 +48,13 @@ def load(
     Raises:
         ValueError: naming every file that cannot be decoded; too little memory.
     """
-    array_a, array_b = (_allocate(len(files), size) for _ in range(2))
+    array_a, array_b = _allocate((len(files_a), len(files_b)), size)
     background = tf.constant(colour, tf.int32)
+    places = list(itertools.zip_longest(files_a, files_b))
     damaged: list[Path] = []
 
     def fill(index: int) -> None:
-        sample = files.samples[index]
-        image_a, image_b = _read(sample, size, background, damaged)
+        image_a, image_b = _read(*places[index], size, background, damaged)
         if image_b is not None:
             array_b[index] = image_b
         if edges and image_b is not None:
@@ -57,7 +62,7 @@ def load(
         if image_a is not None:
             array_a[index] = image_a
 
-    _in_threads(fill, len(files), progress)
+    _in_threads(fill, len(places), progress)
     if damaged:
         names = [f"'{path}'" for path in sorted(damaged)]
         raise ValueError(
@@ -97,9 +102,13 @@ def read_image(path: str | Path, background: str = "white") -> np.ndarray:
 
 
 def _read(
-    sample: folders.Sample, size: int, background: tf.Tensor, damaged: list[Path]
+    file_a: headers.ImageFile | None,
+    file_b: headers.ImageFile | None,
+    size: int,
+    background: tf.Tensor,
+    damaged: list[Path],
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Decode the images of a sample; None for one absent or added to `damaged`."""
+    """Decode an image of A and of B; None for one absent or added to `damaged`."""
 
     def read(image: headers.ImageFile | None, reader: Callable) -> list:
         if image is None:
@@ -113,10 +122,10 @@ def _read(
             return [None, None]
         return [image.numpy() for image in images]
 
-    if sample.b.half == "right":
-        left, right = read(sample.b, _read_halves)
+    if file_b is not None and file_b.half == "right":
+        left, right = read(file_b, _read_halves)
         return left, right
-    return read(sample.a, _read_whole)[0], read(sample.b, _read_whole)[0]
+    return read(file_a, _read_whole)[0], read(file_b, _read_whole)[0]
 
 
 _FILE = (
@@ -168,18 +177,23 @@ def _in_threads(work: Callable[[int], None], count: int, progress: bool) -> None
         collections.deque(done, maxlen=0)
 
 
-def _allocate(count: int, size: int) -> np.ndarray:
-    """Uninitialised uint8 `(count, size, size, 3)` that a tensor can share."""
-    length = count * size * size * 3
+def _allocate(counts: Sequence[int], size: int) -> list[np.ndarray]:
+    """Uninitialised uint8 `(count, size, size, 3)` that tensors can share."""
     try:
-        buffer = np.empty(length + _ALIGNMENT, np.uint8)
+        return [_aligned((count, size, size, 3)) for count in counts]
     except MemoryError as error:
+        needed = sum(counts) * size * size * 3 / 1e9
         raise ValueError(
-            f"{count} pairs at {size} pixels need {2 * length / 1e9:.1f} GB of memory, "
+            f"{sum(counts)} images at {size} pixels need {needed:.1f} GB of memory, "
             "more than there is: choose a smaller --data.load-size or fewer images"
         ) from error
+
+
+def _aligned(shape: tuple[int, ...]) -> np.ndarray:
+    length = math.prod(shape)
+    buffer = np.empty(length + _ALIGNMENT, np.uint8)
     start = -buffer.ctypes.data % _ALIGNMENT
-    return buffer[start : start + length].reshape(count, size, size, 3)
+    return buffer[start : start + length].reshape(shape)
 
 
 def _as_tensor(array: np.ndarray) -> tf.Tensor:

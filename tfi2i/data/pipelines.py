@@ -1,26 +1,23 @@
-"""Paired images from disk to `tf.data`.
-
-A split is decoded once and kept as uint8. Whatever is random comes after that
-and is a function of (seed, epoch, index) alone, so training can start again at
-any step and see exactly what it would have seen.
-"""
+"""Paired images from disk to `tf.data`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 import tensorflow as tf
 
 from tfi2i.data import decoding, folders, loading, transforms
+from tfi2i.data.epochs import TwoDomains, size_to_load
 
 Direction = Literal["a2b", "b2a"]
 Input = Literal["files", "edges"]
 
 
-class PairedData:
+class PairedData(TwoDomains):
     """One split of paired images, decoded and held in memory.
+
+    The images of a pair are cropped and mirrored alike.
 
     Attributes:
         real_a: uint8 tensor `(count, load_size, load_size, 3)`, the inputs.
@@ -30,15 +27,14 @@ class PairedData:
         load_size: side of the stored images.
     """
 
+    _unit = "pairs"
+
     def __init__(
         self, real_a: tf.Tensor, real_b: tf.Tensor, files: folders.PairedFiles
     ):
         """Hold images that are loaded already; `load` reads them from disk."""
-        self.real_a = real_a
-        self.real_b = real_b
+        super().__init__(real_a, real_b, tuple(s.name for s in files.samples))
         self.files = files
-        self.names = tuple(sample.name for sample in files.samples)
-        self.load_size = int(real_a.shape[1])
 
     @classmethod
     def load(
@@ -91,166 +87,24 @@ class PairedData:
             directory, split, layout=layout, a=a, b=b, targets_only=from_target
         )
         real_a, real_b = loading.load(
-            files, size=load_size, colour=colour, edges=from_target, progress=progress
+            [sample.a for sample in files.samples],
+            [sample.b for sample in files.samples],
+            size=load_size,
+            colour=colour,
+            edges=from_target,
+            progress=progress,
         )
         if direction == "b2a" and not from_target:
             real_a, real_b = real_b, real_a
         return cls(real_a, real_b, files)
 
-    def __len__(self) -> int:
-        """Number of pairs."""
-        return len(self.names)
-
-    def steps_per_epoch(self, batch_size: int) -> int:
-        """Count the full batches in an epoch; a remainder is left out.
-
-        Args:
-            batch_size: pairs per batch, over all devices.
-
-        Raises:
-            ValueError: fewer pairs than one batch.
-        """
-        if not 1 <= batch_size <= len(self):
-            raise ValueError(
-                f"--data.batch-size is {batch_size}, expected 1 to {len(self)}, the "
-                "number of training pairs"
-            )
-        return len(self) // batch_size
-
-    def training(
-        self,
-        *,
-        batch_size: int,
-        crop_size: int,
-        epochs: int,
-        flip: bool = True,
-        seed: int = 0,
-        start_epoch: int = 0,
-        start_step: int = 0,
-    ) -> tf.data.Dataset:
-        """Shuffled, cropped and mirrored batches of all epochs, in one dataset.
-
-        The order is a function of (seed, epoch), crop and flip are one of (seed,
-        epoch, index of the pair), and of nothing else: a dataset that starts at
-        (`start_epoch`, `start_step`) is the tail of the one that starts at 0.
-
-        Args:
-            batch_size: pairs per batch; each epoch's remainder is left out.
-            crop_size: side in pixels, at most `load_size`.
-            epochs: the epoch to stop before, counted from 0.
-            flip: whether to mirror half of the pairs.
-            seed: the run's seed.
-            start_epoch: first epoch.
-            start_step: batches of the first epoch to leave out.
-
-        Returns:
-            `(real_a, real_b)`, each float32
-            `(batch_size, crop_size, crop_size, 3)` in [-1, 1].
-
-        Raises:
-            ValueError: a batch larger than the split, a crop larger than the
-                images, a start beyond the end.
-        """
-        steps = self.steps_per_epoch(batch_size)
-        if not (0 <= start_epoch <= epochs and 0 <= start_step <= steps):
-            raise ValueError(
-                f"cannot start at epoch {start_epoch}, step {start_step}: there are "
-                f"{epochs} epochs of {steps} steps"
-            )
-        skipped = tf.constant(start_step * batch_size, tf.int64)
-        batches = self._jittered(
-            tf.data.Dataset.range(start_epoch, epochs),
-            lambda epoch: tf.where(tf.equal(epoch, start_epoch), skipped, 0),
-            batch_size=batch_size,
+    def _example(self, index, seed, *, crop_size, flip):
+        return transforms.jitter(
+            tf.gather(self.real_a, index),
+            tf.gather(self.real_b, index),
             crop_size=crop_size,
             flip=flip,
             seed=seed,
-        )
-        left = max(0, (epochs - start_epoch) * steps - start_step)
-        return batches.apply(tf.data.experimental.assert_cardinality(left))
-
-    def evaluation(self, batch_size: int, limit: int | None = None) -> tf.data.Dataset:
-        """Whole images in order, without randomness.
-
-        Args:
-            batch_size: pairs per batch; the last batch may be smaller.
-            limit: how many pairs at most, None for all.
-
-        Returns:
-            `(real_a, real_b)`, each float32 `(batch, load_size, load_size, 3)`
-            in [-1, 1].
-
-        Raises:
-            ValueError: a batch size or limit below 1.
-        """
-        if batch_size < 1:
-            raise ValueError(f"batch size is {batch_size}, expected at least 1")
-        if limit is not None and limit < 1:
-            raise ValueError(f"limit is {limit}, expected at least 1 or None")
-
-        def look_up(index):
-            return (
-                transforms.to_float(tf.gather(self.real_a, index)),
-                transforms.to_float(tf.gather(self.real_b, index)),
-            )
-
-        count = len(self) if limit is None else min(limit, len(self))
-        return (
-            tf.data.Dataset.range(count)
-            .map(look_up, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-            .batch(batch_size)
-            .prefetch(tf.data.AUTOTUNE)
-        )
-
-    def _jittered(
-        self,
-        epochs: tf.data.Dataset,
-        skipped: Callable[[tf.Tensor], tf.Tensor],
-        *,
-        batch_size: int,
-        crop_size: int,
-        flip: bool,
-        seed: int,
-    ) -> tf.data.Dataset:
-        """Batches of the epochs whose int64 numbers a dataset gives."""
-        used = self.steps_per_epoch(batch_size) * batch_size
-        if not 1 <= crop_size <= self.load_size:
-            raise ValueError(
-                f"--data.crop-size is {crop_size}, expected 1 to {self.load_size}, the "
-                "size at which images are loaded (--data.load-size)"
-            )
-
-        def order(epoch):
-            shuffled = tf.random.experimental.stateless_shuffle(
-                tf.range(len(self), dtype=tf.int64),
-                seed=tf.stack([tf.constant(seed, tf.int64), epoch]),
-                alg=transforms.RANDOM_ALGORITHM,
-            )
-            chosen = shuffled[skipped(epoch) : used]
-            return tf.data.Dataset.from_tensor_slices(
-                (tf.fill(tf.shape(chosen), epoch), chosen)
-            )
-
-        def look_up(epoch, index):
-            pair_seed = tf.random.fold_in(
-                tf.stack([tf.constant(seed, tf.int64), epoch]),
-                index,
-                alg=transforms.RANDOM_ALGORITHM,
-            )
-            real_a, real_b = transforms.jitter(
-                tf.gather(self.real_a, index),
-                tf.gather(self.real_b, index),
-                crop_size=crop_size,
-                flip=flip,
-                seed=pair_seed,
-            )
-            return transforms.to_float(real_a), transforms.to_float(real_b)
-
-        return (
-            epochs.flat_map(order)
-            .map(look_up, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-            .batch(batch_size, drop_remainder=True)
-            .prefetch(tf.data.AUTOTUNE)
         )
 
 
@@ -306,11 +160,6 @@ def paired(
     """
     if training is None:
         training = split == "train"
-    if training and load_size < crop_size:
-        raise ValueError(
-            f"--data.load-size is {load_size}, expected at least the crop size, "
-            f"{crop_size}"
-        )
     data = PairedData.load(
         directory,
         split,
@@ -319,21 +168,14 @@ def paired(
         b=b,
         direction=direction,
         input=input,
-        load_size=load_size if training else crop_size,
+        load_size=size_to_load(training, load_size, crop_size),
         background=background,
     )
     if not training:
         return data.evaluation(batch_size)
-    batches = data._jittered(
-        _counted(),
-        tf.zeros_like,
-        batch_size=batch_size,
-        crop_size=crop_size,
-        flip=flip,
-        seed=seed,
+    return data.training_by_iteration(
+        batch_size=batch_size, crop_size=crop_size, flip=flip, seed=seed
     )
-    steps = data.steps_per_epoch(batch_size)
-    return batches.apply(tf.data.experimental.assert_cardinality(steps))
 
 
 def bundled() -> Path:
@@ -343,13 +185,6 @@ def bundled() -> Path:
         Folder of 1,594 emoji, side by side, 64 pixels: flat (A), shaded (B).
     """
     return Path(__file__).parent / "emoji"
-
-
-def _counted() -> tf.data.Dataset:
-    """One int64: how often this dataset was iterated before."""
-    with tf.device("CPU:0"):
-        iterations = tf.Variable(0, dtype=tf.int64, trainable=False)
-    return tf.data.Dataset.from_tensors(0).map(lambda _: iterations.assign_add(1) - 1)
 
 
 def _check_choice(field: str, value: str, choices: tuple[str, ...]) -> None:

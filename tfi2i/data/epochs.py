@@ -1,0 +1,262 @@
+"""From two sets of decoded images to the batches of every epoch.
+
+Images are kept as uint8. Whatever is random comes after that and is a function
+of (seed, epoch, index) alone, so training can start again at any step and see
+exactly what it would have seen.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from tfi2i.data import transforms
+
+
+class TwoDomains(abc.ABC):
+    """One split's images of domains A and B, decoded and held in memory.
+
+    A subclass says which image of A meets which of B, and how both are cut.
+
+    Attributes:
+        real_a: uint8 tensor `(count, load_size, load_size, 3)`.
+        real_b: likewise; the count may be another.
+        names: names of the files, by which a resumed run knows them again.
+        load_size: side of the stored images.
+    """
+
+    # What `len` counts, in messages.
+    _unit: str
+
+    def __init__(self, real_a: tf.Tensor, real_b: tf.Tensor, names: tuple[str, ...]):
+        self.real_a = real_a
+        self.real_b = real_b
+        self.names = names
+        self.load_size = int(real_a.shape[1])
+
+    def __len__(self) -> int:
+        """Number of examples in an epoch: images in the larger domain."""
+        return max(len(self.real_a), len(self.real_b))
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Count the full batches in an epoch; a remainder is left out.
+
+        Args:
+            batch_size: examples per batch, over all devices.
+
+        Raises:
+            ValueError: fewer examples than one batch.
+        """
+        if not 1 <= batch_size <= len(self):
+            raise ValueError(
+                f"--data.batch-size is {batch_size}, expected 1 to {len(self)}, the "
+                f"number of training {self._unit}"
+            )
+        return len(self) // batch_size
+
+    def training(
+        self,
+        *,
+        batch_size: int,
+        crop_size: int,
+        epochs: int,
+        flip: bool = True,
+        seed: int = 0,
+        start_epoch: int = 0,
+        start_step: int = 0,
+    ) -> tf.data.Dataset:
+        """Shuffled, cropped and mirrored batches of all epochs, in one dataset.
+
+        The order is a function of (seed, epoch), whatever else is random is one
+        of (seed, epoch, index of the example), and of nothing else: a dataset
+        that starts at (`start_epoch`, `start_step`) is the tail of the one that
+        starts at 0.
+
+        Args:
+            batch_size: examples per batch; each epoch's remainder is left out.
+            crop_size: side in pixels, at most `load_size`.
+            epochs: the epoch to stop before, counted from 0.
+            flip: whether to mirror half of the images.
+            seed: the run's seed.
+            start_epoch: first epoch.
+            start_step: batches of the first epoch to leave out.
+
+        Returns:
+            `(real_a, real_b)`, each float32
+            `(batch_size, crop_size, crop_size, 3)` in [-1, 1].
+
+        Raises:
+            ValueError: a batch larger than the split, a crop larger than the
+                images, a start beyond the end.
+        """
+        steps = self.steps_per_epoch(batch_size)
+        if not (0 <= start_epoch <= epochs and 0 <= start_step <= steps):
+            raise ValueError(
+                f"cannot start at epoch {start_epoch}, step {start_step}: there are "
+                f"{epochs} epochs of {steps} steps"
+            )
+        skipped = tf.constant(start_step * batch_size, tf.int64)
+        batches = self._jittered(
+            tf.data.Dataset.range(start_epoch, epochs),
+            lambda epoch: tf.where(tf.equal(epoch, start_epoch), skipped, 0),
+            batch_size=batch_size,
+            crop_size=crop_size,
+            flip=flip,
+            seed=seed,
+        )
+        left = max(0, (epochs - start_epoch) * steps - start_step)
+        return batches.apply(tf.data.experimental.assert_cardinality(left))
+
+    def training_by_iteration(
+        self, *, batch_size: int, crop_size: int, flip: bool = True, seed: int = 0
+    ) -> tf.data.Dataset:
+        """One epoch of `training` each time that the dataset is iterated.
+
+        The first iteration is epoch 0, the next is epoch 1 and so on: what
+        `model.fit` takes for one epoch of a dataset.
+
+        Args:
+            batch_size: as in `training`.
+            crop_size: as in `training`.
+            flip: as in `training`.
+            seed: as in `training`.
+
+        Returns:
+            As `training`, with the cardinality of one epoch.
+
+        Raises:
+            ValueError: a batch larger than the split, a crop larger than the
+                images.
+        """
+        batches = self._jittered(
+            _counted(),
+            tf.zeros_like,
+            batch_size=batch_size,
+            crop_size=crop_size,
+            flip=flip,
+            seed=seed,
+        )
+        steps = self.steps_per_epoch(batch_size)
+        return batches.apply(tf.data.experimental.assert_cardinality(steps))
+
+    def evaluation(self, batch_size: int, limit: int | None = None) -> tf.data.Dataset:
+        """Whole images in order, without randomness.
+
+        Where one domain has fewer images, the other's surplus is left out.
+
+        Args:
+            batch_size: examples per batch; the last batch may be smaller.
+            limit: how many examples at most, None for all.
+
+        Returns:
+            `(real_a, real_b)`, each float32 `(batch, load_size, load_size, 3)`
+            in [-1, 1].
+
+        Raises:
+            ValueError: a batch size or limit below 1.
+        """
+        if batch_size < 1:
+            raise ValueError(f"batch size is {batch_size}, expected at least 1")
+        if limit is not None and limit < 1:
+            raise ValueError(f"limit is {limit}, expected at least 1 or None")
+
+        def look_up(index):
+            return (
+                transforms.to_float(tf.gather(self.real_a, index)),
+                transforms.to_float(tf.gather(self.real_b, index)),
+            )
+
+        count = min(len(self.real_a), len(self.real_b))
+        count = count if limit is None else min(limit, count)
+        return (
+            tf.data.Dataset.range(count)
+            .map(look_up, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            .batch(batch_size)
+            .prefetch(tf.data.AUTOTUNE)
+        )
+
+    @abc.abstractmethod
+    def _example(
+        self, index: tf.Tensor, seed: tf.Tensor, *, crop_size: int, flip: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Cut out one training example, uint8 `(crop_size, crop_size, 3)` twice.
+
+        Args:
+            index: int64, 0 to `len(self) - 1`; an epoch goes through all of them.
+            seed: int64 `(2,)`, another for each epoch and index; the only source
+                of randomness.
+            crop_size: side of the squares.
+            flip: whether to mirror left to right half of the time.
+        """
+
+    def _jittered(
+        self,
+        epochs: tf.data.Dataset,
+        skipped: Callable[[tf.Tensor], tf.Tensor],
+        *,
+        batch_size: int,
+        crop_size: int,
+        flip: bool,
+        seed: int,
+    ) -> tf.data.Dataset:
+        """Batches of the epochs whose int64 numbers a dataset gives."""
+        used = self.steps_per_epoch(batch_size) * batch_size
+        if not 1 <= crop_size <= self.load_size:
+            raise ValueError(
+                f"--data.crop-size is {crop_size}, expected 1 to {self.load_size}, the "
+                "size at which images are loaded (--data.load-size)"
+            )
+
+        def order(epoch):
+            shuffled = tf.random.experimental.stateless_shuffle(
+                tf.range(len(self), dtype=tf.int64),
+                seed=tf.stack([tf.constant(seed, tf.int64), epoch]),
+                alg=transforms.RANDOM_ALGORITHM,
+            )
+            chosen = shuffled[skipped(epoch) : used]
+            return tf.data.Dataset.from_tensor_slices(
+                (tf.fill(tf.shape(chosen), epoch), chosen)
+            )
+
+        def look_up(epoch, index):
+            example_seed = tf.random.fold_in(
+                tf.stack([tf.constant(seed, tf.int64), epoch]),
+                index,
+                alg=transforms.RANDOM_ALGORITHM,
+            )
+            real_a, real_b = self._example(
+                index, example_seed, crop_size=crop_size, flip=flip
+            )
+            return transforms.to_float(real_a), transforms.to_float(real_b)
+
+        return (
+            epochs.flat_map(order)
+            .map(look_up, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            .batch(batch_size, drop_remainder=True)
+            .prefetch(tf.data.AUTOTUNE)
+        )
+
+
+def size_to_load(training: bool, load_size: int, crop_size: int) -> int:
+    """Side at which images are loaded: only training cuts a part out of them.
+
+    Raises:
+        ValueError: training images smaller than what is cut out of them.
+    """
+    if not training:
+        return crop_size
+    if load_size < crop_size:
+        raise ValueError(
+            f"--data.load-size is {load_size}, expected at least the crop size, "
+            f"{crop_size}"
+        )
+    return load_size
+
+
+def _counted() -> tf.data.Dataset:
+    """One int64: how often this dataset was iterated before."""
+    with tf.device("CPU:0"):
+        iterations = tf.Variable(0, dtype=tf.int64, trainable=False)
+    return tf.data.Dataset.from_tensors(0).map(lambda _: iterations.assign_add(1) - 1)
