@@ -54,6 +54,7 @@ def test_resize_to_its_own_size_changes_nothing():
     np.testing.assert_array_equal(transforms.resize(image, 33, 21), image)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 255))
 def test_resize_keeps_a_flat_colour(level):
     image = np.full((9, 7, 3), level, np.uint8)
@@ -70,6 +71,7 @@ def test_levels_come_back_exactly():
         np.testing.assert_array_equal(back, levels)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 255), min_size=1), st.floats(-0.49, 0.49))
 def test_to_uint8_rounds_to_nearest(values, offset):
     values = np.array(values)
