@@ -1,5 +1,6 @@
-"""Discriminators: size, map of scores, what one score sees, start."""
+"""Discriminators: size, map of scores, what one score sees, start, spectral norm."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -89,11 +90,13 @@ def test_starts_as_the_reference_does(make, norm):
     checks.check_initial_weights(make(6, filters=32, norm=norm, seed=4))
 
 
+@pytest.mark.parametrize("spectral_norm", [False, True])
 @pytest.mark.parametrize("make", [patchgan, pixel_discriminator])
-def test_seed_decides_the_start(make):
-    assert checks.same_weights(make(filters=2, seed=1), make(filters=2, seed=1))
-    assert not checks.same_weights(make(filters=2, seed=1), make(filters=2, seed=2))
-    assert not checks.same_weights(make(filters=2), make(filters=2))
+def test_seed_decides_the_start(make, spectral_norm):
+    options = dict(filters=2, spectral_norm=spectral_norm)
+    assert checks.same_weights(make(seed=1, **options), make(seed=1, **options))
+    assert not checks.same_weights(make(seed=1, **options), make(seed=2, **options))
+    assert not checks.same_weights(make(**options), make(**options))
 
 
 @pytest.mark.parametrize(
@@ -123,6 +126,117 @@ def test_scores_are_raw_and_float32(make):
     assert scores.dtype == np.float32
     assert scores.min() < 0
     assert scores.max() > 1
+
+
+@pytest.mark.parametrize(
+    ("make", "outputs"), [(patchgan, 61), (pixel_discriminator, 13)]
+)
+def test_spectral_norm_adds_one_vector_for_each_kernel(make, outputs):
+    plain = checks.parameters(lambda: make(6, filters=4))
+    normed = checks.parameters(lambda: make(6, filters=4, spectral_norm=True))
+    assert normed == (plain[0], plain[1] + outputs)
+
+
+@pytest.mark.parametrize("make", [patchgan, pixel_discriminator])
+def test_spectral_norm_keeps_names_and_start(make):
+    plain, normed = (make(filters=2, spectral_norm=on, seed=0) for on in (False, True))
+    assert [x.name for x in normed.layers] == [x.name for x in plain.layers]
+    assert len({weight.path for weight in normed.weights}) == len(normed.weights)
+    checks.check_initial_weights(make(6, filters=32, spectral_norm=True, seed=4))
+
+
+def largest_singular_values(network):
+    """NumPy's, of each kernel as a matrix with a column for each output."""
+    kernels = [w.numpy() for w in network.weights if w.name == "kernel"]
+    return [
+        np.linalg.svd(kernel.reshape(-1, kernel.shape[-1]), compute_uv=False)[0]
+        for kernel in kernels
+    ]
+
+
+@pytest.mark.parametrize("make", [patchgan, pixel_discriminator])
+def test_spectral_norm_holds_kernels_at_one_while_they_train(make):
+    network = make(3, filters=4, norm="none", spectral_norm=True, seed=0)
+    images = checks.images(1, 32, 32, 3)
+    optimizer = keras.optimizers.Adam(1e-3)
+    optimizer.build(network.trainable_weights)
+
+    @tf.function
+    def step(is_training):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(network(images, training=is_training))
+        weights = network.trainable_weights
+        optimizer.apply(tape.gradient(loss, weights), weights)
+
+    assert max(largest_singular_values(network)) < 0.7
+    for _ in range(100):
+        step(True)
+    network(images, training=True)
+    np.testing.assert_allclose(largest_singular_values(network), 1, atol=0.02)
+    # At inference nothing is normalized, so kernels drift.
+    for _ in range(100):
+        step(False)
+    assert max(largest_singular_values(network)) > 1.1
+
+
+def test_spectral_norm_changes_nothing_at_inference():
+    network = patchgan(3, filters=2, spectral_norm=True, seed=0)
+    before = network.get_weights()
+    network(checks.images(1, 32, 32, 3), training=False)
+    for value, old in zip(network.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(value, old)
+
+
+def test_spectral_norm_learns_in_every_weight():
+    network = patchgan(6, filters=2, spectral_norm=True, seed=0)
+    checks.check_gradients(network, checks.images(2, 32, 40, 6))
+
+
+@pytest.mark.parametrize("make", [patchgan, pixel_discriminator])
+def test_spectral_norm_survives_saving(make, tmp_path):
+    network = make(3, filters=2, spectral_norm=True, seed=0)
+    images = checks.images(1, 32, 32, 3)
+    network(images, training=True)
+    network.save(tmp_path / "d.keras")
+    loaded = keras.models.load_model(tmp_path / "d.keras")
+    assert checks.same_weights(loaded, network)
+    for training in (False, True, True):
+        expected = network(images, training=training)
+        np.testing.assert_array_equal(loaded(images, training=training), expected)
+
+
+def test_spectral_norm_does_not_round_kernels_under_mixed_precision():
+    with checks.dtype_policy("mixed_bfloat16"):
+        network = patchgan(3, filters=2, spectral_norm=True, seed=0)
+        plain = patchgan(3, filters=2, seed=0)
+    images = checks.images(1, 32, 32, 3)
+    assert network(images, training=True).dtype == tf.float32
+    kernel = network.get_layer("conv2").layer.kernel.numpy()
+    assert kernel.dtype == np.float32
+    assert np.any(tf.cast(tf.cast(kernel, tf.bfloat16), tf.float32) != kernel)
+    assert network.get_layer("conv2").layer.compute_dtype == "bfloat16"
+    assert plain.get_layer("conv2").compute_dtype == "bfloat16"
+
+
+def test_spectral_norm_on_two_devices_equals_one():
+    devices = [d.name for d in tf.config.list_logical_devices("CPU")]
+    images = checks.images(2, 32, 32, 3)
+    options = dict(filters=2, num_layers=1, norm="instance", spectral_norm=True)
+    one = patchgan(3, seed=0, **options)
+    strategy = tf.distribute.MirroredStrategy(devices)
+    with strategy.scope():
+        two = patchgan(3, seed=0, **options)
+    parts = strategy.experimental_distribute_values_from_function(
+        lambda context: images[context.replica_id_in_sync_group, None]
+    )
+    judge = tf.function(lambda part: two(part, training=True))
+    for _ in range(3):
+        scores = strategy.experimental_local_results(strategy.run(judge, (parts,)))
+        expected = one(images, training=True)
+    np.testing.assert_allclose(tf.concat(scores, 0), expected, rtol=1e-4, atol=1e-5)
+    for weight, alone in zip(two.weights, one.weights, strict=True):
+        for copy in strategy.experimental_local_results(weight.value):
+            np.testing.assert_allclose(copy, alone, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(

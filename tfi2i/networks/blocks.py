@@ -113,6 +113,39 @@ class RequireMultiple(keras.layers.Layer):
         }
 
 
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class SpectralNormalization(keras.layers.SpectralNormalization):
+    """Keras' layer, with a power iteration whose start follows from a seed.
+
+    Each call in training divides the wrapped layer's kernel, in place, by an estimate
+    of its largest singular value; one step of power iteration improves the estimate
+    each time. Calls at inference use the kernel as it is.
+
+    Args:
+        layer: with a `kernel`.
+        seed: integer that fixes the start; None draws one.
+        **kwargs: of `keras.layers.SpectralNormalization`.
+
+    Source: Miyato et al., arXiv:1802.05957, algorithm 1. There the gradient passes
+    through the division, here it does not.
+    """
+
+    def __init__(self, layer, seed=None, **kwargs):
+        # Under mixed precision, kernels would else be stored as rounded as they are
+        # computed with.
+        kwargs.setdefault("dtype", layer.variable_dtype)
+        super().__init__(layer, **kwargs)
+        self.seed = seed
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        normal = keras.initializers.RandomNormal(seed=self.seed)
+        self.vector_u.assign(normal(self.vector_u.shape, self.vector_u.dtype))
+
+    def get_config(self):
+        return {**super().get_config(), "seed": self.seed}
+
+
 class Blocks:
     """Makes the layers of one network, each initialised with a seed of its own.
 
@@ -126,9 +159,17 @@ class Blocks:
             `"resize_conv"` (nearest neighbour, then a convolution; Odena et al.,
             Distill 2016) or `"subpixel"`.
         seed: integer; None draws one.
+        spectral_norm: wrap each convolution of `conv` in `SpectralNormalization`.
     """
 
-    def __init__(self, norm, statistics="stored", upsample="transpose", seed=None):
+    def __init__(
+        self,
+        norm,
+        statistics="stored",
+        upsample="transpose",
+        seed=None,
+        spectral_norm=False,
+    ):
         _check_choice("norm", norm, NORMS)
         _check_choice("upsample", upsample, UPSAMPLES)
         _check_choice("statistics", statistics, ("stored", "image"))
@@ -137,6 +178,7 @@ class Blocks:
         self.upsample_kind = upsample
         # As in the reference: batch norm has its own offset, "none" follows it.
         self.use_bias = norm == "instance"
+        self.spectral_norm = spectral_norm
         self._random = random.Random(seed) if seed is not None else random
 
     def _seed(self):
@@ -148,13 +190,16 @@ class Blocks:
     def conv(self, filters, size, name, use_bias=None, **kwargs):
         """A convolution; `use_bias` None follows the norm."""
         kwargs.setdefault("kernel_initializer", self._normal())
-        return keras.layers.Conv2D(
+        layer = keras.layers.Conv2D(
             filters,
             size,
             use_bias=self.use_bias if use_bias is None else use_bias,
             name=name,
             **kwargs,
         )
+        if not self.spectral_norm:
+            return layer
+        return SpectralNormalization(layer, seed=self._seed(), name=name)
 
     def norm(self, x, name):
         """Normalizes `x`, or returns it as it is."""

@@ -12,6 +12,7 @@ def patchgan(
     norm="batch",
     seed=None,
     name="patchgan",
+    spectral_norm=False,
 ):
     """Scores overlapping patches of an image: the Markovian discriminator.
 
@@ -28,6 +29,8 @@ def patchgan(
             convolution have none.
         seed: integer that fixes the initial weights; None draws one.
         name: of the model.
+        spectral_norm: hold the largest singular value of each kernel at 1 in
+            training.
 
     Returns:
         `keras.Model` from `(batch, height, width, in_channels)` in [-1, 1] to raw
@@ -38,7 +41,7 @@ def patchgan(
     """
     if num_layers < 1:
         raise ValueError(f"num_layers must be 1 or more. Received {num_layers}.")
-    blocks = Blocks(norm, seed=seed)
+    blocks = Blocks(norm, seed=seed, spectral_norm=spectral_norm)
     inputs = image_input(in_channels)
     x = keras.layers.ZeroPadding2D(1, name="conv1_pad")(inputs)
     x = blocks.conv(filters, 4, "conv1", strides=2, use_bias=True)(x)
@@ -56,7 +59,12 @@ def patchgan(
 
 
 def pixel_discriminator(
-    in_channels=3, filters=64, norm="batch", seed=None, name="pixel_discriminator"
+    in_channels=3,
+    filters=64,
+    norm="batch",
+    seed=None,
+    name="pixel_discriminator",
+    spectral_norm=False,
 ):
     """Scores every pixel by itself (the paper's 1x1 PixelGAN).
 
@@ -66,12 +74,13 @@ def pixel_discriminator(
         norm: `"batch"`, `"instance"` or `"none"`, after the second convolution.
         seed: integer that fixes the initial weights; None draws one.
         name: of the model.
+        spectral_norm: as for `patchgan`.
 
     Returns:
         `keras.Model` from `(batch, height, width, in_channels)` in [-1, 1] to raw
         float32 scores `(batch, height, width, 1)`.
     """
-    blocks = Blocks(norm, seed=seed)
+    blocks = Blocks(norm, seed=seed, spectral_norm=spectral_norm)
     inputs = image_input(in_channels)
     x = blocks.conv(filters, 1, "conv1", use_bias=True)(inputs)
     x = leaky_relu(x, "conv1_relu")
