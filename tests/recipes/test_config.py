@@ -3,7 +3,7 @@ import json
 import typing
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.recipes.changes import changed, config, cyclegan
@@ -43,6 +43,7 @@ def values(hint):
     return simple[hint]
 
 
+@settings(deadline=None)
 @given(values(TrainConfig))
 def test_round_trip_through_json(anything):
     assert from_dict(json.loads(json.dumps(to_dict(anything)))) == anything
