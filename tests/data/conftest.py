@@ -20,6 +20,19 @@ def save(path: Path, pixels: np.ndarray, **options) -> Path:
     return path
 
 
+def touch(root: Path, *names: str, size=(8, 6)) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", size).save(path)
+
+
+def one_line(error) -> str:
+    text = str(error.value)
+    assert "\n" not in text
+    return text
+
+
 @pytest.fixture
 def two_folders(tmp_path):
     """Five training pairs in folders A and B; every value of pair i is 10 i."""

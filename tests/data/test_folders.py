@@ -5,15 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.data.conftest import one_line, touch
 from tfi2i.data import folders
 from tfi2i.data.folders import available_splits, find_pairs
-
-
-def touch(root: Path, *names: str, size=(8, 6)) -> None:
-    for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", size).save(path)
 
 
 def pairs(files: folders.PairedFiles, root: Path) -> list[tuple[str, str]]:
@@ -21,12 +15,6 @@ def pairs(files: folders.PairedFiles, root: Path) -> list[tuple[str, str]]:
         tuple(image and image.path.relative_to(root).as_posix() for image in (s.a, s.b))
         for s in files.samples
     ]
-
-
-def one_line(error) -> str:
-    text = str(error.value)
-    assert "\n" not in text
-    return text
 
 
 def test_side_by_side(tmp_path):
@@ -318,3 +306,21 @@ def test_results_do_not_change():
     with pytest.raises(AttributeError):
         files.layout = "folders"
     assert np.unique([s.b.width for s in files.samples]) == 128
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_one_folder_for_both_domains(tmp_path, link):
+    touch(tmp_path, "train/B/1.png")
+    if link:
+        (tmp_path / "train/A").symlink_to("B")
+    names = {} if link else {"a": "B"}
+    with pytest.raises(ValueError, match="are the same folder: .*--data.a and --d"):
+        find_pairs(tmp_path, "train", **names)
+    assert len(find_pairs(tmp_path, "train", targets_only=True, **names)) == 1
+
+
+def test_a_folder_elsewhere(tmp_path):
+    touch(tmp_path, "here/train/A/1.png", "there/1.png")
+    there = tmp_path / "there"
+    files = find_pairs(tmp_path / "here", "train", b=str(there))
+    assert files.reason == f"two folders: A is train/A, B is {there}"

@@ -7,11 +7,11 @@ about a second and everything wrong with it is told before anything is decoded.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from tfi2i.data import headers
+from tfi2i.data import listing
 from tfi2i.data.headers import EXTENSIONS, ImageFile, shortened
 
 Layout = Literal["auto", "side_by_side", "folders", "targets"]
@@ -91,27 +91,22 @@ def find_pairs(
             unreadable header, or a layout that does not exist.
     """
     root = Path(directory)
-    _check_arguments(root, split, layout, targets_only)
-    found = _two_folders(root, split, a, b) if layout in ("auto", "folders") else None
-    flat = root / split
-    has_images = flat.is_dir() and bool(_images(flat))
-    if found is None and layout in ("auto", "folders"):
-        if layout == "folders" or not has_images:
-            found = _any_two_folders(flat, a, b)
+    if layout not in LAYOUTS:
+        raise ValueError(f"unknown layout '{layout}': expected one of {LAYOUTS}")
+    if layout == "targets" and not targets_only:
+        raise ValueError(
+            "layout 'targets' has no input images: pass --data.input edges to make "
+            "the input from the target, or choose 'side_by_side' or 'folders'"
+        )
+    check_split(root, split)
+    found = two_folders(root, split, layout, a, b)
     if found is not None:
         folder_a, folder_b, reason = found
         if targets_only:
             return _targets(root, folder_b, "folders", f"targets only, {reason}")
+        check_different(folder_a, folder_b)
         return _matched(root, folder_a, folder_b, reason)
-    if split not in available_splits(root, a=a, b=b):
-        raise FileNotFoundError(_split_missing(root, split, a, b))
-    if layout == "folders":
-        raise ValueError(
-            f"'{flat}' does not hold two folders of images: expected "
-            f"'{flat / a}' and '{flat / b}'"
-        )
-    if not has_images:
-        raise ValueError(_no_images(flat, a, b))
+    flat = one_folder(root, split, layout, a, b)
     if layout == "targets" or (layout == "auto" and targets_only):
         return _targets(root, flat, "targets", "single images, read as targets")
     return _side_by_side(root, flat, targets_only, asked=layout == "side_by_side")
@@ -142,34 +137,68 @@ def available_splits(
     )
 
 
-def _check_arguments(root: Path, split: str, layout: str, targets_only: bool) -> None:
+def check_split(root: Path, split: str) -> None:
+    """Refuse a data folder that does not exist, and a split that never does."""
     if split not in SPLITS:
         raise ValueError(f"unknown split '{split}': expected {_listed(SPLITS, 'or')}")
-    if layout not in LAYOUTS:
-        raise ValueError(f"unknown layout '{layout}': expected one of {LAYOUTS}")
-    if layout == "targets" and not targets_only:
-        raise ValueError(
-            "layout 'targets' has no input images: pass --data.input edges to make "
-            "the input from the target, or choose 'side_by_side' or 'folders'"
-        )
     if not root.exists():
         raise FileNotFoundError(f"data folder '{root}' does not exist")
     if not root.is_dir():
         raise NotADirectoryError(f"'{root}' is a file, expected a folder of images")
 
 
-def _two_folders(
-    root: Path, split: str, a: str, b: str
+def check_different(folder_a: Path, folder_b: Path) -> None:
+    """Refuse one folder for both domains, however it is spelt or linked."""
+    if folder_a.samefile(folder_b):
+        raise ValueError(
+            f"A ('{folder_a}') and B ('{folder_b}') are the same folder: expected "
+            "two, whose names are --data.a and --data.b"
+        )
+
+
+def two_folders(
+    root: Path, split: str, layout: Layout, a: str, b: str
 ) -> tuple[Path, Path, str] | None:
-    """Two folders that carry the names asked for, or A and B."""
-    for first, second in dict.fromkeys(((a, b), ("A", "B"))):
-        for folder_a, folder_b in (
+    """Folders of A and of B, and the reason; None where images come before them."""
+    if layout not in ("auto", "folders"):
+        return None
+    for folder_a, folder_b in candidates(root, split, a, b):
+        if folder_a.is_dir() and folder_b.is_dir():
+            return folder_a, folder_b, _folders_reason(root, folder_a, folder_b)
+    flat = root / split
+    if layout == "auto" and listing.has_images(flat):
+        return None
+    return _any_two_folders(flat, a, b)
+
+
+def candidates(root: Path, split: str, a: str, b: str) -> list[tuple[Path, Path]]:
+    """Where folders of A and of B may be: the names asked for, then A and B."""
+    return [
+        folders
+        for first, second in dict.fromkeys(((a, b), ("A", "B")))
+        for folders in (
             (root / split / first, root / split / second),
             (root / f"{split}{first}", root / f"{split}{second}"),
-        ):
-            if folder_a.is_dir() and folder_b.is_dir():
-                return folder_a, folder_b, _folders_reason(root, folder_a, folder_b)
-    return None
+        )
+    ]
+
+
+def one_folder(root: Path, split: str, layout: Layout, a: str, b: str) -> Path:
+    """The folder that holds a split's images, where `two_folders` finds none."""
+    flat = root / split
+    if split not in available_splits(root, a=a, b=b):
+        raise FileNotFoundError(_split_missing(root, split, a, b))
+    if layout == "folders":
+        raise ValueError(
+            f"'{flat}' does not hold two folders of images: expected "
+            f"'{flat / a}' and '{flat / b}'"
+        )
+    if not listing.has_images(flat):
+        raise ValueError(
+            f"no images in '{flat}': expected {' '.join(EXTENSIONS)} files side by "
+            f"side (A left, B right), or the folders '{a}' and '{b}'"
+        )
+    return flat
 
 
 def _any_two_folders(flat: Path, a: str, b: str) -> tuple[Path, Path, str] | None:
@@ -192,15 +221,13 @@ def _any_two_folders(flat: Path, a: str, b: str) -> tuple[Path, Path, str] | Non
 
 
 def _folders_reason(root: Path, folder_a: Path, folder_b: Path) -> str:
-    return (
-        f"two folders: A is {_relative(root, folder_a)}, "
-        f"B is {_relative(root, folder_b)}"
-    )
+    a, b = (listing.relative(root, folder) for folder in (folder_a, folder_b))
+    return f"two folders: A is {a}, B is {b}"
 
 
 def _matched(root: Path, folder_a: Path, folder_b: Path, reason: str) -> PairedFiles:
     """Pair the files of two folders by stem."""
-    stems_a, stems_b = _by_stem(root, folder_a), _by_stem(root, folder_b)
+    stems_a, stems_b = _by_stem(folder_a), _by_stem(folder_b)
     lonely = []
     for here, mine, there, other in (
         (folder_a, stems_a, folder_b, stems_b),
@@ -209,17 +236,17 @@ def _matched(root: Path, folder_a: Path, folder_b: Path, reason: str) -> PairedF
         names = [path.name for stem, path in mine.items() if stem not in other]
         if names:
             lonely.append(
-                f"{len(names)} in {_relative(root, here)} without a partner in "
-                f"{_relative(root, there)} ({shortened(names)})"
+                f"{len(names)} in {listing.relative(root, here)} without a partner in "
+                f"{listing.relative(root, there)} ({shortened(names)})"
             )
     if lonely:
         raise ValueError(
             f"unmatched images in '{root}': {'; '.join(lonely)}; "
             "pairs need the same file name in both folders"
         )
-    indexed = _index(root, [*stems_a.values(), *stems_b.values()])
+    files = listing.indexed(root, [*stems_a.values(), *stems_b.values()])
     samples = tuple(
-        Sample(stem, indexed[stems_a[stem]], indexed[stems_b[stem]])
+        Sample(stem, files[stems_a[stem]], files[stems_b[stem]])
         for stem in sorted(stems_a)
     )
     return PairedFiles("folders", (folder_a, folder_b), reason, samples)
@@ -232,77 +259,46 @@ def _side_by_side(
 
     Unless `asked` to, the reason says so where most do not look like pairs.
     """
-    stems = _by_stem(root, folder)
-    indexed = _index(root, stems.values())
-    odd = [
-        f"{_relative(root, image.path)} (width {image.width})"
-        for image in indexed.values()
-        if image.width % 2
-    ]
-    if odd:
-        raise ValueError(
-            f"side-by-side images need an even width, in '{root}': {shortened(odd)}"
-        )
-    samples = []
-    for stem in sorted(stems):
-        image = indexed[stems[stem]]
-        left = dataclasses.replace(image, half="left")
-        right = dataclasses.replace(image, half="right")
-        samples.append(Sample(stem, None if targets_only else left, right))
-    where = _relative(root, folder)
+    stems = _by_stem(folder)
+    names = sorted(stems)
+    pairs, doubt = listing.halves(root, [stems[name] for name in names])
+    samples = tuple(
+        Sample(name, None if targets_only else left, right)
+        for name, (left, right) in zip(names, pairs, strict=True)
+    )
+    where = listing.relative(root, folder)
     reason = f"side by side in {where}: A is the left half, B the right"
     if targets_only:
         reason = f"side by side in {where}: targets only, the right half"
-    unlike = sum(not _like_a_pair(image) for image in indexed.values())
-    if not asked and 2 * unlike > len(indexed):
+    if doubt and not asked:
         reason += (
-            f"; but {unlike} of {len(indexed)} are not about twice as wide as high: if "
-            "they are single images, draw their inputs with --data.input edges, or put "
-            "A and B into two folders"
+            f"; but {doubt}: if they are single images, draw their inputs with "
+            "--data.input edges, or put A and B into two folders"
         )
-    return PairedFiles("side_by_side", (folder,), reason, tuple(samples))
-
-
-def _like_a_pair(image: ImageFile) -> bool:
-    """Whether the halves are no longer than a photograph, 4:3 either way."""
-    return 1.5 <= image.width / image.height <= 2.7
+    return PairedFiles("side_by_side", (folder,), reason, samples)
 
 
 def _targets(root: Path, folder: Path, layout: Layout, reason: str) -> PairedFiles:
     """Single images, each a target."""
-    stems = _by_stem(root, folder)
-    indexed = _index(root, stems.values())
-    samples = tuple(Sample(s, None, indexed[stems[s]]) for s in sorted(stems))
+    stems = _by_stem(folder)
+    files = listing.indexed(root, stems.values())
+    samples = tuple(Sample(s, None, files[stems[s]]) for s in sorted(stems))
     if layout == "targets" and all(
-        image.width == 2 * image.height for image in indexed.values()
+        image.width == 2 * image.height for image in files.values()
     ):
         reason += "; all are twice as wide as high: if they are pairs, "
         reason += "say so with --data.layout side_by_side"
     return PairedFiles(layout, (folder,), reason, samples)
 
 
-def _images(folder: Path) -> list[Path]:
-    """Image files of a folder by extension, sorted, hidden ones left out.
-
-    What is no file, such as a dangling link, is for the reader of headers to name.
-    """
-    return sorted(
-        entry
-        for entry in folder.iterdir()
-        if entry.suffix.lower() in EXTENSIONS
-        and not entry.name.startswith(".")
-        and not entry.is_dir()
-    )
-
-
-def _by_stem(root: Path, folder: Path) -> dict[str, Path]:
+def _by_stem(folder: Path) -> dict[str, Path]:
     """Stem to file; a stem may occur once, since it names the sample."""
-    images = _images(folder)
-    if not images:
+    found = listing.images(folder)
+    if not found:
         raise ValueError(f"no images in '{folder}': expected {' '.join(EXTENSIONS)}")
     stems: dict[str, Path] = {}
     repeated = []
-    for path in images:
+    for path in found:
         first = stems.setdefault(path.stem, path)
         if first != path:
             repeated.append(f"{first.name} and {path.name}")
@@ -313,23 +309,6 @@ def _by_stem(root: Path, folder: Path) -> dict[str, Path]:
     return stems
 
 
-def _index(root: Path, paths: Iterable[Path]) -> dict[Path, ImageFile]:
-    """Read every header; name all files where that fails."""
-    indexed, broken = {}, []
-    for path in paths:
-        try:
-            indexed[path] = headers.read(path)
-        except (OSError, ValueError) as error:
-            broken.append(f"{_relative(root, path)} ({error})")
-    if broken:
-        noun, them = ("image", "it") if len(broken) == 1 else ("images", "them")
-        raise ValueError(
-            f"{len(broken)} unreadable {noun} in '{root}': {shortened(broken)}; "
-            f"replace or remove {them}"
-        )
-    return indexed
-
-
 def _split_missing(root: Path, split: str, a: str, b: str) -> str:
     splits = available_splits(root, a=a, b=b)
     has = f"it has {_listed(splits, 'and')}" if splits else "it has no split at all"
@@ -338,17 +317,6 @@ def _split_missing(root: Path, split: str, a: str, b: str) -> str:
         f"{split}/*.jpg (A left, B right), {split}/{a} and {split}/{b}, "
         f"or {split}A and {split}B"
     )
-
-
-def _no_images(flat: Path, a: str, b: str) -> str:
-    return (
-        f"no images in '{flat}': expected {' '.join(EXTENSIONS)} files side by side "
-        f"(A left, B right), or the folders '{a}' and '{b}'"
-    )
-
-
-def _relative(root: Path, path: Path) -> str:
-    return path.relative_to(root).as_posix()
 
 
 def _listed(names: Sequence[str], conjunction: str) -> str:
