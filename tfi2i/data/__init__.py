@@ -1,6 +1,15 @@
 """Image files -> checked paths -> `tf.data`."""
 
+from tfi2i.data.domains import find_unpaired
 from tfi2i.data.folders import find_pairs
-from tfi2i.data.pipelines import PairedData, bundled, paired
+from tfi2i.data.pipelines import PairedData, UnpairedData, bundled, paired, unpaired
 
-__all__ = ["PairedData", "bundled", "find_pairs", "paired"]
+__all__ = [
+    "PairedData",
+    "UnpairedData",
+    "bundled",
+    "find_pairs",
+    "find_unpaired",
+    "paired",
+    "unpaired",
+]
