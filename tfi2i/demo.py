@@ -42,8 +42,8 @@ def demo(run: Path) -> None:
     console = Console(highlight=False)
     model = _trained(console, run)
     config = stored.read(run)
-    test = build.load_data(config.data, "test")
-    _print_scores(console, model, test, build.load_data(config.data, "train"))
+    test = build.load_data(config, "test")
+    _print_scores(console, model, test, build.load_data(config, "train"))
     real_a, real_b = next(iter(test.evaluation(len(test)).map(_spread)))
     fake_b = model(real_a, training=False)
     with whole(run / PICTURE) as path:

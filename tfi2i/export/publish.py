@@ -88,7 +88,7 @@ def export(
             f"least {rule.minimum}."
         )
     trained = _trained(generator)
-    batches = test_images(_photos(config.data), config.data.crop_size, rule.multiple)
+    batches = test_images(_photos(config), config.data.crop_size, rule.multiple)
     folder = run / "export"
     published = []
     if "savedmodel" in formats:
@@ -158,15 +158,16 @@ def _float_signature(path):
     ].numpy()
 
 
-def _photos(data) -> np.ndarray:
+def _photos(config) -> np.ndarray:
     """Inputs that the run has not trained on, or bundled ones where it has moved."""
     try:
-        splits = build.splits(data)
+        splits = build.splits(config.data)
         split = next(name for name in ("val", "test", "train") if name in splits)
-        images = build.load_data(data, split).real_a
+        images = build.load_data(config, split).real_a
     except (OSError, ValueError, StopIteration):
         log.info("the run's images are not here: comparing on bundled ones")
-        images = build.load_data(replace(data, dir=None), "test").real_a
+        moved = replace(config, data=replace(config.data, dir=None))
+        images = build.load_data(moved, "test").real_a
     images = images[:IMAGES].numpy()
     return images[np.arange(IMAGES) % len(images)]
 

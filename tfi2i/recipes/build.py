@@ -3,35 +3,46 @@
 import random
 
 from tfi2i import networks
-from tfi2i.data import PairedData, bundled
+from tfi2i.data import PairedData, UnpairedData, bundled
 from tfi2i.data.folders import available_splits
-from tfi2i.models import Adam, Pix2Pix
-from tfi2i.recipes.config import DataConfig, TrainConfig
+from tfi2i.models import Adam, CycleGAN, Pix2Pix
+from tfi2i.recipes.config import (
+    CycleGANConfig,
+    DataConfig,
+    Pix2PixConfig,
+    TrainConfig,
+)
 
 
-def load_data(data: DataConfig, split: str) -> PairedData:
+def load_data(config: TrainConfig, split: str) -> PairedData | UnpairedData:
     """Reads one split as the configuration says.
 
     Training images are loaded at `load_size`, others at `crop_size`, since only
     training cuts a random part out of them.
 
     Args:
-        data: resolved; `dir` None reads the bundled images.
+        config: resolved; `data.dir` None reads the bundled images.
         split: `"train"`, `"val"` or `"test"`.
 
+    Returns:
+        Pairs where the model learns from pairs, else two sets of images.
+
     Raises:
-        ValueError, OSError: of `PairedData.load`.
+        ValueError, OSError: of `PairedData.load` or `UnpairedData.load`.
     """
+    data = config.data
+    common = {
+        "layout": data.layout if data.dir else "side_by_side",
+        "a": data.a,
+        "b": data.b,
+        "load_size": data.load_size if split == "train" else data.crop_size,
+        "background": data.background,
+    }
+    folder = data.dir or bundled()
+    if not config.model.is_paired:
+        return UnpairedData.load(folder, split, **common)
     return PairedData.load(
-        data.dir or bundled(),
-        split,
-        layout=data.layout if data.dir else "side_by_side",
-        a=data.a,
-        b=data.b,
-        direction=data.direction,
-        input=data.input,
-        load_size=data.load_size if split == "train" else data.crop_size,
-        background=data.background,
+        folder, split, direction=data.direction, input=data.input, **common
     )
 
 
@@ -40,7 +51,7 @@ def splits(data: DataConfig) -> tuple[str, ...]:
     return available_splits(data.dir or bundled(), a=data.a, b=data.b)
 
 
-def build_model(config: TrainConfig) -> Pix2Pix:
+def build_model(config: TrainConfig) -> Pix2Pix | CycleGAN:
     """Makes the networks, with weights that follow from the seed, and the trainer.
 
     Args:
@@ -49,16 +60,44 @@ def build_model(config: TrainConfig) -> Pix2Pix:
     Returns:
         The trainer, not compiled.
     """
-    model = config.model
-    generator_seed, discriminator_seed = _seeds(config.seed)
+    build = {Pix2PixConfig: _pix2pix, CycleGANConfig: _cyclegan}[type(config.model)]
+    return build(config.model, random.Random(config.seed))
+
+
+def _pix2pix(config, draw):
+    generator = _generator(config.generator, _seed(draw))
+    # Drawn also where there is no discriminator, so that what follows is the same.
+    seed = _seed(draw)
+    discriminator = None
+    if config.is_adversarial:
+        channels = 6 if config.conditional else 3
+        discriminator = _discriminator(config.discriminator, channels, seed)
     return Pix2Pix(
-        _generator(model.generator, generator_seed),
-        _discriminator(model, discriminator_seed) if model.gan_weight > 0 else None,
-        adversarial_loss=model.adversarial_loss,
-        gan_weight=model.gan_weight,
-        l1_weight=model.l1_weight,
-        l2_weight=model.l2_weight,
-        conditional=model.conditional,
+        generator,
+        discriminator,
+        adversarial_loss=config.adversarial_loss,
+        gan_weight=config.gan_weight,
+        l1_weight=config.l1_weight,
+        l2_weight=config.l2_weight,
+        conditional=config.conditional,
+        gradient_penalty_weight=config.gradient_penalty_weight,
+        seed=_seed(draw),
+    )
+
+
+def _cyclegan(config, draw):
+    return CycleGAN(
+        generator_ab=_generator(config.generator, _seed(draw)),
+        generator_ba=_generator(config.generator, _seed(draw)),
+        discriminator_a=_discriminator(config.discriminator, 3, _seed(draw)),
+        discriminator_b=_discriminator(config.discriminator, 3, _seed(draw)),
+        adversarial_loss=config.adversarial_loss,
+        cycle_weight_a=config.cycle_weight_a,
+        cycle_weight_b=config.cycle_weight_b,
+        identity_weight=config.identity_weight,
+        pool_size=config.pool_size,
+        gradient_penalty_weight=config.gradient_penalty_weight,
+        seed=_seed(draw),
     )
 
 
@@ -70,14 +109,23 @@ def compile_model(model, config: TrainConfig, learning_rate) -> None:
         config: resolved.
         learning_rate: float or `keras.optimizers.schedules.LearningRateSchedule`.
     """
-    betas = config.optimizer.beta_1, config.optimizer.beta_2
-    model.compile(Adam(learning_rate, *betas), Adam(learning_rate, *betas))
+    optimizer = config.optimizer
+    common = {
+        "beta_1": optimizer.beta_1,
+        "beta_2": optimizer.beta_2,
+        "global_clipnorm": optimizer.clip_norm,
+    }
+    averages = {}
+    if optimizer.ema_momentum is not None:
+        averages = {"use_ema": True, "ema_momentum": optimizer.ema_momentum}
+    # Discriminators paint nothing, so they need no averages.
+    model.compile(
+        Adam(learning_rate, **common, **averages), Adam(learning_rate, **common)
+    )
 
 
-def _seeds(seed):
-    """One seed for each of two networks."""
-    generator = random.Random(seed)
-    return generator.randrange(2**31), generator.randrange(2**31)
+def _seed(draw):
+    return draw.randrange(2**31)
 
 
 def _generator(config, seed):
@@ -94,12 +142,12 @@ def _generator(config, seed):
     return networks.unet(config.num_downs, skips=config.skips, **common)
 
 
-def _discriminator(model, seed):
-    config = model.discriminator
+def _discriminator(config, channels, seed):
     common = {
-        "in_channels": 6 if model.conditional else 3,
+        "in_channels": channels,
         "filters": config.filters,
         "norm": config.norm,
+        "spectral_norm": config.spectral_norm,
         "seed": seed,
     }
     if config.network == "pixel":

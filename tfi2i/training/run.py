@@ -171,12 +171,12 @@ def _prepare(config):
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     strategy = _strategy(config.devices, config.data.batch_size)
-    training = build.load_data(config.data, "train")
+    training = build.load_data(config, "train")
     log.info("%d training pairs: %s", len(training), training.files.reason)
     steps = training.steps_per_epoch(config.data.batch_size)
     splits = build.splits(config.data)
     other = next((split for split in ("val", "test") if split in splits), None)
-    shown = training if other is None else build.load_data(config.data, other)
+    shown = training if other is None else build.load_data(config, other)
     validation = None
     if other == "val":
         validation = _validation(config, shown, strategy.num_replicas_in_sync)

@@ -1,0 +1,224 @@
+"""Models, optimizers and data as the configuration says."""
+
+import random
+
+import keras
+import numpy as np
+import pytest
+
+from tests import checks
+from tests.recipes.changes import changed, config, cyclegan
+from tfi2i import networks
+from tfi2i.data import PairedData, UnpairedData
+from tfi2i.models import CycleGAN, Pix2Pix
+from tfi2i.recipes import build
+from tfi2i.recipes.config import resolve
+from tfi2i.recipes.named import get
+
+SMALL = {
+    "data__crop_size": 32,
+    "model__generator__filters": 2,
+    "model__discriminator__filters": 2,
+    "model__discriminator__num_layers": 2,
+}
+SMALL_CYCLEGAN = {**SMALL, "model__generator__blocks": 1}
+
+
+def small_pix2pix(**changes):
+    return resolve(config(**{**SMALL, **changes}))
+
+
+def small_cyclegan(**changes):
+    return resolve(cyclegan(**{**SMALL_CYCLEGAN, **changes}))
+
+
+def seeds(seed, count):
+    draw = random.Random(seed)
+    return [draw.randrange(2**31) for _ in range(count)]
+
+
+def test_a_pix2pix_starts_as_it_always_did():
+    """Recorded seeds would mean other weights if the draws changed their order."""
+    generator, discriminator, own = seeds(7, 3)
+    model = build.build_model(small_pix2pix(seed=7))
+    assert type(model) is Pix2Pix
+    unet = networks.unet(5, filters=2, seed=generator)
+    assert checks.same_weights(model.generator, unet)
+    patchgan = networks.patchgan(6, filters=2, num_layers=2, seed=discriminator)
+    assert checks.same_weights(model.discriminator, patchgan)
+    assert model.seed == own
+
+
+def test_a_pix2pix_without_discriminator_starts_like_one_with():
+    alone = build.build_model(small_pix2pix(seed=7, model__gan_weight=0.0))
+    both = build.build_model(small_pix2pix(seed=7))
+    assert alone.discriminator is None
+    assert checks.same_weights(alone.generator, both.generator)
+    assert alone.seed == both.seed
+
+
+def test_a_cyclegan_draws_a_seed_for_each_network_and_one_for_itself():
+    *drawn, own = seeds(7, 5)
+    model = build.build_model(small_cyclegan(seed=7))
+    assert type(model) is CycleGAN
+    for network, seed in zip(
+        (model.generator_ab, model.generator_ba), drawn[:2], strict=True
+    ):
+        assert checks.same_weights(network, networks.resnet(1, filters=2, seed=seed))
+    for network, seed in zip(
+        (model.discriminator_a, model.discriminator_b), drawn[2:], strict=True
+    ):
+        options = dict(filters=2, num_layers=2, norm="instance", seed=seed)
+        assert checks.same_weights(network, networks.patchgan(3, **options))
+    assert model.seed == own
+    assert not checks.same_weights(model.generator_ab, model.generator_ba)
+    assert not checks.same_weights(model.discriminator_a, model.discriminator_b)
+
+
+@pytest.mark.parametrize("make", [small_pix2pix, small_cyclegan])
+def test_the_model_is_told_what_the_configuration_says(make):
+    common = {
+        "model__adversarial_loss": "wgan-gp",
+        "model__gradient_penalty_weight": 3.0,
+        "model__discriminator__norm": "none",
+    }
+    own = {
+        small_pix2pix: {
+            "model__gan_weight": 2.0,
+            "model__l1_weight": 4.0,
+            "model__l2_weight": 5.0,
+            "model__conditional": False,
+        },
+        small_cyclegan: {
+            "model__cycle_weight_a": 6.0,
+            "model__cycle_weight_b": 7.0,
+            "model__identity_weight": 0.25,
+            "model__pool_size": 8,
+        },
+    }[make]
+    model = build.build_model(make(**common, **own))
+    told = {**common, **own}
+    del told["model__discriminator__norm"]
+    for path, value in told.items():
+        assert getattr(model, path.removeprefix("model__")) == value
+    assert all(network.input_shape[-1] == 3 for network in model.discriminators)
+
+
+@pytest.mark.parametrize("make", [small_pix2pix, small_cyclegan])
+@pytest.mark.parametrize("network", ["patchgan", "pixel"])
+def test_spectral_norm_reaches_every_discriminator(make, network):
+    changes = {"model__discriminator__network": network}
+    if network == "pixel":
+        changes["model__discriminator__num_layers"] = 3
+    for on in (False, True):
+        chosen = make(**changes, model__discriminator__spectral_norm=on)
+        for discriminator in build.build_model(chosen).discriminators:
+            names = [weight.name for weight in discriminator.weights]
+            assert ("vector_u" in names) is on
+
+
+def compiled(configuration):
+    model = build.build_model(configuration)
+    build.compile_model(model, configuration, 0.01)
+    return model
+
+
+@pytest.mark.parametrize("make", [small_pix2pix, small_cyclegan])
+def test_plain_optimizers(make):
+    model = compiled(make(optimizer__beta_1=0.25, optimizer__beta_2=0.75))
+    for optimizer in (model.generator_optimizer, model.discriminator_optimizer):
+        assert float(optimizer.learning_rate) == pytest.approx(0.01)
+        assert (optimizer.beta_1, optimizer.beta_2) == (0.25, 0.75)
+        assert optimizer.global_clipnorm is None
+        assert not optimizer.use_ema
+
+
+def norm(arrays):
+    return np.sqrt(sum(np.sum(np.square(array)) for array in arrays))
+
+
+def update(optimizer, networks):
+    """Updates with gradients of 1; returns the new weights."""
+    weights = [w for network in networks for w in network.trainable_weights]
+    optimizer.apply([keras.ops.ones_like(weight) for weight in weights], weights)
+    return [weight.numpy() for weight in weights]
+
+
+@pytest.mark.parametrize("make", [small_pix2pix, small_cyclegan])
+def test_gradients_are_clipped_together(make):
+    clip = 1e-3
+    model = compiled(make(optimizer__clip_norm=clip))
+    for optimizer, networks_of in (
+        (model.generator_optimizer, model.generators),
+        (model.discriminator_optimizer, model.discriminators),
+    ):
+        update(optimizer, networks_of)
+        # Adam's first moment is now (1 - beta_1) times the clipped gradient.
+        moments = [moment.numpy() for moment in optimizer._momentums]
+        assert norm(moments) == pytest.approx(0.5 * clip, rel=1e-4)
+
+
+@pytest.mark.parametrize("make", [small_pix2pix, small_cyclegan])
+def test_generators_are_averaged_and_discriminators_not(make):
+    model = compiled(make(optimizer__ema_momentum=0.75))
+    assert not model.discriminator_optimizer.use_ema
+    optimizer = model.generator_optimizer
+    first, second = (update(optimizer, model.generators) for _ in range(2))
+    averages = optimizer._model_variables_moving_average
+    for before, after, average in zip(first, second, averages, strict=True):
+        expected = 0.75 * before + 0.25 * after
+        np.testing.assert_allclose(average, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_saved_models_keep_what_the_configuration_chose(tmp_path):
+    model = compiled(
+        small_cyclegan(
+            model__discriminator__spectral_norm=True,
+            optimizer__clip_norm=2.0,
+            optimizer__ema_momentum=0.5,
+        )
+    )
+    update(model.generator_optimizer, model.generators)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.generator_optimizer.global_clipnorm == 2.0
+    assert loaded.discriminator_optimizer.global_clipnorm == 2.0
+    assert loaded.generator_optimizer.ema_momentum == 0.5
+    for value, expected in zip(checks.state(loaded), checks.state(model), strict=True):
+        np.testing.assert_array_equal(value, expected)
+
+
+def test_bundled_images_without_pairs():
+    data = build.load_data(resolve(get("cyclegan-emoji").config), "val")
+    pairs = build.load_data(resolve(get("pix2pix-emoji").config), "val")
+    assert type(data) is UnpairedData
+    assert type(pairs) is PairedData
+    # Only training images are larger than what the networks see.
+    assert data.real_a.shape[1:] == data.real_b.shape[1:] == (64, 64, 3)
+    # Names with and without their endings sort differently.
+    stems = [image.path.stem for image in data.files.a]
+    order = [stems.index(name) for name in pairs.names]
+    np.testing.assert_array_equal(data.real_a.numpy()[order], pairs.real_a)
+    np.testing.assert_array_equal(data.real_b.numpy()[order], pairs.real_b)
+
+
+def test_unpaired_images_of_ones_own(tmp_path):
+    for folder, count in (("trainX", 2), ("trainY", 3)):
+        (tmp_path / folder).mkdir()
+        for index in range(count):
+            image = np.full((20, 20, 4), 40 * index, np.uint8)
+            path = tmp_path / folder / f"{folder}{index}.png"
+            keras.utils.save_img(path, image, scale=False, data_format="channels_last")
+    chosen = changed(
+        cyclegan(**SMALL_CYCLEGAN),
+        data__dir=str(tmp_path),
+        data__a="X",
+        data__b="Y",
+        data__load_size=36,
+        data__background="#ff0000",
+    )
+    data = build.load_data(resolve(chosen), "train")
+    assert data.real_a.shape == (2, 36, 36, 3)
+    assert data.real_b.shape == (3, 36, 36, 3)
+    # The first image is wholly transparent.
+    np.testing.assert_array_equal(data.real_a[0, 0, 0], [255, 0, 0])
