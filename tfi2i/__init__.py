@@ -24,6 +24,7 @@ _MODULES = (
 )
 _OBJECTS = {
     "ConstantThenLinear": "tfi2i.training.schedules",
+    "CycleGAN": "tfi2i.models.cyclegan",
     "Pix2Pix": "tfi2i.models.pix2pix",
     "load": "tfi2i.inference.load",
 }

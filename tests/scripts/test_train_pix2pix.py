@@ -1,6 +1,5 @@
 """The script that users copy, run as they run it."""
 
-import ast
 import os
 import shutil
 import subprocess
@@ -40,20 +39,3 @@ def test_trains_saves_and_paints(tmp_path):
     truth = np.concatenate([real_b.numpy()[0] for _, real_b in test])
     difference = panel[:, 64:] / 127.5 - 1 - truth
     assert np.abs(difference).max() < 2 / 255
-
-
-def test_is_short_and_uses_public_names_only():
-    text = SCRIPT.read_text()
-    assert len(text.splitlines()) <= 60
-    tree = ast.parse(text)
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    assert imports == []
-    used = {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "tfi2i"
-    }
-    assert used <= set(tfi2i.__all__)
-    assert "model.fit(" in text

@@ -11,6 +11,7 @@ import time
 import zipfile
 
 import h5py
+import numpy as np
 import pytest
 
 CLI = [sys.executable, "-c", "from tfi2i.cli import main; main()"]
@@ -21,6 +22,7 @@ OPTIONS = [
     *("--data.layout", "side_by_side", "--model.generator.filters", "8"),
     *("--model.discriminator.filters", "8", "--model.discriminator.num-layers", "2"),
 ]
+EVERY_STEP = ("--backup-minutes", "0.00001")
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +33,11 @@ def uninterrupted(images, tmp_path_factory):
     return _fingerprint(run)
 
 
-def _start(images, run, *more):
+def _start(images, run, *more, recipe="pix2pix-emoji"):
     """Starts a run, or resumes it where it exists."""
     words = ["--resume", str(run)]
     if not (run / "config.json").exists():
-        words = ["pix2pix-emoji", "--run", str(run), "--data.dir", str(images)]
+        words = [recipe, "--run", str(run), "--data.dir", str(images)]
         words += [*OPTIONS, *more]
     with _output(run).open("a") as output:
         return subprocess.Popen(
@@ -64,7 +66,7 @@ def _fingerprint(run):
     for line in numbers:
         del line["seconds"], line["images_per_second"]
     assert any("optimizer" in name for name in hashes)
-    assert any("random_state" in name for name in hashes)
+    assert any("random_state" in name or "pool_a" in name for name in hashes)
     return hashes, numbers
 
 
@@ -100,12 +102,11 @@ def test_a_signal_saves_and_resumes_exactly(number, images, uninterrupted, tmp_p
 @pytest.mark.slow
 def test_sigkill_anywhere_resumes_exactly(images, uninterrupted, tmp_path):
     run = tmp_path / "run"
-    every_step = ("--backup-minutes", "0.00001")
     backup = run / "backup" / "state.npz"
     partial = run / "backup" / ".partial-state.npz"
 
     # Before the first backup.
-    process = _start(images, run, *every_step)
+    process = _start(images, run, *EVERY_STEP)
     _kill_when(process, lambda: any(run.glob("logs/*")))
     assert not backup.exists()
     # Twice at a random step.
@@ -127,3 +128,26 @@ def test_sigkill_anywhere_resumes_exactly(images, uninterrupted, tmp_path):
     assert _start(images, run).wait() == 0, _output(run).read_text()
     assert _fingerprint(run) == uninterrupted
     assert os.listdir(run / "backup") == []
+
+
+@pytest.mark.slow
+def test_sigkill_of_a_cyclegan_resumes_exactly(images, tmp_path):
+    # Pools that are full and swap, running means, the penalty's random places.
+    more = ("--model.pool-size", "5", "--optimizer.ema-momentum", "0.9")
+    more += ("--model.adversarial-loss", "wgan-gp", "--optimizer.clip-norm", "5")
+    more += ("--epochs", "2", "--model.generator.blocks", "1", *EVERY_STEP)
+    runs = [tmp_path / name for name in ("whole", "killed")]
+    processes = [_start(images, run, *more, recipe="cyclegan-emoji") for run in runs]
+    backup = runs[1] / "backup" / "state.npz"
+
+    def in_mid_epoch():
+        if not backup.exists():
+            return False
+        with np.load(backup) as arrays:
+            return json.loads(str(arrays["facts"]))["step"] > 5
+
+    _kill_when(processes[1], in_mid_epoch)
+    assert processes[0].wait() == 0, _output(runs[0]).read_text()
+    assert _start(images, runs[1]).wait() == 0, _output(runs[1]).read_text()
+    assert "resuming in epoch" in _output(runs[1]).read_text()
+    assert _fingerprint(runs[0]) == _fingerprint(runs[1])

@@ -14,10 +14,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from tests.test_cli import tfi2i
 from tfi2i.data import bundled
+from tfi2i.inference.load import trained_generators
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.config import resolve
+from tfi2i.recipes.named import get
 from tfi2i.training import ConstantThenLinear
 from tfi2i.training.backup import Backup, Position
+from tfi2i.training.health import Diverged
 from tfi2i.training.run import resume, train
 
 
@@ -110,11 +113,71 @@ def test_training_images_alone_are_enough(config, images, tmp_path):
         assert panel.size == (4 + 3 * 36, 4 + 3 * 36)
 
 
-def test_a_loss_that_is_not_finite_is_told(config, tmp_path, caplog):
-    optimizer = replace(config.optimizer, learning_rate=1e30)
-    train(replace(config, optimizer=optimizer), tmp_path / "run")
-    assert "lower --optimizer.learning-rate" in caplog.text
-    assert _lines(tmp_path / "run")[-1]["g_l1"] is None
+def test_a_loss_that_is_not_finite_ends_the_run(config, tmp_path):
+    run = tmp_path / "run"
+    trained = train(replace(config, epochs=1), run)
+    kept = [variable.numpy() for variable in trained.variables]
+    shutil.copytree(run, tmp_path / "again")
+    (tmp_path / "again" / "model.keras").unlink()
+    settings = json.loads((run / "config.json").read_text())
+    settings |= {"epochs": 9, "decay_epochs": 0}
+    settings["optimizer"]["learning_rate"] = 1e30
+    (tmp_path / "again" / "config.json").write_text(json.dumps(settings))
+    backup = Backup(tmp_path / "again" / "backup" / "state.npz")
+    names = build.load_data(resolve(config), "train").names
+    backup.save(trained, Position(1, 0), names)
+    with pytest.raises(Diverged, match="g_gan is nan.*--optimizer.learning-rate"):
+        resume(tmp_path / "again")
+    assert len(_lines(tmp_path / "again")) == 1
+    # The backup is still the good one.
+    backup.restore(trained, names)
+    for variable, value in zip(trained.variables, kept, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_a_lost_state_is_not_saved(config, tmp_path):
+    model = build.build_model(resolve(config))
+    build.compile_model(model, config, 1e-3)
+    backup = Backup(tmp_path / "state.npz")
+    backup.save(model, Position(0, 1), ["a"])
+    before = backup.path.read_bytes()
+    model.weights[0].assign(model.weights[0] * float("nan"))
+    with pytest.raises(Diverged, match="holds nan; the last good backup is kept"):
+        backup.save(model, Position(0, 2), ["a"])
+    assert backup.path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [backup.path]
+
+
+def test_a_cyclegan_run(config, images, tmp_path):
+    recipe = get("cyclegan-emoji").config
+    networks = replace(
+        recipe.model,
+        generator=replace(recipe.model.generator, filters=2, blocks=0),
+        discriminator=replace(recipe.model.discriminator, filters=2),
+    )
+    optimizer = replace(recipe.optimizer, ema_momentum=0.5)
+    options = dict(model=networks, optimizer=optimizer, sample_images=2)
+    run = tmp_path / "run"
+    model = train(
+        replace(recipe, data=config.data, epochs=1, decay_epochs=0, **options), run
+    )
+    (line,) = _lines(run)
+    names = {"g_ab", "g_ba", "cycle_a", "cycle_b", "idt_a", "idt_b", "d_a", "d_b"}
+    assert names | {f"val_{name}" for name in names} <= line.keys()
+    # Six columns: A, its translation, back again; the same for B.
+    with Image.open(run / "samples" / "epoch_0001.png") as panel:
+        assert panel.size == (4 + 6 * 36, 4 + 2 * 36)
+    # What is validated, and later translated, are the running means.
+    validation = build.load_data(stored.read(run), "val").evaluation(4)
+    raw = model.evaluate(validation, verbose=0, return_dict=True)
+    assert raw["cycle_a"] != pytest.approx(line["val_cycle_a"], rel=1e-4)
+    with model.averaged():
+        averaged = model.evaluate(validation, verbose=0, return_dict=True)
+        means = [weight.numpy() for weight in model.generator_ba.trainable_weights]
+    assert averaged["cycle_a"] == pytest.approx(line["val_cycle_a"], rel=1e-4)
+    painted = trained_generators(run)["b2a"].trainable_weights
+    for weight, mean in zip(painted, means, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), mean)
 
 
 def test_a_folder_of_the_user_outlives_a_run_that_cannot_start(config, tmp_path):

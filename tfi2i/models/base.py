@@ -1,5 +1,6 @@
 """What every adversarial trainer shares: optimizers, losses, saved random state."""
 
+import contextlib
 import random
 
 import keras
@@ -229,6 +230,15 @@ class AdversarialModel(keras.Model):
             value = variable.numpy()
             variable.assign(average.numpy())
             average.assign(value)
+
+    @contextlib.contextmanager
+    def averaged(self):
+        """Within, the generators have the running means of their weights."""
+        self.swap_averages()
+        try:
+            yield
+        finally:
+            self.swap_averages()
 
     def random_state(self):
         """The variables that hold the state of the networks' random generators."""

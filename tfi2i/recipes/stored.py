@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tfi2i.files import whole
-from tfi2i.recipes.config import TrainConfig, from_dict, to_dict
+from tfi2i.recipes.config import CycleGANConfig, TrainConfig, from_dict, to_dict
 
 CONFIG = "config.json"
 MODEL = "model.keras"
@@ -42,3 +42,10 @@ def read(run: Path) -> TrainConfig:
         return from_dict(stored)
     except ValueError as error:
         raise ValueError(f"Cannot read '{path}': {error}") from error
+
+
+def directions(config: TrainConfig) -> tuple[str, ...]:
+    """Which ways a run translates, in the order of its trainer's generators."""
+    if isinstance(config.model, CycleGANConfig):
+        return ("a2b", "b2a")
+    return (config.data.direction,)

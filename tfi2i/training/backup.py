@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from tfi2i.files import whole
+from tfi2i.training.health import check_finite
 
 
 class Position(NamedTuple):
@@ -22,9 +24,9 @@ class Position(NamedTuple):
 class Backup:
     """Saves and restores every variable of a trainer with its position in time.
 
-    Weights, moving statistics, optimizer slots, the random state of dropout and the
-    sums behind the epoch's mean losses are all in one `.npz`, written under another
-    name first: at any moment there is one whole backup or none.
+    Weights, moving statistics, optimizer slots, pools of images, the random state of
+    dropout and the sums behind the epoch's mean losses are all in one `.npz`, written
+    under another name first: at any moment there is one whole backup or none.
 
     Args:
         path: of the file.
@@ -44,8 +46,12 @@ class Backup:
             model: the trainer.
             position: where training goes on.
             images: names of the training images, in order.
+
+        Raises:
+            Diverged: a variable is not finite; the file stays as it was.
         """
         arrays = {name: v.numpy() for name, v in _variables(model).items()}
+        check_finite(arrays, *position, self.path)
         facts = {**position._asdict(), "images": len(images), "names": _digest(images)}
         with whole(self.path) as path, path.open("wb") as file:
             np.savez(file, facts=json.dumps(facts), **arrays)
@@ -96,11 +102,12 @@ class Backup:
         return position, means
 
     def _check(self, variables, stored):
-        shapes = {name: tuple(v.shape) for name, v in variables.items()}
+        # A pool takes the shape of its images.
+        shapes = {name: tf.TensorShape(v.shape) for name, v in variables.items()}
         differing = sorted(shapes.keys() ^ stored.keys()) + sorted(
             name
             for name, shape in shapes.items()
-            if name in stored and stored[name].shape != shape
+            if name in stored and not shape.is_compatible_with(stored[name].shape)
         )
         if differing:
             raise ValueError(
@@ -129,8 +136,11 @@ def _variables(model):
         "discriminator_optimizer": model.discriminator_optimizer.variables,
         "means": model.metrics_variables,
     }
-    return {
+    variables = {
         f"{group}/{index:04d}": variable
         for group, variables in groups.items()
         for index, variable in enumerate(variables)
     }
+    for pool in model.pools:
+        variables |= {f"{pool.name}/{name}": v for name, v in pool.state().items()}
+    return variables

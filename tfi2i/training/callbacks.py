@@ -2,7 +2,6 @@
 
 import json
 import logging
-import math
 import time
 from pathlib import Path
 
@@ -167,18 +166,10 @@ class Record(keras.callbacks.Callback):
             "images_per_second": images / seconds,
         }
         self._write(numbers, "epoch", epoch + 1)
-        # JSON has no NaN.
-        line = {n: v if math.isfinite(v) else None for n, v in numbers.items()}
         place = {"epoch": epoch + 1, "step": self.clock.step}
+        line = {**place, **numbers, "seconds": round(seconds, 3)}
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(
-                json.dumps({**place, **line, "seconds": round(seconds, 3)}) + "\n"
-            )
-        if None in line.values():
-            log.warning(
-                "a loss is not finite: this run will not recover; stop it, and try a "
-                "lower --optimizer.learning-rate"
-            )
+            file.write(json.dumps(line) + "\n")
         self.writer.flush()
         self._log(numbers)
 
@@ -213,10 +204,21 @@ class Record(keras.callbacks.Callback):
         self._logged = time.monotonic()
 
 
+class Averages(keras.callbacks.Callback):
+    """Validates with the running means of the generators' weights, where kept."""
+
+    def on_test_begin(self, logs=None):
+        self.model.swap_averages()
+
+    def on_test_end(self, logs=None):
+        self.model.swap_averages()
+
+
 class Panels(keras.callbacks.Callback):
     """Paints the same validation images after every epoch.
 
-    One row per image: input, output, truth; as PNG in `samples/` and in TensorBoard.
+    One row per image, of what the model's `paint` returns (Pix2Pix: input, output,
+    truth); as PNG in `samples/` and in TensorBoard.
 
     Args:
         run: the run's folder.
@@ -231,8 +233,9 @@ class Panels(keras.callbacks.Callback):
         self.writer = writer
 
     def on_epoch_end(self, epoch, logs=None):
-        fake_b = self.model(self.real_a, training=False)
-        image = panel(self.real_a, fake_b, self.real_b)
+        with self.model.averaged():
+            images = self.model.paint(self.real_a, self.real_b)
+        image = panel(*images.values())
         with whole(self.folder / f"epoch_{epoch + 1:04d}.png") as path:
             Image.fromarray(image).save(path)
         with self.writer.as_default():

@@ -18,16 +18,27 @@ import numpy as np
 import tensorflow as tf
 
 from tfi2i._version import __version__
-from tfi2i.data import PairedData
+from tfi2i.data import PairedData, UnpairedData
 from tfi2i.data.transforms import resize, to_float
 from tfi2i.files import whole
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.config import TrainConfig, resolve
 from tfi2i.training.backup import Backup, Position
-from tfi2i.training.callbacks import Clock, KeepBackup, Panels, Record, Stopped
+from tfi2i.training.callbacks import (
+    Averages,
+    Clock,
+    KeepBackup,
+    Panels,
+    Record,
+    Stopped,
+)
+from tfi2i.training.health import Health, StopOnNonFinite, check_finite
 from tfi2i.training.schedules import ConstantThenLinear
 
 log = logging.getLogger(__name__)
+
+WATCHED_IMAGES = 4
+"""Images of each domain on which a run's health is watched."""
 
 
 class Interrupted(Exception):
@@ -156,9 +167,10 @@ class _Job:
     """All that can fail before a run writes anything: images and model."""
 
     config: TrainConfig
-    training: PairedData
+    training: PairedData | UnpairedData
     validation: tf.data.Dataset | None
     samples: tuple | None
+    watched: tuple
     model: keras.Model
 
     @property
@@ -172,7 +184,7 @@ def _prepare(config):
         tf.config.experimental.enable_op_determinism()
     strategy = _strategy(config.devices, config.data.batch_size)
     training = build.load_data(config, "train")
-    log.info("%d training pairs: %s", len(training), training.files.reason)
+    log.info("%s: %s", _count(training), training.files.reason)
     steps = training.steps_per_epoch(config.data.batch_size)
     splits = build.splits(config.data)
     other = next((split for split in ("val", "test") if split in splits), None)
@@ -183,6 +195,7 @@ def _prepare(config):
     samples = None
     if config.sample_images > 0:
         samples = _samples(shown, config.sample_images, config.data.crop_size)
+    watched = _samples(shown, WATCHED_IMAGES, config.data.crop_size)
     with strategy.scope():
         model = build.build_model(config)
         schedule = ConstantThenLinear(
@@ -192,11 +205,18 @@ def _prepare(config):
             steps,
         )
         build.compile_model(model, config, schedule)
-    return _Job(config, training, validation, samples, model)
+    return _Job(config, training, validation, samples, watched, model)
+
+
+def _count(data):
+    if isinstance(data, PairedData):
+        return f"{len(data)} training pairs"
+    return f"{len(data.real_a)} and {len(data.real_b)} training images"
 
 
 def _samples(data, count, size):
-    """The first pairs, whole, at the size that the networks take."""
+    """The first images of A and B, whole, at the size that the networks take."""
+    count = min(count, len(data.real_a), len(data.real_b))
     return tuple(
         to_float(tf.stack([resize(image, size, size) for image in images[:count]]))
         for images in (data.real_a, data.real_b)
@@ -219,6 +239,8 @@ def _run(job, run, start, means):
         except Stopped:
             message = f"Stopped and saved. Continue with: {resume_command(run)}"
             raise Interrupted(message, signals.received) from None
+        arrays = {v.path: v.numpy() for v in job.model.variables}
+        check_finite(arrays, job.config.epochs - 1, job.steps, _backup(run).path)
         with whole(run / stored.MODEL) as path:
             job.model.save(path)
         _backup(run).path.unlink(missing_ok=True)
@@ -234,9 +256,12 @@ def _fit(job, run, start, means, signals):
     has_bar = sys.stdout.isatty()
     seconds = float("inf") if has_bar else 60.0
     record = Record(run, clock, data.batch_size, seconds)
-    callbacks = [clock, record]
+    # In this order: a state that is lost is neither recorded nor saved.
+    callbacks = [clock, StopOnNonFinite(clock, _backup(run).path), record]
     if job.samples is not None:
         callbacks.append(Panels(run, job.samples, record.writer))
+    callbacks.append(Averages())
+    callbacks.append(Health(job.watched, config.model.is_paired, clock, record.writer))
     keep = KeepBackup(
         _backup(run),
         clock,

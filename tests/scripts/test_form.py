@@ -1,0 +1,28 @@
+"""Scripts are short, and use what every user may."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import tfi2i
+
+SCRIPTS = sorted((Path(tfi2i.__file__).parents[1] / "scripts").glob("train_*.py"))
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_is_short_and_uses_public_names_only(script):
+    text = script.read_text()
+    assert len(text.splitlines()) <= 60
+    tree = ast.parse(text)
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert imports == []
+    used = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "tfi2i"
+    }
+    assert used <= set(tfi2i.__all__)
+    assert "model.fit(" in text

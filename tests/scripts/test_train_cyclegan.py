@@ -1,0 +1,44 @@
+"""The script that users copy, run as they run it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import tfi2i
+from tests.translators import photos
+
+SCRIPT = Path(tfi2i.__file__).parents[1] / "scripts" / "train_cyclegan.py"
+
+
+@pytest.mark.slow
+def test_trains_saves_and_paints(tmp_path):
+    for folder, count in (("trainA", 4), ("trainB", 3), ("testA", 5), ("testB", 4)):
+        (tmp_path / "images" / folder).mkdir(parents=True)
+        for index, image in enumerate(photos(count, 40, 48, seed=len(folder))):
+            Image.fromarray(image).save(tmp_path / "images" / folder / f"{index}.png")
+    options = ["--size", "32", "--epochs", "2", "--filters", "4", "--blocks", "1"]
+    subprocess.run(
+        [sys.executable, SCRIPT, "images", *options],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])},
+        check=True,
+        capture_output=True,
+    )
+    model = keras.models.load_model(tmp_path / "cyclegan.keras")
+    assert model.generator_optimizer.iterations.numpy() == 8
+    assert model.pool_a.seen.numpy() == 8
+    assert list((tmp_path / "logs").rglob("events.*"))
+    with Image.open(tmp_path / "cyclegan.png") as image:
+        panel = np.asarray(image)
+    assert panel.shape == (4 * 32, 6 * 32, 3)
+    test = tfi2i.data.unpaired(tmp_path / "images", split="test", crop_size=32)
+    for column, domain in ((0, 0), (3, 1)):
+        real = np.concatenate([batch[domain].numpy()[0] for batch in test])
+        shown = panel[:, 32 * column : 32 * (column + 1)] / 127.5 - 1
+        assert np.abs(shown - real).max() < 2 / 255
