@@ -104,17 +104,21 @@ def test_the_model_is_told_what_the_configuration_says(make):
     assert all(network.input_shape[-1] == 3 for network in model.discriminators)
 
 
-@pytest.mark.parametrize("make", [small_pix2pix, small_cyclegan])
-@pytest.mark.parametrize("network", ["patchgan", "pixel"])
-def test_spectral_norm_reaches_every_discriminator(make, network):
-    changes = {"model__discriminator__network": network}
-    if network == "pixel":
-        changes["model__discriminator__num_layers"] = 3
-    for on in (False, True):
-        chosen = make(**changes, model__discriminator__spectral_norm=on)
-        for discriminator in build.build_model(chosen).discriminators:
-            names = [weight.name for weight in discriminator.weights]
-            assert ("vector_u" in names) is on
+@pytest.mark.parametrize(
+    "make, network, num_layers, kernels",
+    [(small_pix2pix, "pixel", 3, 3), (small_cyclegan, "patchgan", 1, 3)],
+)
+def test_spectral_norm_reaches_every_kernel(make, network, num_layers, kernels):
+    model = build.build_model(
+        make(
+            model__discriminator__network=network,
+            model__discriminator__num_layers=num_layers,
+            model__discriminator__spectral_norm=True,
+        )
+    )
+    for discriminator in model.discriminators:
+        names = [weight.name for weight in discriminator.weights]
+        assert names.count("vector_u") == names.count("kernel") == kernels
 
 
 def compiled(configuration):
@@ -144,27 +148,19 @@ def update(optimizer, networks):
     return [weight.numpy() for weight in weights]
 
 
-@pytest.mark.parametrize("make", [small_pix2pix, small_cyclegan])
-def test_gradients_are_clipped_together(make):
+def test_gradients_are_clipped_together_and_generators_averaged():
     clip = 1e-3
-    model = compiled(make(optimizer__clip_norm=clip))
-    for optimizer, networks_of in (
-        (model.generator_optimizer, model.generators),
-        (model.discriminator_optimizer, model.discriminators),
-    ):
-        update(optimizer, networks_of)
+    chosen = small_pix2pix(optimizer__clip_norm=clip, optimizer__ema_momentum=0.75)
+    model = compiled(chosen)
+    first = update(model.generator_optimizer, model.generators)
+    update(model.discriminator_optimizer, model.discriminators)
+    for optimizer in (model.generator_optimizer, model.discriminator_optimizer):
         # Adam's first moment is now (1 - beta_1) times the clipped gradient.
         moments = [moment.numpy() for moment in optimizer._momentums]
         assert norm(moments) == pytest.approx(0.5 * clip, rel=1e-4)
-
-
-@pytest.mark.parametrize("make", [small_pix2pix, small_cyclegan])
-def test_generators_are_averaged_and_discriminators_not(make):
-    model = compiled(make(optimizer__ema_momentum=0.75))
     assert not model.discriminator_optimizer.use_ema
-    optimizer = model.generator_optimizer
-    first, second = (update(optimizer, model.generators) for _ in range(2))
-    averages = optimizer._model_variables_moving_average
+    second = update(model.generator_optimizer, model.generators)
+    averages = model.generator_optimizer._model_variables_moving_average
     for before, after, average in zip(first, second, averages, strict=True):
         expected = 0.75 * before + 0.25 * after
         np.testing.assert_allclose(average, expected, rtol=1e-5, atol=1e-7)
