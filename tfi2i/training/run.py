@@ -225,7 +225,7 @@ def _samples(data, count, size):
 
 def _validation(config, data, replicas):
     """Validation batches of which every replica gets a part."""
-    count = min(config.validation_images, len(data))
+    count = min(config.validation_images, len(data.real_a), len(data.real_b))
     count -= count % replicas
     if count == 0:
         return None
