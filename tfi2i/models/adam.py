@@ -12,7 +12,8 @@ class Adam(keras.optimizers.Adam):
 
     Keras and TensorFlow add epsilon before the correction of the second moment,
     PyTorch after it; here it counts as in PyTorch. The defaults are those of the
-    reference (pix2pix section 3.3, CycleGAN section 4).
+    reference (pix2pix section 3.3, CycleGAN section 4). Gradients are clipped, where
+    asked for, after the replicas' have been added.
 
     Args:
         learning_rate: float or `keras.optimizers.schedules.LearningRateSchedule`.
@@ -33,6 +34,16 @@ class Adam(keras.optimizers.Adam):
         if kwargs.get("amsgrad"):
             raise ValueError("Adam has no amsgrad here: use keras.optimizers.Adam.")
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)
+
+    def _clip_gradients(self, grads):
+        # Keras would clip what one replica has found, before the sum.
+        return grads
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        reduced = super()._all_reduce_sum_gradients(grads_and_vars)
+        gradients, variables = zip(*reduced, strict=True)
+        clipped = super()._clip_gradients(list(gradients))
+        return list(zip(clipped, variables, strict=True))
 
     def update_step(self, gradient, variable, learning_rate):
         """Updates one weight and its two moments in place."""
