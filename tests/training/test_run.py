@@ -349,3 +349,13 @@ def test_out_of_memory_names_what_to_change(images, tmp_path):
     )
     assert done.stderr.count("\n") == 1
     assert not run.exists()
+
+
+def test_exports_without_a_model_are_left_alone(config, tmp_path):
+    run = tmp_path / "run"
+    stored.write(resolve(config), run, {})
+    (run / "export").mkdir()
+    for start in (lambda: train(config, run), lambda: resume(run)):
+        with pytest.raises(ValueError, match="exports without its model: "):
+            start()
+    assert sorted(path.name for path in run.iterdir()) == ["config.json", "export"]

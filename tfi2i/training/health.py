@@ -209,7 +209,8 @@ class Health(keras.callbacks.Callback):
 
     def check(self) -> None:
         """Looks at the model as it is now."""
-        images = self.model.paint(self.real_a, self.real_b)
+        with self.model.averaged():
+            images = self.model.paint(self.real_a, self.real_b)
         for direction, names in DIRECTIONS.items():
             if names[1] in images:
                 inputs, outputs, examples = (images[name] for name in names)

@@ -7,9 +7,7 @@ import os
 import platform
 import shlex
 import shutil
-import signal
 import sys
-import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,6 +32,7 @@ from tfi2i.training.callbacks import (
 )
 from tfi2i.training.health import Health, StopOnNonFinite, check_finite
 from tfi2i.training.schedules import ConstantThenLinear
+from tfi2i.training.signals import Signals
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +99,8 @@ def resume(run: Path, data_dir: str | None = None) -> keras.Model:
     config = resolve(stored.read(run))
     if (run / stored.MODEL).exists():
         raise ValueError(_finished(run, config.epochs))
+    if _is_exports_only(run):
+        raise ValueError(f"{_exports_only(run)}: it cannot be continued.")
     if data_dir is not None:
         config = _with_data(config, data_dir)
     job = _prepare(config)
@@ -120,6 +121,8 @@ def resume_command(run: Path) -> str:
 def _check_is_new(run):
     if (run / stored.MODEL).exists():
         raise ValueError(f"{_finished(run, None)} Choose another --run.")
+    if _is_exports_only(run):
+        raise ValueError(f"{_exports_only(run)}: choose another --run.")
     if (run / stored.CONFIG).exists():
         raise ValueError(
             f"'{run}' is a run already: choose another --run, or continue it with: "
@@ -138,6 +141,14 @@ def _check_is_new(run):
 def _finished(run, epochs):
     trained = "all its" if epochs is None else f"all {epochs}"
     return f"'{run}' is finished: {trained} epochs are trained."
+
+
+def _is_exports_only(run):
+    return (run / "export").is_dir() and not _backup(run).exists()
+
+
+def _exports_only(run):
+    return f"'{run}' holds a trained run's exports without its model"
 
 
 def _forget_unstarted(run, is_ours):
@@ -233,7 +244,7 @@ def _validation(config, data, replicas):
 
 
 def _run(job, run, start, means):
-    with _log_file(run / "train.log"), _Signals() as signals:
+    with _log_file(run / "train.log"), Signals() as signals:
         try:
             _fit(job, run, start, means, signals)
         except Stopped:
@@ -351,33 +362,3 @@ def _log_file(path):
         logger.removeHandler(handler)
         logger.setLevel(level)
         handler.close()
-
-
-class _Signals:
-    """Notes the first Ctrl-C or SIGTERM; a second one ends the process at once.
-
-    Attributes:
-        received: number of the first signal, or None.
-    """
-
-    def __init__(self):
-        self.received = None
-        self._previous = {}
-
-    def __enter__(self):
-        # Python delivers signals to the main thread only.
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(self, *error):
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
-
-    def _note(self, number, frame):
-        if self.received is not None:
-            raise KeyboardInterrupt
-        self.received = number
-        # Not through a stream, which the signal may have interrupted.
-        os.write(2, b"\nFinishing this step and saving; again to stop at once.\n")
