@@ -1,10 +1,11 @@
 """Files are written whole or not at all."""
 
 import errno
+import os
 
 import pytest
 
-from tfi2i.files import whole
+from tfi2i.files import stderr_aside, whole
 
 
 def test_replaces_the_old_file_at_the_end(tmp_path):
@@ -43,3 +44,22 @@ def test_a_full_disk_names_the_file(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert error.value.errno == errno.EFBIG
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_where_a_folder_is_meant(tmp_path):
+    (tmp_path / "out").write_text("mine")
+    for path in (tmp_path / "out" / "a.txt", tmp_path / "out" / "below" / "a.txt"):
+        with pytest.raises(NotADirectoryError, match="is a file; expected a f.*/out'$"):
+            with whole(path) as partial:
+                partial.write_text("one")
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+@pytest.mark.parametrize("error, is_shown", [(RuntimeError, True), (ValueError, False)])
+def test_what_was_kept_from_stderr_is_shown_with_errors_that_explain_nothing(
+    capfd, error, is_shown
+):
+    with pytest.raises(error), stderr_aside():
+        os.write(2, b"note of a library")
+        raise error
+    assert ("note of a library" in capfd.readouterr().err) == is_shown

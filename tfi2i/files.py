@@ -1,11 +1,28 @@
 """Files that are written whole or not at all, and a quiet stderr."""
 
 import contextlib
+import errno
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder, and those above it, where missing.
+
+    Raises:
+        OSError: naming what is in the way, or cannot be written.
+    """
+    for above in (path, *path.parents):
+        if above.exists():
+            if not above.is_dir():
+                raise NotADirectoryError(
+                    errno.ENOTDIR, "This is a file; expected a folder", str(above)
+                )
+            break
+    path.mkdir(parents=True, exist_ok=True)
 
 
 @contextlib.contextmanager
@@ -26,7 +43,7 @@ def whole(path: Path) -> Iterator[Path]:
     """
     partial = path.with_name(f".partial-{path.name}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         yield partial
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
@@ -57,7 +74,8 @@ def stderr_aside() -> Iterator[None]:
     """Keeps what native libraries write to stderr from the user, unless they fail.
 
     Raises:
-        BaseException: of the body, after showing what was kept.
+        BaseException: of the body, after showing what was kept; but not for ValueError
+            and OSError, whose one line says everything.
     """
     sys.stderr.flush()
     stderr = os.dup(2)
@@ -66,6 +84,8 @@ def stderr_aside() -> Iterator[None]:
             os.dup2(notes.fileno(), 2)
             try:
                 yield
+            except (ValueError, OSError):
+                raise
             except BaseException:
                 notes.seek(0)
                 os.write(stderr, notes.read())
