@@ -210,6 +210,18 @@ def test_other_content_is_refused(tmp_path):
         decode(path)
 
 
+def test_bytes_are_read_as_files_are(tmp_path, image, alpha):
+    image.save(tmp_path / "a.jpg", quality=80)
+    with_alpha(image, alpha).save(tmp_path / "b.png")
+    image.quantize(4).save(tmp_path / "c.png", bits=2, transparency=bytes([1, 3]))
+    for path in sorted(tmp_path.iterdir()):
+        contents = tf.constant(path.read_bytes())
+        pixels = decoding.decode_contents(contents, tf.constant(BACKGROUND))
+        np.testing.assert_array_equal(pixels, shown(path))
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        decoding.decode_contents(tf.constant(b"no image"), tf.constant(BACKGROUND))
+
+
 def test_colours():
     assert decoding.parse_colour("white") == (255, 255, 255)
     assert decoding.parse_colour("#0a10ff") == (10, 16, 255)

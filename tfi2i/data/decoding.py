@@ -72,6 +72,30 @@ def decode(path: tf.Tensor, orientation: tf.Tensor, background: tf.Tensor) -> tf
     return orient(tf.ensure_shape(image, (None, None, 3)), orientation)
 
 
+def decode_contents(contents: tf.Tensor, background: tf.Tensor) -> tf.Tensor:
+    """Read an image's bytes as `decode` reads an upright file, in graphs that travel.
+
+    Without WebP, whose operator is too new for some of the programs that run them.
+
+    Args:
+        contents: string scalar, a JPEG or PNG file.
+        background: int32 `(3,)`, 0 to 255: the colour under transparent pixels.
+
+    Returns:
+        uint8 `(height, width, 3)`.
+
+    Raises:
+        tf.errors.OpError: neither JPEG nor PNG, or truncated.
+    """
+    header = tf.io.decode_raw(contents, tf.uint8, fixed_length=_HEADER)
+    image = tf.cond(
+        _holds(header, 0, b"\xff\xd8\xff"),
+        lambda: _decode_jpeg(contents),
+        lambda: flatten(_decode_png(contents, header), background),
+    )
+    return tf.ensure_shape(image, (None, None, 3))
+
+
 def flatten(rgba: tf.Tensor, background: tf.Tensor) -> tf.Tensor:
     """Composite an image with alpha over one colour, rounded to nearest.
 
