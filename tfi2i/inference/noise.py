@@ -5,12 +5,15 @@ import random
 import keras
 import tensorflow as tf
 
+from tfi2i.data.transforms import RANDOM_ALGORITHM
 from tfi2i.layers import PACKAGE
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class Noise(keras.layers.Layer):
-    """Dropout that is always on, with one mask for each shape and seed.
+    """Dropout that is always on, with one mask for each size of image and seed.
+
+    All images of a batch get the same mask, so that none depends on the others.
 
     Args:
         rate: share of activations dropped.
@@ -25,7 +28,11 @@ class Noise(keras.layers.Layer):
 
     def call(self, inputs):
         return tf.nn.experimental.stateless_dropout(
-            inputs, self.rate, seed=(self.seed, 0)
+            inputs,
+            self.rate,
+            seed=(self.seed, 0),
+            rng_alg=RANDOM_ALGORITHM,
+            noise_shape=(1, *tf.unstack(tf.shape(inputs))[1:]),
         )
 
     def get_config(self):
@@ -37,7 +44,8 @@ def with_noise(generator: keras.Model, seed: int) -> keras.Model:
 
     Args:
         generator: trained with dropout.
-        seed: of the noise; an image and a seed give the same picture every time.
+        seed: of the noise; an image and a seed give the same picture every time, in
+            any batch.
 
     Raises:
         ValueError: the generator has no dropout.
