@@ -1,8 +1,11 @@
 """What runs a generator: Keras, a SavedModel, or the runtime of phones.
 
 Each is called with a uint8 array `(batch, height, width, channels)` and returns one.
+`run` does the same with float32 in [-1, 1].
 """
 
+import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from tfi2i.data.transforms import to_float, to_uint8
+from tfi2i.errors import reason
 from tfi2i.files import stderr_aside
 from tfi2i.inference.sizes import at_inference
 
@@ -22,10 +26,13 @@ class KerasEngine:
     """
 
     def __init__(self, generator):
-        paint = at_inference(generator)
-        images = tf.TensorSpec((None, None, None, generator.input_shape[-1]), tf.uint8)
+        self.in_channels = generator.input_shape[-1]
+        shape = (None, None, None, self.in_channels)
+        self._paint = paint = tf.function(
+            at_inference(generator), input_signature=[tf.TensorSpec(shape, tf.float32)]
+        )
 
-        @tf.function(input_signature=[images])
+        @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)])
         def translate(images):
             return to_uint8(paint(to_float(images)))
 
@@ -34,6 +41,10 @@ class KerasEngine:
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Translates a batch."""
         return self._translate(images).numpy()
+
+    def run(self, images: np.ndarray) -> np.ndarray:
+        """Translates float32 images in [-1, 1]."""
+        return self._paint(images).numpy()
 
 
 class SavedModelEngine:
@@ -49,20 +60,33 @@ class SavedModelEngine:
     def __init__(self, path: Path):
         try:
             self._model = tf.saved_model.load(str(path))
-            self._signature = self._model.signatures["serving_default"]
-            inputs = self._signature.structured_input_signature[1]
-            self.in_channels = inputs["image"].shape[-1]
-            self._signature.structured_outputs["translated"]
         except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
-            reason = str(error).split("\n")[0]
-            raise ValueError(
-                f"'{path}' is no SavedModel of an image translator ({reason}): "
-                "expected what 'tfi2i export' writes."
-            ) from error
+            raise _refusal(path, reason(error)) from error
+        signature = self._model.signatures.get("serving_default")
+        if signature is None:
+            raise _refusal(path, "it has no signature serving_default")
+        inputs = signature.structured_input_signature[1]
+        if "image" not in inputs or "translated" not in signature.structured_outputs:
+            raise _refusal(path, "its serving_default has other inputs and outputs")
+        self.in_channels = inputs["image"].shape[-1]
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Translates a batch."""
-        return self._signature(image=tf.constant(images))["translated"].numpy()
+        return self._translated("serving_default", images)
+
+    def run(self, images: np.ndarray) -> np.ndarray:
+        """Translates float32 images in [-1, 1]."""
+        return self._translated("float", images)
+
+    def encoded(self, contents: Sequence[bytes]) -> list[bytes]:
+        """Translates PNG or JPEG files of any sizes into PNG files."""
+        signature = self._model.signatures["encoded"]
+        outputs = signature(image_bytes=tf.constant(contents))
+        return list(outputs["translated_bytes"].numpy())
+
+    def _translated(self, name, images):
+        signature = self._model.signatures[name]
+        return signature(image=tf.constant(images))["translated"].numpy()
 
 
 class TFLiteEngine:
@@ -82,43 +106,70 @@ class TFLiteEngine:
                 self._interpreter = Interpreter(model_path=str(path))
             (self._input,) = self._interpreter.get_input_details()
             (self._output,) = self._interpreter.get_output_details()
-            signature = self._input["shape_signature"]
-            if len(signature) != 4 or self._input["dtype"] != np.float32:
-                raise ValueError(
-                    f"its input is {self._input['dtype'].__name__} of shape {signature}"
-                )
         except (ValueError, RuntimeError) as error:
-            reason = str(error).split("\n")[0]
-            raise ValueError(
-                f"'{path}' is no image translator ({reason}): expected what "
-                "'tfi2i export' writes."
-            ) from error
-        self._signature = tuple(int(side) for side in signature)
+            raise _refusal(path, reason(error)) from error
+        self._signature = tuple(map(int, self._input["shape_signature"]))
+        if len(self._signature) != 4 or self._input["dtype"] != np.float32:
+            kind = self._input["dtype"].__name__
+            raise _refusal(path, f"its input is {kind} of shape {self._signature}")
         self._shape = None
         self.in_channels = self._signature[-1]
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translates a batch."""
-        outputs = self.run(to_float(images).numpy())
-        return to_uint8(outputs).numpy()
+        """Translates a batch.
+
+        Raises:
+            ValueError: the file does not take this size, or memory is too small.
+        """
+        return to_uint8(self.run(to_float(images).numpy())).numpy()
 
     def run(self, images: np.ndarray) -> np.ndarray:
-        """Translates float32 images in [-1, 1]."""
-        self._resize(images.shape)
-        self._interpreter.set_tensor(self._input["index"], images)
-        self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._output["index"])
+        """Translates float32 images in [-1, 1].
 
-    def _resize(self, shape):
-        if shape == self._shape:
-            return
+        Raises:
+            ValueError: as above.
+        """
+        if self._signature[0] == 1 and len(images) > 1:
+            return np.concatenate([self.run(image[None]) for image in images])
+        self._check(images.shape)
+        with self._explained(images.shape):
+            if images.shape != self._shape:
+                self._resize(images.shape)
+            self._interpreter.set_tensor(self._input["index"], images)
+            self._interpreter.invoke()
+            return self._interpreter.get_tensor(self._output["index"])
+
+    def _check(self, shape):
         for wanted, side in zip(shape, self._signature, strict=True):
             if side not in (-1, wanted):
                 raise ValueError(
                     f"This .tflite takes images of shape {self._signature}. Received "
                     f"{shape}: resize them, or export one of free size."
                 )
-        with stderr_aside():
+
+    def _resize(self, shape):
+        # Until it has worked, the next image has to resize again.
+        self._shape = None
+        with stderr_aside(), self._explained(shape):
             self._interpreter.resize_tensor_input(self._input["index"], shape)
             self._interpreter.allocate_tensors()
         self._shape = shape
+
+    @contextlib.contextmanager
+    def _explained(self, shape):
+        """Turns the runtime's error, whose text may be empty, into one for users."""
+        try:
+            yield
+        except RuntimeError as error:
+            self._shape = None
+            raise ValueError(
+                f"LiteRT does not run at {shape[1]}x{shape[2]} pixels "
+                f"({reason(error)}): not enough memory, or a size that this .tflite "
+                "does not take."
+            ) from error
+
+
+def _refusal(path, why):
+    return ValueError(
+        f"'{path}' is no image translator ({why}): expected what 'tfi2i export' writes."
+    )
