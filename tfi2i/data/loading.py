@@ -88,6 +88,7 @@ def read_image(path: str | Path, background: str = "white") -> np.ndarray:
         OSError: there is no such file, or it may not be read.
         ValueError: it is empty, truncated, animated or of another kind; or the
             background is no colour. All messages are one line without the path.
+        tf.errors.ResourceExhaustedError: memory is too small for it.
     """
     colour = tf.constant(decoding.parse_colour(background), tf.int32)
     image = headers.read(Path(path))
@@ -95,6 +96,9 @@ def read_image(path: str | Path, background: str = "white") -> np.ndarray:
         pixels = _read_own_size(
             tf.constant(str(path)), tf.constant(image.orientation), colour
         )
+    except tf.errors.ResourceExhaustedError:
+        # The image may be sound; it is memory that is short.
+        raise
     except tf.errors.OpError:
         # TensorFlow's message names graph nodes, and not the reason.
         raise ValueError("truncated or damaged") from None
