@@ -5,37 +5,46 @@ from dataclasses import replace
 import keras
 import numpy as np
 
+from tfi2i.export import export
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.config import resolve
 from tfi2i.recipes.named import get
 
+# What a generator does with an image's own statistics, and what its sizes are.
+NETWORKS = {
+    "unet": {"statistics": "stored"},
+    "unet-image": {"statistics": "image"},
+    "resnet": {"network": "resnet"},
+}
+TINY = {"network": "resnet", "blocks": 0, "filters": 2, "dropout": 0.0}
+
+_exported = {}
+
 
 def make_run(folder, network="unet", **generator):
-    """Writes a run whose weights and statistics are random but not small."""
-    config = get("edges2emoji").config
+    """Writes a paired run with a small network; returns its generator."""
     options = {"network": network, "filters": 4, "dropout": 0.5, **generator}
     if network == "resnet":
         options = {"blocks": 1, "norm": "instance", **options}
-    model = replace(
-        config.model,
-        generator=replace(config.model.generator, **options),
-        discriminator=replace(config.model.discriminator, filters=4),
-    )
-    config = resolve(replace(config, model=model))
-    trainer = build.build_model(config)
-    build.compile_model(trainer, config, 2e-4)
-    generator = np.random.default_rng(0)
-    for weight in trainer.generator.weights:
-        noise = generator.normal(size=weight.shape)
-        if "variance" in weight.path:
-            weight.assign(0.5 + noise**2)
-        elif len(weight.shape) == 4:
-            weight.assign(noise / np.sqrt(np.prod(weight.shape[:3])))
-        else:
-            weight.assign(weight + 0.1 * noise)
-    stored.write(config, folder, {})
-    trainer.save(folder / "model.keras")
-    return trainer.generator
+    return _write("edges2emoji", folder, options)[0]
+
+
+def make_cyclegan_run(folder):
+    """Writes an unpaired run with tiny networks; returns both generators."""
+    return _write("cyclegan-emoji", folder, TINY)
+
+
+def exported(factory, name):
+    """A generator of `NETWORKS`, its run and exports, made once for all tests.
+
+    Nobody may change the run.
+    """
+    if name not in _exported:
+        run = factory.mktemp("runs") / "emoji"
+        generator = make_run(run, **NETWORKS[name])
+        published = export(run, quantize=("none", "float16"))
+        _exported[name] = generator, run, published
+    return _exported[name]
 
 
 def photos(count, height, width, seed=0):
@@ -45,3 +54,28 @@ def photos(count, height, width, seed=0):
     large = keras.ops.image.resize(small.astype("float32"), (height, width))
     noise = generator.normal(0, 10, (count, height, width, 3))
     return np.uint8(np.clip(np.asarray(large) + noise, 0, 255))
+
+
+def _write(recipe, folder, generator):
+    """Writes a run whose weights and statistics are random but not small."""
+    config = get(recipe).config
+    model = replace(
+        config.model,
+        generator=replace(config.model.generator, **generator),
+        discriminator=replace(config.model.discriminator, filters=4),
+    )
+    config = resolve(replace(config, model=model))
+    trainer = build.build_model(config)
+    build.compile_model(trainer, config, 2e-4)
+    draw = np.random.default_rng(0)
+    for weight in [w for network in trainer.generators for w in network.weights]:
+        noise = draw.normal(size=weight.shape)
+        if "variance" in weight.path:
+            weight.assign(0.5 + noise**2)
+        elif len(weight.shape) == 4:
+            weight.assign(noise / np.sqrt(np.prod(weight.shape[:3])))
+        else:
+            weight.assign(weight + 0.1 * noise)
+    stored.write(config, folder, {})
+    trainer.save(folder / "model.keras")
+    return trainer.generators

@@ -1,22 +1,33 @@
 """Translators from runs, SavedModels and .tflite files."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
-from PIL import Image
 
-from tests.translators import make_run, photos
+from tests.translators import exported, make_cyclegan_run, photos
 from tfi2i.data.transforms import to_float, to_uint8
-from tfi2i.export import export
-from tfi2i.inference import load
+from tfi2i.inference import engines, load
+from tfi2i.inference.load import trained_generators
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A batch-norm U-Net with dropout and both exports."""
-    run = tmp_path_factory.mktemp("runs") / "emoji"
-    make_run(run)
-    export(run)
-    return run
+def generator_and_run(tmp_path_factory):
+    """A batch-norm U-Net with dropout and its exports."""
+    return exported(tmp_path_factory, "unet")[:2]
+
+
+@pytest.fixture(scope="module")
+def run(generator_and_run):
+    return generator_and_run[1]
+
+
+@pytest.fixture(scope="module")
+def cyclegan(tmp_path_factory):
+    """A run that knows both ways, without exports."""
+    run = tmp_path_factory.mktemp("runs") / "cycle"
+    return *make_cyclegan_run(run), run
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +35,15 @@ def translators(run):
     folder = run / "export"
     sources = [run, folder / "emoji_a2b", folder / "emoji_a2b" / "1"]
     return [load(source) for source in [*sources, folder / "emoji_a2b.tflite"]]
+
+
+def _bare(run, folder, *exports):
+    """A copy of a run that holds its configuration and some exports only."""
+    (folder / "export").mkdir(parents=True)
+    shutil.copy(run / "config.json", folder)
+    for name in exports:
+        (folder / "export" / name).symlink_to(run / "export" / name)
+    return folder
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (37, 101), (5, 9), (128, 64)])
@@ -38,75 +58,95 @@ def test_all_sources_paint_the_same(translators, shape):
         assert gap.max() <= 1
 
 
-def test_paints_what_the_generator_paints(tmp_path):
-    generator = make_run(tmp_path / "run")
+def test_paints_what_the_generator_paints(generator_and_run, translators):
+    generator, _ = generator_and_run
     images = photos(2, 64, 64)
     expected = to_uint8(generator(to_float(images), training=False)).numpy()
     # Eager and graph mode may round differently.
-    assert np.abs(np.int32(load(tmp_path / "run")(images)) - expected).max() <= 1
+    assert np.abs(np.int32(translators[0](images)) - expected).max() <= 1
 
 
-@pytest.mark.parametrize("statistics", ["image", "stored"])
-def test_a_batch_equals_its_images(tmp_path, statistics):
-    make_run(tmp_path / "run", statistics=statistics)
-    export(tmp_path / "run")
-    images = photos(8, 64, 64)
-    folder = tmp_path / "run" / "export"
-    for source in (tmp_path / "run", folder / "run_a2b", folder / "run_a2b.tflite"):
-        translator = load(source)
-        together = translator(images)
-        for image, expected in zip(images, together, strict=True):
-            assert np.abs(np.int32(translator(image)) - expected).max() <= 1
-        np.testing.assert_array_equal(translator(images), together)
+def test_inference_changes_no_state(run):
+    (generator,) = trained_generators(run).values()
+    before = [variable.numpy() for variable in generator.variables]
+    engine = engines.KerasEngine(generator)
+    for images in (photos(3, 64, 64), photos(1, 37, 101)):
+        np.testing.assert_array_equal(engine(images), engine(images))
+    for variable, value in zip(generator.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
 
 
-def test_forms_of_images(translators):
-    (image,) = photos(1, 20, 30)
-    painted = translators[0](image)
-    assert painted.shape == (20, 30, 3)
-    np.testing.assert_array_equal(translators[0](image[None])[0], painted)
-    picture = translators[0](Image.fromarray(image))
-    assert isinstance(picture, Image.Image)
-    np.testing.assert_array_equal(np.asarray(picture), painted)
+def test_both_directions_of_a_cyclegan(cyclegan):
+    *generators, run = cyclegan
+    images = photos(2, 24, 20)
+    a2b, b2a = (load(run, direction)(images) for direction in ("a2b", "b2a"))
+    for painted, generator in zip((a2b, b2a), generators, strict=True):
+        expected = to_uint8(generator(to_float(images), training=False)).numpy()
+        assert np.abs(np.int32(painted) - expected).max() <= 1
+    assert np.abs(np.int32(a2b) - b2a).max() > 1
+    np.testing.assert_array_equal(load(run)(images), a2b)
 
 
-@pytest.mark.parametrize(
-    ("image", "error", "words"),
-    [
-        (np.zeros((8, 8, 3)), TypeError, "uint8 arrays .* Received float64"),
-        (np.zeros((8, 8, 4), np.uint8), ValueError, r"Received shape \(8, 8, 4\)"),
-        (np.zeros((8, 8), np.uint8), ValueError, r"Received shape \(8, 8\)"),
-        (np.zeros((0, 8, 3), np.uint8), ValueError, "image is empty"),
-    ],
-)
-def test_images_that_do_not_fit(translators, image, error, words):
-    for translator in translators:
-        with pytest.raises(error, match=words):
-            translator(image)
+def test_an_export_s_name_tells_its_direction(run, tmp_path):
+    folder = run / "export"
+    for source in ("emoji_a2b", "emoji_a2b/1", "emoji_a2b_float16.tflite"):
+        assert load(folder / source, "a2b").in_channels == 3
+        with pytest.raises(ValueError, match=f"{source}' translates a2b, not b2a"):
+            load(folder / source, "b2a")
+    nameless = tmp_path / "b2a_model.tflite"
+    nameless.symlink_to(folder / "emoji_a2b.tflite")
+    assert load(nameless).in_channels == 3
+    with pytest.raises(ValueError, match="does not say .*: leave --direction out"):
+        load(nameless, "b2a")
 
 
 def test_a_run_of_config_and_exports_alone(run, tmp_path):
     images = photos(1, 64, 64)
-    expected = load(run)(images)
-    for keep in ("emoji_a2b", "emoji_a2b.tflite"):
-        bare = tmp_path / keep / "emoji"
-        (bare / "export").mkdir(parents=True)
-        (bare / "config.json").write_bytes((run / "config.json").read_bytes())
-        (bare / "export" / keep).symlink_to(run / "export" / keep)
-        assert np.abs(np.int32(load(bare)(images)) - expected).max() <= 1
+    expected = np.int32(load(run)(images))
+    # In half precision alone, too.
+    names = ("emoji_a2b", "emoji_a2b.tflite", "emoji_a2b_float16.tflite")
+    for name, levels in zip(names, (1, 1, 8), strict=True):
+        bare = _bare(run, tmp_path / name, name)
+        assert np.abs(load(bare)(images) - expected).max() <= levels
+    # Exact ones first.
+    bare = _bare(run, tmp_path / "both", *names[1:])
+    assert np.abs(load(bare)(images) - expected).max() <= 1
 
 
-def test_noise(run, tmp_path):
+def test_a_partial_export_is_not_loaded(run, tmp_path):
+    bare = _bare(run, tmp_path / "emoji", "emoji_a2b.tflite")
+    partial = bare / "export" / ".partial-emoji_a2b"
+    partial.mkdir()
+    (partial / "saved_model.pb").write_bytes(b"half")
+    (bare / "export" / ".partial-emoji_a2b.tflite").write_bytes(b"half")
+    assert load(bare)(photos(1, 64, 64)).shape == (1, 64, 64, 3)
+
+
+def test_what_needs_more_than_exports(run, tmp_path):
+    bare = _bare(run, tmp_path / "emoji", "emoji_a2b.tflite")
+    for use in (lambda: load(bare, noise_seed=1), lambda: trained_generators(bare)):
+        with pytest.raises(ValueError, match=r"only exports \(emoji_a2b.tflite\)") as e:
+            use()
+        assert "--resume" not in str(e.value)
+
+
+def test_a_run_remembers_its_background(run, cyclegan, tmp_path):
+    assert load(run / "export" / "emoji_a2b.tflite").background == "white"
+    bare = _bare(run, tmp_path / "bare", "emoji_a2b.tflite")
+    shutil.copytree(cyclegan[-1], tmp_path / "run")
+    for copy in (bare, tmp_path / "run"):
+        config = json.loads((copy / "config.json").read_text())
+        config["data"]["background"] = "#102030"
+        (copy / "config.json").write_text(json.dumps(config))
+        assert load(copy).background == "#102030"
+
+
+def test_noise(run, cyclegan, translators):
     images = photos(1, 64, 64)
-    plain, one, again, other = (
-        load(run, noise_seed=seed)(images) for seed in (None, 1, 1, 2)
-    )
-    np.testing.assert_array_equal(one, again)
-    assert np.abs(np.int32(one) - plain).max() > 1
-    assert np.abs(np.int32(one) - other).max() > 1
-    make_run(tmp_path / "run", dropout=0.0)
+    painted = np.int32(load(run, noise_seed=1)(images))
+    assert np.abs(painted - translators[0](images)).max() > 1
     with pytest.raises(ValueError, match="has no dropout"):
-        load(tmp_path / "run", noise_seed=1)
+        load(cyclegan[-1], noise_seed=1)
     with pytest.raises(ValueError, match="--stochastic needs a run folder"):
         load(run / "export" / "emoji_a2b", noise_seed=1)
 
@@ -120,13 +160,13 @@ def test_sources_that_are_none(run, tmp_path):
     with pytest.raises(ValueError, match="is a folder with photo.jpg; expected"):
         load(tmp_path)
     with pytest.raises(ValueError, match="is a file of 3 bytes; expected"):
-        load(tmp_path / "photo.jpg")
+        load(tmp_path / "photo.jpg", noise_seed=1)
     (tmp_path / "broken.tflite").write_bytes(b"123")
     with pytest.raises(ValueError, match="is no image translator"):
         load(tmp_path / "broken.tflite")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "saved_model.pb").write_bytes(b"123")
-    with pytest.raises(ValueError, match="is no SavedModel of an image translator"):
+    with pytest.raises(ValueError, match="broken' is no image translator"):
         load(tmp_path / "broken")
     with pytest.raises(ValueError, match="translates a2b, not b2a"):
         load(run, "b2a")

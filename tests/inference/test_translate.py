@@ -1,5 +1,6 @@
 """Files and folders through a translator."""
 
+import pathlib
 import re
 
 import numpy as np
@@ -76,9 +77,64 @@ def test_one_image_to_a_file_of_another_format(negative, folder, tmp_path):
         translate_files(negative, folder / "a.png", target)
 
 
+def test_an_output_of_a_kind_that_is_not_written(negative, folder, tmp_path):
+    target = tmp_path / "out7.bmp"
+    with pytest.raises(ValueError, match="out7.bmp' .* expected .png .jpg .jpeg .webp"):
+        translate_files(negative, folder / "a.png", target)
+    assert not target.exists()
+    # A folder may be called so, and a version number is no suffix.
+    target.mkdir()
+    for output in (target, tmp_path / "out.v2"):
+        (path,) = translate_files(negative, folder / "a.png", output).translated
+        assert path == output / "a.png"
+
+
 def test_a_glob(negative, folder, tmp_path):
     report = translate_files(negative, folder / "*.png", tmp_path / "out")
     assert [path.name for path in report.translated] == ["a.png"]
+
+
+def test_a_glob_around_its_output_goes_on(negative, folder):
+    pattern = folder / "**" / "*.png"
+    first = translate_files(negative, pattern, folder / "out")
+    assert [path.name for path in first.translated] == ["a.png", "c.png"]
+    again = translate_files(negative, pattern, folder / "out")
+    assert (again.translated, again.skipped) == ((), first.translated)
+    with pytest.raises(ValueError, match="matches is in the output .*: choose another"):
+        translate_files(negative, folder / "*.png", folder)
+
+
+@pytest.mark.parametrize("pattern", ["", "*.png"])
+def test_dangling_links_fail_and_folders_are_no_images(
+    negative, folder, tmp_path, pattern
+):
+    (folder / "gone.png").symlink_to(tmp_path / "gone.png")
+    (folder / "folder.png").mkdir()
+    report = translate_files(negative, folder / pattern, tmp_path / "out")
+    assert "a.png" in [path.name for path in report.translated]
+    (line,) = report.failed
+    assert line == f"{folder / 'gone.png'}: No such file or directory"
+
+
+# TensorFlow waits ten seconds for memory to come free.
+@pytest.mark.slow
+def test_memory_that_is_too_small_is_not_called_damage(negative, tmp_path):
+    resource = pytest.importorskip("resource", reason="POSIX only")
+    status = pathlib.Path("/proc/self/status")
+    if not status.exists():
+        pytest.skip("Linux only")
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+    translate_files(negative, tmp_path / "a.png", tmp_path / "small.png")
+    Image.new("1", (8_000, 8_000)).save(tmp_path / "a.png")
+    used = int(re.search(r"VmSize:\s+(\d+) kB", status.read_text())[1]) * 1024
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + 160 * 2**20, limits[1]))
+    try:
+        report = translate_files(negative, tmp_path / "a.png", tmp_path / "large.png")
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+    (line,) = report.failed
+    assert line.endswith("a.png: not enough memory for it: make it smaller")
 
 
 def test_one_bad_image_does_not_stop_the_rest(negative, folder, tmp_path):
@@ -100,11 +156,14 @@ def test_orientation_and_transparency(negative, tmp_path):
     Image.fromarray(image).save(tmp_path / "turned.png", exif=exif)
     clear = np.concatenate([image, np.zeros((4, 6, 1), np.uint8)], axis=2)
     Image.fromarray(clear).save(tmp_path / "clear.png")
+    on_red = Translator(lambda images: 255 - images, 3, background="red")
     for name in ("turned", "clear"):
         translate_files(negative, tmp_path / f"{name}.png", tmp_path / "out")
+        translate_files(on_red, tmp_path / f"{name}.png", tmp_path / "red")
     turned = _pixels(tmp_path / "out" / "turned.png")
     np.testing.assert_array_equal(turned, 255 - np.rot90(image, -1))
     assert _pixels(tmp_path / "out" / "clear.png").max() == 0
+    assert (_pixels(tmp_path / "red" / "clear.png") == (0, 255, 255)).all()
 
 
 def test_places_that_cannot_be(negative, folder, tmp_path):

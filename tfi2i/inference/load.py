@@ -1,70 +1,22 @@
 """A translator from a run folder, a SavedModel or a `.tflite` file."""
 
-from collections.abc import Callable
+import re
 from pathlib import Path
 
 import keras
-import numpy as np
-from PIL import Image
 
 import tfi2i.models  # noqa: F401  (what a run's model.keras is made of)
 import tfi2i.networks  # noqa: F401
+from tfi2i.errors import reason
 from tfi2i.inference import engines
 from tfi2i.inference.noise import with_noise
+from tfi2i.inference.translator import Translator
 from tfi2i.recipes import stored
 
 DIRECTIONS = ("a2b", "b2a")
 
-
-class Translator:
-    """Translates images of any size, one direction.
-
-    Arrays are uint8, `(height, width, channels)` or
-    `(batch, height, width, channels)`; what comes back has the same form. A
-    `PIL.Image` gives a `PIL.Image`.
-
-    Args:
-        translate: from uint8 `(batch, height, width, in_channels)` to uint8
-            `(batch, height, width, out_channels)`.
-        in_channels: of images that it takes.
-
-    Example:
-        >>> translator = tfi2i.load("saved_models/facades")
-        >>> painted = translator(drawing)
-    """
-
-    def __init__(self, translate: Callable[[np.ndarray], np.ndarray], in_channels: int):
-        self._translate = translate
-        self.in_channels = in_channels
-
-    def __call__(self, image: np.ndarray | Image.Image) -> np.ndarray | Image.Image:
-        """Translates one image or a batch of images of one size.
-
-        Raises:
-            TypeError: the array is not uint8.
-            ValueError: its shape or number of channels does not fit, or it is empty.
-        """
-        if isinstance(image, Image.Image):
-            return Image.fromarray(self(np.asarray(image.convert("RGB"))))
-        batch = self._checked(np.asarray(image))
-        output = self._translate(batch)
-        return output if np.ndim(image) == 4 else output[0]
-
-    def _checked(self, array):
-        if array.dtype != np.uint8:
-            raise TypeError(
-                f"Images are uint8 arrays with values from 0 to 255. Received "
-                f"{array.dtype}: convert with np.uint8(np.clip(image, 0, 255))."
-            )
-        if array.ndim not in (3, 4) or array.shape[-1] != self.in_channels:
-            raise ValueError(
-                f"This translator takes arrays of shape (height, width, "
-                f"{self.in_channels}) or (batch, height, width, {self.in_channels}). "
-                f"Received shape {array.shape}."
-            )
-        if 0 in array.shape:
-            raise ValueError(f"The image is empty: its shape is {array.shape}.")
-        return array if array.ndim == 4 else array[None]
+# How `tfi2i export` ends the names that it gives.
+_NAME = re.compile(r"_(a2b|b2a)(_float16)?$")
 
 
 def load(
@@ -75,12 +27,14 @@ def load(
     Args:
         source: a run folder that `tfi2i train` made, a SavedModel folder (with or
             without its version), or a `.tflite` file.
-        direction: `"a2b"` or `"b2a"`; None takes the one that there is.
+        direction: `"a2b"` or `"b2a"`; None takes the one that there is, of two a2b.
         noise_seed: paints with dropout's noise, the paper's only source of variety
             (section 3), drawn from this seed; None paints without. Runs only.
 
     Returns:
-        A translator. Of a run it uses `model.keras`, or else an export.
+        A translator. Of a run it uses `model.keras`, or else an export. An export that
+        is loaded by its own name shows white through transparent pixels; a run shows
+        the background that it was trained with.
 
     Raises:
         FileNotFoundError: `source` does not exist.
@@ -94,61 +48,118 @@ def load(
         raise FileNotFoundError(f"'{path}' does not exist.")
     if (path / stored.CONFIG).is_file():
         return _from_run(path, direction, noise_seed)
+    if not _is_export(path):
+        raise ValueError(
+            f"'{path}' is {_describe(path)}; expected a run folder (with "
+            f"{stored.CONFIG}), a SavedModel folder (with saved_model.pb) or a .tflite "
+            "file."
+        )
     if noise_seed is not None:
         raise ValueError(
             f"'{path}' is an export, which paints without noise: --stochastic needs a "
             "run folder."
         )
-    if path.is_file() and path.suffix == ".tflite":
-        return _from_tflite(path)
-    saved_model = _saved_model(path)
-    if saved_model is not None:
-        return _from_saved_model(saved_model)
-    raise ValueError(
-        f"'{path}' is {_describe(path)}; expected a run folder (with {stored.CONFIG}), "
-        "a SavedModel folder (with saved_model.pb) or a .tflite file."
-    )
+    if direction is not None:
+        _check_direction(path, direction)
+    return _from_export(path)
 
 
-def generator_of(run: Path) -> keras.Model:
-    """The trained generator of a run.
+def trained_generators(run: Path) -> dict[str, keras.Model]:
+    """The trained generators of a run by direction, as they paint.
+
+    Where the run keeps running means of the weights, these are used.
 
     Raises:
         ValueError: the run is not trained to the end, or its model is damaged.
     """
+    config = stored.read(run)
     path = run / stored.MODEL
     if not path.is_file():
-        raise ValueError(
-            f"'{run}' has no {stored.MODEL} yet. Train it to the end: "
-            f"tfi2i train --resume {run}"
-        )
+        raise _unfinished(run)
+    # The means are the optimizer's.
+    has_means = config.optimizer.ema_momentum is not None
     try:
-        return keras.models.load_model(path, compile=False).generator
+        model = keras.models.load_model(path, compile=has_means)
+        if has_means:
+            model.swap_averages()
+        return dict(zip(stored.directions(config), model.generators, strict=True))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        reason = str(error).split("\n")[0]
-        raise ValueError(f"Cannot read '{path}': {reason}") from error
+        raise ValueError(f"Cannot read '{path}': {reason(error)}") from error
 
 
 def _from_run(run, direction, noise_seed):
-    trained = stored.read(run).data.direction
-    if direction not in (None, trained):
+    config = stored.read(run)
+    known = stored.directions(config)
+    if direction not in (None, *known):
         raise ValueError(
-            f"'{run}' translates {trained}, not {direction}: train a run with "
+            f"'{run}' translates {known[0]}, not {direction}: train a run with "
             f"--data.direction {direction}."
         )
-    if (run / stored.MODEL).is_file() or noise_seed is not None:
-        generator = generator_of(run)
+    direction = direction or known[0]
+    if (run / stored.MODEL).is_file():
+        generator = trained_generators(run)[direction]
         if noise_seed is not None:
             generator = with_noise(generator, noise_seed)
-        channels = generator.input_shape[-1]
-        return Translator(engines.KerasEngine(generator), channels)
-    exports = run / "export"
-    saved_model = _saved_model(next(exports.glob(f"*_{trained}"), exports))
-    if saved_model is not None:
-        return _from_saved_model(saved_model)
-    for path in sorted(exports.glob(f"*_{trained}.tflite")):
-        return _from_tflite(path)
-    generator_of(run)
+        engine = engines.KerasEngine(generator)
+        return Translator(engine, engine.in_channels, config.data.background)
+    exports = [path for path in _exports(run) if _direction(path) == direction]
+    if not exports or noise_seed is not None:
+        raise _unfinished(run)
+    return _from_export(exports[0], config.data.background)
+
+
+def _unfinished(run):
+    exports = _exports(run)
+    if exports:
+        names = ", ".join(path.name for path in exports)
+        return ValueError(
+            f"'{run}' has no {stored.MODEL}, only exports ({names}): noise, other "
+            "directions and further exports need it, so copy it here from where the "
+            "run was trained."
+        )
+    return ValueError(
+        f"'{run}' has no {stored.MODEL} yet. Train it to the end: "
+        f"tfi2i train --resume {run}"
+    )
+
+
+def _exports(run):
+    """What a run holds for other programs, SavedModels and exact files first."""
+    paths = [path for path in (run / "export").glob("*") if _is_export(path)]
+    return sorted(
+        # A name with a dot is one that is being written, or was when it was killed.
+        (path for path in paths if not path.name.startswith(".")),
+        key=lambda path: (path.is_file(), path.stem.endswith("_float16"), path.name),
+    )
+
+
+def _is_export(path):
+    if path.is_file():
+        return path.suffix == ".tflite"
+    return _saved_model(path) is not None
+
+
+def _check_direction(path, direction):
+    known = _direction(path)
+    if known is None:
+        raise ValueError(
+            f"--direction is {direction!r}, but '{path}' does not say which way it "
+            "translates, by a name that ends in _a2b or _b2a: leave --direction out."
+        )
+    if direction != known:
+        raise ValueError(f"'{path}' translates {known}, not {direction}.")
+
+
+def _direction(path):
+    """Which way an export translates, None where its name does not say."""
+    path = path.absolute()
+    if path.suffix == ".tflite":
+        name = path.stem
+    else:
+        # A SavedModel's folder may be that of one version.
+        name = path.parent.name if path.name.isdecimal() else path.name
+    found = _NAME.search(name)
+    return found and found[1]
 
 
 def _saved_model(path):
@@ -165,14 +176,12 @@ def _saved_model(path):
     return max(versions, key=lambda folder: int(folder.name), default=None)
 
 
-def _from_saved_model(path):
-    engine = engines.SavedModelEngine(path)
-    return Translator(engine, engine.in_channels)
-
-
-def _from_tflite(path):
-    engine = engines.TFLiteEngine(path)
-    return Translator(engine, engine.in_channels)
+def _from_export(path, background="white"):
+    if path.is_file():
+        engine = engines.TFLiteEngine(path)
+    else:
+        engine = engines.SavedModelEngine(_saved_model(path))
+    return Translator(engine, engine.in_channels, background)
 
 
 def _describe(path):

@@ -3,7 +3,6 @@
 import dataclasses
 import glob
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,9 @@ from rich.progress import track
 
 from tfi2i.data.headers import EXTENSIONS
 from tfi2i.data.loading import read_image
+from tfi2i.errors import reason
 from tfi2i.files import whole
-from tfi2i.inference.load import Translator
+from tfi2i.inference.translator import Translator
 
 _WRITABLE = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -41,27 +41,26 @@ def translate_files(
     output: str | Path,
     *,
     overwrite: bool = False,
-    background: str = "white",
 ) -> Report:
     """Translates an image, the images below a folder, or those that a glob matches.
 
     Outputs have their inputs' sizes. A folder's or glob's outputs keep their names,
     below `output`; those that exist are left as they are, so that a half-done folder
-    goes on where it stopped. One image goes to `output` itself, or into it where it is
-    a folder or has no image's suffix.
+    goes on where it stopped. What a glob matches below `output` is taken for outputs.
+    One image goes to `output` itself, or into it where it is a folder or has no image's
+    suffix.
 
     Args:
         translator: from `load`.
         source: file, folder or glob.
         output: file or folder.
         overwrite: whether to replace outputs that exist.
-        background: colour under transparent pixels, CSS name or `#rrggbb`.
 
     Raises:
         FileNotFoundError: `source` does not exist.
         FileExistsError: the one output exists.
-        ValueError: no image is found, the output is inside the input, or is one of
-            the inputs.
+        ValueError: no image is found, the output is inside the input, is one of the
+            inputs, or has the suffix of images that are not written.
         OSError: an output cannot be written.
     """
     jobs = _plan(str(source), Path(output))
@@ -75,13 +74,13 @@ def translate_files(
             skipped.append(target)
             continue
         try:
-            pixels = read_image(image, background)
+            pixels = read_image(image, translator.background)
             painted = translator(pixels)
         except (MemoryError, tf.errors.ResourceExhaustedError):
             failed.append(f"{image}: not enough memory for it: make it smaller")
             continue
         except (ValueError, OSError, tf.errors.OpError) as error:
-            failed.append(f"{image}: {str(error).splitlines()[0]}")
+            failed.append(f"{image}: {reason(error)}")
             continue
         _write(painted, target)
         translated.append(target)
@@ -92,20 +91,17 @@ def _plan(source: str, output: Path) -> list[tuple[Path, Path]]:
     """Every input with its output."""
     path = Path(source)
     if path.is_file():
-        is_folder = output.is_dir() or output.suffix.lower() not in _WRITABLE
-        jobs = [(path, output / path.name if is_folder else output)]
+        jobs = [(path, output / path.name if _is_folder(output) else output)]
     elif path.is_dir():
         if output.resolve().is_relative_to(path.resolve()):
             raise ValueError(
                 f"The output '{output}' is inside the input '{path}', where it would "
                 "be translated next time: choose a folder elsewhere."
             )
-        images = sorted(_below(path))
+        images = sorted(filter(_is_image, path.rglob("*")))
         jobs = [(image, output / image.relative_to(path)) for image in images]
     elif glob.has_magic(source):
-        images = sorted(map(Path, glob.glob(source, recursive=True)))
-        images = [image for image in images if _is_image(image)]
-        jobs = [(image, output / image.name) for image in images]
+        jobs = [(image, output / image.name) for image in _matches(source, output)]
     else:
         raise FileNotFoundError(f"'{path}' does not exist.")
     if not jobs:
@@ -130,12 +126,36 @@ def _check_targets(jobs):
         targets.add(target)
 
 
+def _matches(pattern: str, output: Path) -> list[Path]:
+    """The images that a glob matches, without those made by an earlier call."""
+    images = sorted(filter(_is_image, map(Path, glob.glob(pattern, recursive=True))))
+    folder = output.resolve()
+    others = [path for path in images if not path.resolve().is_relative_to(folder)]
+    if images and not others:
+        raise ValueError(
+            f"All that '{pattern}' matches is in the output '{output}': choose another "
+            "output folder."
+        )
+    return others
+
+
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
+    """By the name alone: what cannot be read is to be reported, not left out."""
+    is_named = path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
+    return is_named and not path.is_dir()
 
 
-def _below(folder: Path) -> Iterable[Path]:
-    return (path for path in folder.rglob("*") if _is_image(path) and path.is_file())
+def _is_folder(output: Path) -> bool:
+    """Whether the output for one image is the folder to put it into."""
+    suffix = output.suffix.lower()
+    if output.is_dir() or suffix not in Image.registered_extensions():
+        return True
+    if suffix not in _WRITABLE:
+        raise ValueError(
+            f"'{output}' would be an image of a kind that is not written; expected "
+            f"{' '.join(_WRITABLE)}, or a folder."
+        )
+    return False
 
 
 def _write(image: np.ndarray, target: Path) -> None:
