@@ -8,24 +8,29 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
-from tests.translators import make_run, photos
+from tests.translators import NETWORKS, exported, make_run, photos
+from tfi2i.data.loading import read_image
 from tfi2i.data.transforms import to_float
 from tfi2i.export import export
-from tfi2i.inference.engines import TFLiteEngine
+from tfi2i.inference.engines import KerasEngine, SavedModelEngine, TFLiteEngine
 from tfi2i.inference.sizes import at_own_size, size_rule
 
 SHAPES = [(64, 64), (81, 47), (9, 13), (128, 64)]
-NETWORKS = [("unet", "batch"), ("unet", "instance"), ("resnet", "instance")]
 
 
-@pytest.fixture(scope="module", params=NETWORKS, ids="-".join)
-def exported(request, tmp_path_factory):
+@pytest.fixture(scope="module", params=NETWORKS)
+def published(request, tmp_path_factory):
     """A generator, its run, and what was published."""
-    network, norm = request.param
-    run = tmp_path_factory.mktemp("runs") / "emoji"
-    generator = make_run(run, network, norm=norm)
-    return generator, run, export(run, quantize=("none", "float16"))
+    return exported(tmp_path_factory, request.param)
+
+
+@pytest.fixture(scope="module")
+def saved(published):
+    """The SavedModel as other programs load it."""
+    _, run, _ = published
+    return tf.saved_model.load(str(run / "export" / "emoji_a2b" / "1"))
 
 
 def _by_hand(generator, images):
@@ -34,12 +39,12 @@ def _by_hand(generator, images):
     return at_own_size(lambda x: generator(x, training=False), images, rule).numpy()
 
 
-def test_float_signatures_agree_on_real_sizes(exported):
-    generator, run, _ = exported
+def test_float_signatures_agree_on_real_sizes(published, saved):
+    generator, run, _ = published
     folder = run / "export"
-    saved = tf.saved_model.load(str(folder / "emoji_a2b" / "1"))
     lite = TFLiteEngine(folder / "emoji_a2b.tflite")
     small = TFLiteEngine(folder / "emoji_a2b_float16.tflite")
+    worst = 2e-5 if "unet" in generator.name else 2e-4
     for shape in SHAPES:
         images = to_float(photos(8, *shape)).numpy()
         expected = _by_hand(generator, images)
@@ -48,94 +53,83 @@ def test_float_signatures_agree_on_real_sizes(exported):
             assert output.shape == images.shape
             gap = np.abs(output - expected)
             assert gap.mean() <= 1e-5
-            assert gap.max() <= 2e-4
+            assert gap.max() <= worst
         assert np.abs(small.run(images) - expected).max() < 0.05
 
 
-def test_encoded_signature_keeps_each_image_s_size(exported):
-    _, run, _ = exported
-    model = tf.saved_model.load(str(run / "export" / "emoji_a2b" / "1"))
+def test_a_batch_equals_its_images(published):
+    generator, run, _ = published
+    images = to_float(photos(8, 37, 64)).numpy()
+    for engine in (
+        KerasEngine(generator),
+        SavedModelEngine(run / "export" / "emoji_a2b" / "1"),
+        TFLiteEngine(run / "export" / "emoji_a2b.tflite"),
+    ):
+        together = engine.run(images)
+        alone = np.concatenate([engine.run(image[None]) for image in images])
+        np.testing.assert_allclose(together, alone, rtol=0, atol=1e-5)
+        np.testing.assert_array_equal(engine.run(images), together)
+
+
+def test_encoded_signature_keeps_each_image_s_size(published, saved):
     images = [photos(1, *shape)[0] for shape in SHAPES]
     contents = [tf.io.encode_png(image) for image in images]
-    contents.append(tf.io.encode_jpeg(images[0], quality=100))
-    painted = model.signatures["encoded"](image_bytes=tf.stack(contents))
-    for image, encoded in zip(images, painted["translated_bytes"][:-1], strict=True):
-        expected = model.signatures["serving_default"](image=image[None])["translated"]
+    painted = saved.signatures["encoded"](image_bytes=tf.stack(contents))
+    for image, encoded in zip(images, painted["translated_bytes"], strict=True):
+        expected = saved.signatures["serving_default"](image=image[None])["translated"]
         np.testing.assert_array_equal(tf.io.decode_png(encoded), expected[0])
-    assert tf.io.decode_png(painted["translated_bytes"][-1]).shape == (64, 64, 3)
 
 
-def test_nothing_dead_travels(exported):
-    generator, run, published = exported
+@pytest.mark.parametrize("published", ["unet"], indirect=True)
+def test_encoded_signature_sees_files_as_translate_does(published, saved, tmp_path):
+    image = Image.fromarray(photos(1, 40, 30)[0])
+    image.save(tmp_path / "a.jpg", quality=75)
+    image.quantize(4).save(tmp_path / "b.png", bits=2)
+    image.putalpha(Image.fromarray(photos(1, 40, 30, seed=1)[0, ..., 0]))
+    image.save(tmp_path / "c.png")
+    for path in sorted(tmp_path.iterdir()):
+        contents = tf.constant([path.read_bytes()])
+        (painted,) = saved.signatures["encoded"](image_bytes=contents).values()
+        pixels = read_image(path)[None]
+        expected = saved.signatures["serving_default"](image=pixels)["translated"]
+        np.testing.assert_array_equal(tf.io.decode_png(painted[0]), expected[0])
+
+
+def test_nothing_dead_travels(published):
+    generator, run, items = published
     weights = 4 * sum(int(np.prod(w.shape)) for w in generator.weights)
-    sizes = {(item.format, item.quantize): item.bytes for item in published}
+    sizes = {(item.format, item.quantize): item.bytes for item in items}
     assert sizes["savedmodel", "none"] < weights + 1_000_000
     assert weights * 0.9 < sizes["tflite", "none"] < weights + 100_000
     assert sizes["tflite", "float16"] < 0.6 * weights + 100_000
 
 
-def test_the_graph_holds_builtin_operators_only(exported):
-    _, run, _ = exported
-    model = tf.saved_model.load(str(run / "export" / "emoji_a2b" / "1"))
-    for signature in model.signatures.values():
+def test_the_graph_holds_builtin_operators_only(published, saved):
+    _, run, _ = published
+    for signature in saved.signatures.values():
         graph = signature.graph.as_graph_def()
         nodes = list(graph.node)
         for function in graph.library.function:
             nodes += function.node_def
+            # Such a function is compiled by XLA or not at all.
+            assert not function.attr["_XlaMustCompile"].b
         operators = {node.op for node in nodes}
         assert not any("PyFunc" in name or "Xla" in name for name in operators)
     lite = (run / "export" / "emoji_a2b.tflite").read_bytes()
     assert b"Flex" not in lite
 
 
-def test_report_says_what_was_published(exported):
-    _, run, published = exported
+def test_report_says_what_was_published(published):
+    _, run, items = published
     entries = json.loads((run / "export" / "report.json").read_text())
-    assert [run / "export" / entry["path"] for entry in entries] == [
-        item.path for item in published
-    ]
+    paths = [run / "export" / entry["path"] for entry in entries]
+    assert paths == [item.path for item in items]
     for entry in entries:
         assert entry["parity"]["images"] == 32
         assert len(entry["parity"]["sizes"]) == 4
         assert entry["parity"]["worst_levels"] <= 1 or entry["quantize"] == "float16"
         assert entry["bytes"] > 0
         assert entry["parity"]["milliseconds"] > 0
-
-
-def test_versions_and_fixed_size(tmp_path):
-    run = tmp_path / "emoji"
-    make_run(run)
-    export(run, formats=["savedmodel"])
-    (second,) = export(run, formats=["savedmodel"])
-    assert second.path == run / "export" / "emoji_a2b" / "2"
-    (fixed,) = export(run, formats=["tflite"], size=64)
-    engine = TFLiteEngine(fixed.path)
-    assert engine.run(np.zeros((1, 64, 64, 3), np.float32)).shape == (1, 64, 64, 3)
-    with pytest.raises(ValueError, match="takes images of shape .* Received"):
-        engine.run(np.zeros((1, 128, 64, 3), np.float32))
-    with pytest.raises(ValueError, match="--tflite-size is 65; expected a multiple"):
-        export(run, formats=["tflite"], size=65)
-    with pytest.raises(ValueError, match="--formats is 'onnx'; expected 'savedmodel'"):
-        export(run, formats=["onnx"])
-    names = sorted(path.name for path in (run / "export").iterdir())
-    assert names == ["emoji_a2b", "emoji_a2b.tflite", "report.json"]
-
-
-def test_an_export_that_differs_is_not_published(tmp_path, capfd):
-    run = tmp_path / "emoji"
-    generator = make_run(run)
-    # Half precision cannot hold such weights.
-    generator.get_layer("down1").kernel.assign(
-        generator.get_layer("down1").kernel * 1e7
-    )
-    from tfi2i.recipes import build, stored
-
-    trainer = build.build_model(stored.read(run))
-    trainer.generator.set_weights(generator.get_weights())
-    trainer.save(run / "model.keras")
-    with pytest.raises(ValueError, match="would not paint what the model paints"):
-        export(run, formats=["tflite"], quantize=["float16"])
-    assert list((run / "export").iterdir()) == []
 
 
 SERVING = """
@@ -154,9 +148,9 @@ print(json.dumps([painted.shape.as_list(), floats["translated"].shape.as_list(),
 """
 
 
-@pytest.mark.parametrize("exported", NETWORKS[:1], ids="-".join, indirect=True)
-def test_a_process_without_tfi2i_serves(exported):
-    generator, run, _ = exported
+@pytest.mark.parametrize("published", ["unet"], indirect=True)
+def test_a_process_without_tfi2i_serves(published):
+    generator, run, _ = published
     folder = run / "export" / "emoji_a2b" / "1"
     done = subprocess.run(
         [sys.executable, "-c", SERVING, folder],
@@ -206,4 +200,4 @@ def test_an_environment_of_litert_and_numpy_runs_the_tflite(tmp_path):
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     subprocess.run([python, "-c", PHONE, *words], check=True, env=environment)
     gap = np.abs(np.load(tmp_path / "out.npy") - _by_hand(generator, images))
-    assert gap.max() <= 2e-4
+    assert gap.max() <= 2e-5

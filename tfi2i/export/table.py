@@ -5,8 +5,9 @@ from pathlib import Path
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
-from tfi2i.export.publish import Export
+from tfi2i.export.report import Export
 
 
 def exports_table(folder: Path, published: Sequence[Export]) -> Table:
@@ -17,22 +18,23 @@ def exports_table(folder: Path, published: Sequence[Export]) -> Table:
         published: at least one.
     """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(f"in {folder}", overflow="fold")
-    for title in ("MB", "mean gap", "worst gap", "8-bit levels", "ms"):
+    # As text: names may look like markup.
+    table.add_column(Text(f"in {folder}"), overflow="fold")
+    for title in ("MB", "sizes", "mean gap", "worst gap", "levels", "ms"):
         table.add_column(title, justify="right")
     for item in published:
         parity = item.parity
         table.add_row(
-            str(item.path.relative_to(folder)),
+            Text(str(item.path.relative_to(folder))),
             f"{item.bytes / 1e6:.1f}",
+            str(len(parity.sizes)),
             f"{parity.mean:.1e}",
             f"{parity.worst:.1e}",
             str(parity.worst_levels),
             f"{parity.milliseconds:.1f}",
         )
-    parity = published[0].parity
     table.caption = (
-        f"against the trained model on {parity.images} real images at "
-        f"{len(parity.sizes)} sizes; gaps in [-1, 1] units"
+        f"against the trained model on {published[0].parity.images} real images of so "
+        "many sizes; gaps in [-1, 1] units, levels of 255"
     )
     return table

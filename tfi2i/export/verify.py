@@ -2,15 +2,20 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tfi2i.data.transforms import resize, to_float, to_uint8
+from tfi2i.inference.engines import KerasEngine
 
 Paint = Callable[[np.ndarray], np.ndarray]
+
+_ROUNDED = {"mean": 2e-3, "worst": 5e-2, "worst_levels": 8}
 
 
 @dataclass(frozen=True)
@@ -18,8 +23,8 @@ class Parity:
     """How far an export is from the trained model.
 
     Attributes:
-        images: compared.
-        sizes: heights and widths of the images.
+        images: different ones that were compared.
+        sizes: different heights and widths of them.
         mean: absolute difference in [-1, 1] units, over all pixels.
         worst: the largest.
         worst_levels: the largest of 8-bit outputs.
@@ -34,56 +39,115 @@ class Parity:
     milliseconds: float
 
 
-def test_images(photos: np.ndarray, size: int, stride: int) -> list[np.ndarray]:
-    """Real images at four sizes: one odd and oblong, one below the stride.
+class Painted(NamedTuple):
+    """What the trained model makes of a batch.
+
+    Attributes:
+        images: uint8 `(batch, height, width, channels)`.
+        floats: its translation in [-1, 1].
+    """
+
+    images: np.ndarray
+    floats: np.ndarray
+
+
+def sizes_to_compare(size: int, stride: int) -> list[tuple[int, int]]:
+    """Four heights and widths: one odd and oblong, one below the stride.
 
     Args:
-        photos: uint8 `(count, height, width, channels)`.
         size: side at which the model was trained.
         stride: of which the network's sizes are multiples.
-
-    Returns:
-        One uint8 batch `(count / 4, height, width, channels)` for each size.
     """
     small = max(3, stride // 2 - 1)
-    sizes = [
+    return [
         (size, size),
         (size + size // 4 + 1, size - size // 4 - 1),
         (small, small + 2),
         (2 * size, size),
     ]
-    quarters = np.array_split(photos, len(sizes))
-    return [
-        tf.stack([resize(photo, *shape) for photo in quarter]).numpy()
-        for quarter, shape in zip(quarters, sizes, strict=True)
-    ]
 
 
-def compare(trained: Paint, exported: Paint, batches: list[np.ndarray]) -> Parity:
-    """Paints the same images both ways.
+def paint(
+    generator, photos: np.ndarray, sizes: Sequence[tuple[int, int]]
+) -> list[Painted]:
+    """Paints real images with the trained model, a share of them at each size.
 
     Args:
-        trained: from float32 `(batch, height, width, channels)` in [-1, 1] to the
-            same.
-        exported: likewise.
-        batches: uint8, from `test_images`.
+        generator: `keras.Model` on [-1, 1].
+        photos: uint8 `(count, height, width, channels)`, all different.
+        sizes: heights and widths.
     """
-    gaps, levels = [], []
-    for batch in batches:
-        images = to_float(batch).numpy()
-        expected, got = trained(images), exported(images)
-        gaps.append(np.abs(expected - got).ravel())
-        as_bytes = [np.int32(to_uint8(output)) for output in (expected, got)]
-        levels.append(np.abs(as_bytes[0] - as_bytes[1]).max())
+    engine = KerasEngine(generator)
+    painted = []
+    for share, shape in zip(np.array_split(photos, len(sizes)), sizes, strict=True):
+        images = tf.stack([resize(photo, *shape) for photo in share])
+        painted.append(Painted(images.numpy(), engine.run(to_float(images))))
+    return painted
+
+
+def compare(
+    trained: Sequence[Painted],
+    on_floats: Paint,
+    on_bytes: Paint,
+    on_files: Callable[[list[bytes]], list[bytes]] | None = None,
+) -> Parity:
+    """Paints the same images with an export, in each way that it offers.
+
+    Args:
+        trained: from `paint`.
+        on_floats: from float32 `(batch, height, width, channels)` in [-1, 1] to the
+            same.
+        on_bytes: from uint8 to uint8.
+        on_files: from PNG files of several sizes to PNG files.
+    """
+    gaps, levels, files, wanted = [], [], [], []
+    for images, expected in trained:
+        gaps.append(np.abs(expected - on_floats(to_float(images).numpy())).ravel())
+        as_bytes = to_uint8(expected).numpy()
+        levels.append(_levels(as_bytes, on_bytes(images)))
+        files.append(tf.io.encode_png(images[0]).numpy())
+        wanted.append(as_bytes[0])
+    if on_files is not None:
+        for expected, contents in zip(wanted, on_files(files), strict=True):
+            levels.append(_levels(expected, tf.io.decode_png(contents).numpy()))
     gaps = np.concatenate(gaps)
+    first = to_float(trained[0].images[:1]).numpy()
     return Parity(
-        images=sum(map(len, batches)),
-        sizes=tuple(batch.shape[1:3] for batch in batches),
+        images=sum(len(images) for images, _ in trained),
+        sizes=tuple(dict.fromkeys(images.shape[1:3] for images, _ in trained)),
         mean=float(gaps.mean()),
         worst=float(gaps.max()),
-        worst_levels=int(max(levels)),
-        milliseconds=_milliseconds(exported, to_float(batches[0][:1]).numpy()),
+        worst_levels=max(levels),
+        milliseconds=_milliseconds(on_floats, first),
     )
+
+
+def check(path: Path, parity: Parity, network: str, quantize: str) -> None:
+    """Refuses an export that does not paint what the model paints.
+
+    Args:
+        path: where it would be published.
+        parity: from `compare`.
+        network: `"unet"` or `"resnet"`; instance norm in deep residual networks
+            rounds more.
+        quantize: of the weights: `"none"` or `"float16"`.
+
+    Raises:
+        ValueError: a difference is above its bound.
+    """
+    worst = 2e-5 if network == "unet" else 2e-4
+    exact = {"mean": 1e-5, "worst": worst, "worst_levels": 1}
+    for name, bound in (exact if quantize == "none" else _ROUNDED).items():
+        value = getattr(parity, name)
+        if not value <= bound:
+            raise ValueError(
+                f"'{path}' would not paint what the model paints: {name} differs by "
+                f"{value:.2g}, expected at most {bound:.2g}. It was not published."
+            )
+
+
+def _levels(expected, got):
+    return int(np.abs(np.int32(expected) - got).max())
 
 
 def _milliseconds(paint, image):

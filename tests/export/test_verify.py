@@ -1,0 +1,69 @@
+"""What counts as proof, with exports whose differences are known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.translators import photos
+from tfi2i.data.transforms import to_float
+from tfi2i.export.verify import Painted, Parity, check, compare
+
+
+@pytest.fixture
+def trained():
+    """Batches of two sizes, painted by a model that inverts."""
+    batches = photos(3, 8, 6), photos(2, 4, 4)
+    return [Painted(images, -to_float(images).numpy()) for images in batches]
+
+
+def _negative(levels):
+    """Inverts files, but for so many levels."""
+    pixels = 255 - levels - np.int32(levels < 0)
+
+    def paint(files):
+        images = [np.int32(tf.io.decode_png(contents)) for contents in files]
+        return [
+            tf.io.encode_png(np.uint8(np.clip(pixels - image, 0, 255))).numpy()
+            for image in images
+        ]
+
+    return paint
+
+
+def test_every_way_of_an_export_is_compared(trained):
+    def on_floats(images):
+        return -images + np.float32(0.01)
+
+    def on_bytes(images):
+        return np.uint8(np.clip(255 - 3 - np.int32(images), 0, 255))
+
+    parity = compare(trained, on_floats, on_bytes)
+    assert parity.images == 5
+    assert parity.sizes == ((8, 6), (4, 4))
+    assert parity.mean == pytest.approx(0.01, rel=1e-3)
+    assert parity.worst == pytest.approx(0.01, rel=1e-3)
+    assert parity.worst_levels == 3
+    assert compare(trained, on_floats, on_bytes, _negative(7)).worst_levels == 7
+    assert compare(trained, on_floats, on_bytes, _negative(0)).worst_levels == 3
+
+
+def test_sizes_are_counted_once(trained):
+    parity = compare([trained[0], trained[0]], np.negative, lambda images: 255 - images)
+    assert parity.sizes == ((8, 6),)
+    assert (parity.worst, parity.worst_levels) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("network", "quantize", "worst"),
+    [("unet", "none", 2e-5), ("resnet", "none", 2e-4), ("unet", "float16", 5e-2)],
+)
+def test_bounds_by_network(network, quantize, worst):
+    for value, is_refused in ((0.9 * worst, False), (1.1 * worst, True)):
+        parity = Parity(32, ((8, 8),), 0.0, value, 0, 1.0)
+        if is_refused:
+            with pytest.raises(ValueError, match="'run_a2b' would not paint .* worst"):
+                check(Path("run_a2b"), parity, network, quantize)
+        else:
+            check(Path("run_a2b"), parity, network, quantize)

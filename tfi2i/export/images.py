@@ -1,0 +1,76 @@
+"""Real images to compare an export and the trained model on."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from tfi2i.data import bundled, decoding, find_pairs, find_unpaired, loading
+from tfi2i.recipes import build
+from tfi2i.recipes.config import TrainConfig
+
+log = logging.getLogger(__name__)
+
+
+def real_images(config: TrainConfig, direction: str, count: int) -> np.ndarray:
+    """Different inputs of a run, such as it has not trained on first.
+
+    Where the run has too few, or they are elsewhere now, bundled ones make up for it.
+
+    Args:
+        config: of the run.
+        direction: `"a2b"` or `"b2a"`.
+        count: how many.
+
+    Returns:
+        uint8 `(count, crop_size, crop_size, 3)`.
+    """
+    found = {}
+    for source, split in _sources(config.data):
+        if len(found) >= count:
+            break
+        try:
+            images = _first(replace(config, data=source), split, direction, count)
+        except (OSError, ValueError) as error:
+            log.warning("not compared on the run's %s images: %s", split, error)
+            continue
+        found |= {image.tobytes(): image for image in images}
+    return np.stack(list(found.values())[:count])
+
+
+def _sources(data) -> Iterator:
+    """Where to look, as configurations of data and splits of them."""
+    splits = build.splits(data)
+    if not splits:
+        log.info("the run's images are not here: comparing on bundled ones")
+    ours = replace(data, dir=None)
+    order = [name for name in ("val", "test", "train") if name in splits]
+    return iter([*((data, name) for name in order), (ours, "test")])
+
+
+def _first(config, split, direction, count):
+    """Decodes the first inputs of a split, and no more of it."""
+    data = config.data
+    folder = data.dir or bundled()
+    names = {
+        "layout": data.layout if data.dir else "side_by_side",
+        "a": data.a,
+        "b": data.b,
+    }
+    edges = data.input == "edges"
+    if config.model.is_paired:
+        pairs = find_pairs(folder, split, targets_only=edges, **names)
+        files_a, files_b = zip(*((s.a, s.b) for s in pairs.samples), strict=True)
+    else:
+        files = find_unpaired(folder, split, **names)
+        files_a, files_b = files.a, files.b
+    real_a, real_b = loading.load(
+        files_a[:count],
+        files_b[:count],
+        size=data.crop_size,
+        colour=decoding.parse_colour(data.background),
+        edges=edges,
+        progress=False,
+    )
+    return (real_b if direction == "b2a" and not edges else real_a).numpy()

@@ -1,0 +1,66 @@
+"""`export/report.json`: what was published, and how it compares with the model."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from tfi2i.errors import reason
+from tfi2i.export.verify import Parity
+from tfi2i.files import whole
+
+REPORT = "report.json"
+
+
+@dataclass(frozen=True)
+class Export:
+    """One published export.
+
+    Attributes:
+        path: of the SavedModel's version folder or the file.
+        format: `"savedmodel"` or `"tflite"`.
+        quantize: `"none"` or `"float16"`.
+        bytes: on disk.
+        parity: with the trained model.
+    """
+
+    path: Path
+    format: str
+    quantize: str
+    bytes: int
+    parity: Parity
+
+
+def read_report(folder: Path) -> dict[str, dict]:
+    """What was published before, by path relative to `folder`.
+
+    Raises:
+        ValueError: the report cannot be read.
+        OSError: likewise.
+    """
+    path = folder / REPORT
+    if not path.exists():
+        return {}
+    try:
+        return {entry["path"]: entry for entry in json.loads(path.read_text("utf-8"))}
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(
+            f"'{path}' is no report of exports ({reason(error)}): move it away and "
+            "export again."
+        ) from error
+
+
+def add_to_report(folder: Path, published: Export) -> None:
+    """Writes down one export, in place of an older one of the same path."""
+    relative = published.path.relative_to(folder).as_posix()
+    entries = read_report(folder)
+    entries[relative] = {
+        **asdict(published),
+        "path": relative,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+    }
+    with whole(folder / REPORT) as path:
+        path.write_text(json.dumps(list(entries.values()), indent=2) + "\n", "utf-8")
