@@ -344,6 +344,20 @@ def test_a_full_disk_is_not_called_memory(tmp_path):
             raise full
 
 
+@pytest.mark.parametrize(
+    "text, line",
+    [
+        ("x; No space left on device", "No space left on device; free some, then"),
+        ("OOM when ...", "Out of memory: end other programs, or take a machine"),
+    ],
+)
+def test_no_advice_on_training_where_none_is(text, line):
+    with pytest.raises((OSError, cli.CommandError), match=line) as error:
+        with cli.loaded_tensorflow():
+            raise tf.errors.ResourceExhaustedError(None, None, text)
+    assert "--" not in str(error.value)
+
+
 def test_an_interrupt_exits_with_130():
     code = (
         # A shell's background jobs inherit an ignored SIGINT.

@@ -5,14 +5,14 @@ import pytest
 from PIL import Image
 
 from tests.test_cli import refused, tfi2i
-from tests.translators import make_run, photos
+from tests.translators import make_cyclegan_run, photos
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with a run and photographs."""
+    """A folder with a run that knows both ways, and photographs."""
     place = tmp_path_factory.mktemp("place")
-    make_run(place / "saved_models" / "emoji")
+    make_cyclegan_run(place / "saved_models" / "emoji")
     (place / "photos").mkdir()
     for index, shape in enumerate([(30, 41), (64, 64)]):
         path = place / "photos" / f"{index}.png"
@@ -27,13 +27,16 @@ def _pixels(path):
 
 def test_export_then_translate_with_each(place):
     run = "saved_models/emoji"
-    done = tfi2i("export", run, "--quantize", "none", "float16", cwd=place)
+    words = ("--quantize", "none", "float16", "--direction", "b2a")
+    done = tfi2i("export", run, *words, cwd=place)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert "emoji_a2b_float16.tflite" in done.stdout
-    assert "32 real images at 4 sizes" in done.stdout
-    for index, source in enumerate([run, f"{run}/export/emoji_a2b.tflite"]):
-        done = tfi2i("translate", source, "photos", f"out{index}", cwd=place)
+    assert "emoji_b2a_float16.tflite" in done.stdout
+    assert "emoji_a2b" not in done.stdout
+    assert "32 real images" in done.stdout
+    for index, source in enumerate([run, f"{run}/export/emoji_b2a.tflite"]):
+        words = (source, "photos", f"out{index}", "--direction", "b2a")
+        done = tfi2i("translate", *words, cwd=place)
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
         assert "2 translated, 0 there already, 0 failed" in done.stdout
@@ -65,13 +68,31 @@ def test_mistakes_are_one_line(capsys, place, tmp_path):
     assert "expected one of a2b, b2a" in refused(
         capsys, "translate", run, "a", "b", "--direction", "left"
     )
-    assert "translates a2b, not b2a" in refused(
-        capsys, "translate", run, place / "photos", tmp_path, "--direction", "b2a"
+    assert "--seed is 0, but applies only with --stochastic" in refused(
+        capsys, "translate", run, "a", "b", "--seed", "0"
+    )
+    assert "has no dropout" in refused(
+        capsys, "translate", run, "a", "b", "--stochastic", "--seed", "0"
     )
     assert "is inside the input" in refused(
         capsys, "translate", run, place / "photos", place / "photos" / "out"
     )
     assert "--formats is 'onnx'" in refused(capsys, "export", run, "--formats", "onnx")
+    assert "--direction is 'left'; expected one of a2b, b2a, None" in refused(
+        capsys, "export", run, "--direction", "left"
+    )
     assert "is not a run" in refused(capsys, "export", tmp_path)
     photo = place / "photos" / "0.png"
     assert "is a file of" in refused(capsys, "translate", photo, photo, tmp_path)
+    broken = tmp_path / "broken.tflite"
+    broken.write_bytes(b"123")
+    assert "is no image translator" in refused(
+        capsys, "translate", broken, photo, tmp_path
+    )
+
+
+def test_a_disk_that_cannot_be_written_is_one_line(capsys, tmp_path):
+    run = tmp_path / "emoji"
+    make_cyclegan_run(run)
+    (run / "export").write_text("a file is in the way")
+    assert "This is a file; expected a folder" in refused(capsys, "export", run)

@@ -219,10 +219,15 @@ def _resume(words: list[str]) -> None:
 def _translate(words: list[str]) -> None:
     about = "Translate an image, a folder or a glob; outputs keep their inputs' sizes."
     options = parse(translate_options(), words, "tfi2i translate", about)
-    with loaded_tensorflow(options.source):
+    if options.seed is not None and not options.stochastic:
+        raise CommandError(
+            f"--seed is {options.seed}, but applies only with --stochastic; add that, "
+            "or leave it out."
+        )
+    noise = (options.seed or 0) if options.stochastic else None
+    with loaded_tensorflow():
         from tfi2i.inference import load, translate_files
 
-        noise = options.seed if options.stochastic else None
         translator = load(options.source, options.direction, noise_seed=noise)
         report = translate_files(
             translator, options.input, options.output, overwrite=options.overwrite
@@ -238,13 +243,17 @@ def _translate(words: list[str]) -> None:
 def _export(words: list[str]) -> None:
     about = "Write a run's generator as SavedModel and TFLite, proved equal to it."
     options = parse(export_options(), words, "tfi2i export", about)
-    with loaded_tensorflow(options.run):
+    with loaded_tensorflow():
         from rich.console import Console
 
         from tfi2i.export import export, exports_table
 
         published = export(
-            options.run, options.formats, options.quantize, options.tflite_size
+            options.run,
+            options.formats,
+            options.quantize,
+            options.tflite_size,
+            options.direction,
         )
         Console().print(exports_table(options.run / "export", published))
 
@@ -259,11 +268,14 @@ def _demo(words: list[str]) -> None:
 
 
 @contextlib.contextmanager
-def loaded_tensorflow(run: Path, config: "TrainConfig | None" = None) -> Iterator[None]:
+def loaded_tensorflow(
+    run: Path | None = None, config: "TrainConfig | None" = None
+) -> Iterator[None]:
     """Load TensorFlow quietly, show the package's log, explain a lack of memory.
 
     Args:
-        run: folder whose config.json names the sizes where `config` is None.
+        run: folder of the run that is trained, None where none is. Its config.json
+            names the sizes where `config` is None.
         config: what is trained.
     """
     _load_tensorflow()
@@ -278,10 +290,7 @@ def loaded_tensorflow(run: Path, config: "TrainConfig | None" = None) -> Iterato
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
         # TensorFlow reports a full disk as an exhausted resource, too.
         if "No space left on device" in str(error):
-            raise OSError(
-                f"No space left on device while writing {run}; free some, then go on "
-                f"with tfi2i train --resume {run}."
-            ) from error
+            raise OSError(_full_disk_line(run)) from error
         raise CommandError(_memory_line(run, config)) from error
     finally:
         log.removeHandler(handler)
@@ -297,11 +306,22 @@ def _load_tensorflow() -> None:
         import keras  # noqa: F401
 
 
-def _memory_line(run: Path, config: "TrainConfig | None") -> str:
+def _full_disk_line(run: Path | None) -> str:
+    if run is None:
+        return "No space left on device; free some, then try again."
+    return (
+        f"No space left on device while writing {run}; free some, then go on with "
+        f"tfi2i train --resume {run}."
+    )
+
+
+def _memory_line(run: Path | None, config: "TrainConfig | None") -> str:
     import keras
 
     from tfi2i.recipes import stored
 
+    if run is None:
+        return "Out of memory: end other programs, or take a machine with more."
     sizes = "this batch size, this crop size"
     with contextlib.suppress(OSError, ValueError):
         data = (config or stored.read(run)).data

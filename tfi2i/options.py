@@ -157,8 +157,8 @@ def translate_options() -> type:
         """Replace outputs that exist."""
         stochastic: bool = False
         """Paint with dropout's noise, as the paper does (runs trained with dropout)."""
-        seed: int = 0
-        """Seed of that noise."""
+        seed: int | None = None
+        """Seed of that noise; None is 0."""
 
     return TranslateOptions
 
@@ -180,6 +180,8 @@ def export_options() -> type:
         """Weights of the .tflite files; one file each."""
         tflite_size: int | None = None
         """Side of the one image that the .tflite takes; None: any size."""
+        direction: typing.Literal["a2b", "b2a"] | None = None
+        """Which way, of a run that knows both; None exports both."""
 
     return ExportOptions
 
