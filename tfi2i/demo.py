@@ -1,6 +1,7 @@
 """`tfi2i demo`: from bundled images to a picture that the network painted."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -13,7 +14,7 @@ from rich.table import Table
 from tfi2i.data.loading import read_image
 from tfi2i.data.transforms import to_uint8
 from tfi2i.evaluation import mean_image, score
-from tfi2i.export import export, exports_table
+from tfi2i.export import Export, export, exports_table
 from tfi2i.files import whole
 from tfi2i.inference import load, translate_files
 from tfi2i.recipes import build, stored
@@ -39,7 +40,7 @@ def demo(run: Path) -> None:
     Raises:
         ValueError, OSError, Interrupted: of `tfi2i.training.run`.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     model = _trained(console, run)
     config = stored.read(run)
     test = build.load_data(config, "test")
@@ -51,7 +52,8 @@ def demo(run: Path) -> None:
     console.print(f"Input, output, truth: {run / PICTURE}", soft_wrap=True)
     published = export(run)
     console.print(exports_table(run / "export", published))
-    gap = _translate_with(published, real_a, fake_b, run)
+    inputs, painted = to_uint8(real_a).numpy(), to_uint8(fake_b).numpy()
+    gap = translate_with_exports(published, inputs, painted, run)
     console.print(
         f"SavedModel and TFLite translated {run / 'inputs'} into "
         f"{run / 'translated'}: at most {gap} of 255 levels from the trained model.",
@@ -59,21 +61,40 @@ def demo(run: Path) -> None:
     )
 
 
-def _translate_with(published, real_a, fake_b, run):
-    """Translates files with each export; the largest difference in 8-bit levels."""
-    for index, image in enumerate(to_uint8(real_a).numpy()):
+def translate_with_exports(
+    published: Sequence[Export], inputs: np.ndarray, expected: np.ndarray, run: Path
+) -> int:
+    """Translates files with each export.
+
+    Args:
+        published: exports of a run.
+        inputs: uint8 `(count, height, width, 3)`, written into `inputs/` of the run.
+        expected: likewise, what the trained model makes of them.
+        run: the run's folder; an export's images go into `translated/` of it.
+
+    Returns:
+        The largest difference in 8-bit levels.
+
+    Raises:
+        ValueError: a difference is larger than rounding.
+    """
+    for index, image in enumerate(inputs):
         with whole(run / "inputs" / f"{index}.png") as path:
             Image.fromarray(image).save(path)
-    gap = 0
+    largest = 0
     for item in published:
         folder = run / "translated" / item.format
         translator = load(item.path)
         report = translate_files(translator, run / "inputs", folder, overwrite=True)
-        for path, expected in zip(
-            report.translated, to_uint8(fake_b).numpy(), strict=True
-        ):
-            gap = max(gap, np.abs(np.int32(read_image(path)) - expected).max())
-    return gap
+        for path, wanted in zip(report.translated, expected, strict=True):
+            gap = int(np.abs(np.int32(read_image(path)) - wanted).max())
+            if gap > 1:
+                raise ValueError(
+                    f"'{path}' is {gap} of 255 levels from what the trained model "
+                    f"paints; expected at most 1 from '{item.path}'."
+                )
+            largest = max(largest, gap)
+    return largest
 
 
 def _trained(console, run):
