@@ -44,7 +44,5 @@ def test_exports_that_paint_something_else_end_the_demo(tmp_path_factory):
     for name in ("savedmodel", "tflite"):
         assert len(list((place / "translated" / name).iterdir())) == 2
     painted[1, 3, 4, 0] += 5
-    with pytest.raises(
-        ValueError, match="levels from what the trained model pain"
-    ):
+    with pytest.raises(ValueError, match="levels from what the trained model pain"):
         translate_with_exports(published[:2], inputs, painted, place)
