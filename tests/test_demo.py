@@ -35,6 +35,7 @@ def test_demo_beats_its_baselines(tmp_path):
         assert len(list((run / "translated" / name).iterdir())) == 6
 
 
+@pytest.mark.slow
 def test_exports_that_paint_something_else_end_the_demo(tmp_path_factory):
     _, run, published = exported(tmp_path_factory, "unet")
     inputs = photos(2, 64, 64)

@@ -40,6 +40,7 @@ def test_every_public_name_is_there(name):
 def test_the_public_names():
     assert sorted(tfi2i.__all__) == [
         "ConstantThenLinear",
+        "CycleGAN",
         "Pix2Pix",
         "__version__",
         "data",

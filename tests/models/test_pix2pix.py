@@ -300,10 +300,16 @@ def test_mixed_precision_takes_the_step_of_float32():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (dict(l1_weight=-1.0), "weight of g_l1 must be 0 or more. Received -1.0"),
+        (
+            dict(l1_weight=-1.0),
+            "weight of g_l1 must be 0 or more, and finite. Received -1.0",
+        ),
         (dict(gan_weight=float("nan")), "weight of g_gan .* Received nan"),
         (dict(gan_weight=0.0, l1_weight=0.0), "weights are 0: set one"),
-        (dict(adversarial_loss="wgan"), '"vanilla", "lsgan". Received "wgan"'),
+        (
+            dict(adversarial_loss="wgan"),
+            '"vanilla", "lsgan", "hinge", "wgan-gp". Received "wgan"',
+        ),
     ],
     ids=str,
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 from PIL import Image
 
 import tfi2i
@@ -15,6 +16,7 @@ import tfi2i
 SCRIPT = Path(tfi2i.__file__).parents[1] / "scripts" / "train_pix2pix.py"
 
 
+@pytest.mark.slow
 def test_trains_saves_and_paints(tmp_path):
     for split, count in (("train", 4), ("test", 4)):
         (tmp_path / "pairs" / split).mkdir(parents=True)

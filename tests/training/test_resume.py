@@ -82,9 +82,8 @@ def _kill_when(process, condition, delay=0.0):
     assert process.wait() == -signal.SIGKILL
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_and_resumes_exactly(number, images, uninterrupted, tmp_path):
     run = tmp_path / "run"
     process = _start(images, run)

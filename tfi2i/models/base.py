@@ -219,8 +219,10 @@ class AdversarialModel(keras.Model):
         The means are the generator optimizer's (`use_ema`); without them nothing
         happens. Called twice, everything is as before.
         """
-        optimizer = self.generator_optimizer
-        if not optimizer.use_ema:
+        optimizer = self.generator_optimizer if self.compiled else None
+        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+            optimizer = optimizer.inner_optimizer
+        if optimizer is None or not optimizer.use_ema:
             return
         for variable, average in zip(
             _trainable(self.generators),
