@@ -141,7 +141,7 @@ def test_a_bad_step_is_noticed_before_it_is_saved(tmp_path):
     message = str(error.value)
     assert "epoch 1 after step 3" in message
     assert "d_real is nan" in message
-    assert f"the last good backup is kept in '{backup.path}'" in message
+    assert f"the last finite backup is kept in '{backup.path}'" in message
     assert not is_finite(model)
     position, _ = backup.restore(model, ["x"])
     assert position == Position(0, 2)

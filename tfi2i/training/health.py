@@ -16,19 +16,20 @@ through inverted colours, and discriminators through short lives of being always
 right, and come back."""
 
 INVERTED = -0.5
-"""Mean luminance correlation of input and output below which colours are inverted:
-far below that of unrelated images, near 0, and far above a true negative, -1."""
+"""Luminance correlation of input and output below which colours are inverted, halfway
+from no relation to a negative. Healthy runs stayed above -0.4, at facades' start."""
 
 ALWAYS_RIGHT = 0.99
-"""Share of patches above which a discriminator is right all the time: what it still
-says to the generator is the same whatever the generator paints."""
+"""Share of patches from which a discriminator is right all the time. Healthy runs
+stayed below 0.95; against a generator that learns nothing, it takes 100 steps."""
 
 COLLAPSED = 0.1
-"""Diversity of outputs, as a part of what is due, below which they are one picture."""
+"""Diversity of outputs, as a part of what is due, below which they are one picture.
+Healthy runs stayed above 0.2 of their inputs' after the warm-up."""
 
 WARM_UP = 500
 """Steps for which alike outputs are no warning: an untrained generator paints all
-images alike."""
+images alike, on facades for the first 100 steps."""
 
 GREY_LEVEL = 2 / 255
 """Difference of neighbouring 8-bit values in [-1, 1]."""
