@@ -129,6 +129,15 @@ def test_pairs_say_what_is_real(name):
         "wgan-gp": -0.5,
     }
     assert float(d_fake) == pytest.approx(expected[name])
+    # Hinge stops at its margin for the discriminator only.
+    wanted = {
+        "vanilla": (np.log1p(np.exp(-1)), np.log1p(np.exp(0.5))),
+        "lsgan": (0, 2.25),
+        "hinge": (-1, 0.5),
+        "wgan-gp": (-1, 0.5),
+    }
+    for scores, value in zip((high, low), wanted[name], strict=True):
+        assert float(loss.generator(scores)) == pytest.approx(value)
 
 
 @pytest.mark.parametrize("loss", [vanilla_loss, lsgan_loss])

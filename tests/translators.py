@@ -10,10 +10,9 @@ from tfi2i.recipes import build, stored
 from tfi2i.recipes.config import resolve
 from tfi2i.recipes.named import get
 
-# What a generator does with an image's own statistics, and what its sizes are.
 NETWORKS = {
     "unet": {"statistics": "stored"},
-    "unet-image": {"statistics": "image"},
+    "unet-image": {"statistics": "image", "num_downs": 5},
     "resnet": {"network": "resnet"},
 }
 TINY = {"network": "resnet", "blocks": 0, "filters": 2, "dropout": 0.0}

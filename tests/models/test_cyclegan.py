@@ -156,6 +156,34 @@ def test_saved_model_goes_on_bit_for_bit(tmp_path, options):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_averages_are_found_under_loss_scaling():
+    model = tiny_cyclegan()
+    scaled = keras.optimizers.LossScaleOptimizer(Adam(1e-2, use_ema=True), 64.0)
+    model.compile(scaled, Adam(1e-2), run_eagerly=True)
+    before = _values(model)
+    with model.averaged():
+        # There are none before the first step.
+        for weight, old in zip(model.weights, before, strict=True):
+            np.testing.assert_array_equal(weight.numpy(), old)
+    for seed in range(2):
+        _step(model, seed)
+    trained = [w.numpy() for w in model.generator_ab.trainable_weights]
+    with model.averaged():
+        means = [w.numpy() for w in model.generator_ab.trainable_weights]
+    assert all(np.any(a != b) for a, b in zip(means, trained, strict=True))
+
+
+def test_trains_where_xla_is_asked_for():
+    # Keras asks for it wherever it sees a GPU.
+    model = tiny_cyclegan(pool_size=1)
+    with pytest.warns(UserWarning, match="Proceeding with `jit_compile=False`"):
+        model.compile(jit_compile=True)
+    losses = [_step(model, seed) for seed in range(2)]
+    assert np.isfinite([list(step.values()) for step in losses]).all()
+    assert model.pool_a.seen.numpy() == 4
+    assert tiny_cyclegan(pool_size=0).supports_jit
+
+
 def test_averages_are_the_running_means_of_generators():
     model = tiny_cyclegan()
     model.compile(

@@ -90,6 +90,17 @@ def test_two_devices_hold_what_one_would(tmp_path):
             np.testing.assert_array_equal(copy, alone.state()[name])
 
 
+def test_uneven_replicas_get_their_own_images_back():
+    strategy = two_devices()
+    with strategy.scope():
+        pool = ImagePool(5, seed=2)
+    numbers = tf.data.Dataset.range(3).map(lambda n: _numbered([n])[0]).batch(3)
+    (images,) = strategy.experimental_distribute_dataset(numbers)
+    query = tf.function(lambda x: strategy.run(pool, args=(x,)))
+    parts = strategy.experimental_local_results(query(images))
+    np.testing.assert_array_equal(tf.concat(parts, 0)[:, 0, 0, 0], [0, 1, 2])
+
+
 def test_other_sizes_start_anew():
     pool = ImagePool(2, seed=0)
     pool(tf.ones((6, 4, 4, 3)))
@@ -101,6 +112,7 @@ def test_other_sizes_start_anew():
     assert pool.seen.numpy() == 2
 
 
-def test_size_below_zero_is_refused():
-    with pytest.raises(ValueError, match="0 or more. Received -1"):
-        ImagePool(-1)
+@pytest.mark.parametrize("size", [-1, 2.5])
+def test_sizes_that_are_none_are_refused(size):
+    with pytest.raises(ValueError, match=f"0 or more. Received {size}"):
+        ImagePool(size)

@@ -12,8 +12,11 @@ import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from tests.checks import images as images_in_range
+from tests.checks import tiny_cyclegan
 from tests.test_cli import tfi2i
 from tfi2i.data import bundled
+from tfi2i.data.transforms import to_uint8
 from tfi2i.inference.load import trained_generators
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.config import resolve
@@ -129,6 +132,7 @@ def test_a_loss_that_is_not_finite_ends_the_run(config, tmp_path):
     with pytest.raises(Diverged, match="g_gan is nan.*--optimizer.learning-rate"):
         resume(tmp_path / "again")
     assert len(_lines(tmp_path / "again")) == 1
+    assert "because g_gan is nan" in (tmp_path / "again" / "train.log").read_text()
     # The backup is still the good one.
     backup.restore(trained, names)
     for variable, value in zip(trained.variables, kept, strict=True):
@@ -142,7 +146,7 @@ def test_a_lost_state_is_not_saved(config, tmp_path):
     backup.save(model, Position(0, 1), ["a"])
     before = backup.path.read_bytes()
     model.weights[0].assign(model.weights[0] * float("nan"))
-    with pytest.raises(Diverged, match="holds nan; the last good backup is kept"):
+    with pytest.raises(Diverged, match="holds nan; the last finite backup is kept"):
         backup.save(model, Position(0, 2), ["a"])
     assert backup.path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [backup.path]
@@ -174,7 +178,13 @@ def test_a_cyclegan_run(config, images, tmp_path):
     with model.averaged():
         averaged = model.evaluate(validation, verbose=0, return_dict=True)
         means = [weight.numpy() for weight in model.generator_ba.trainable_weights]
+        real_a, _ = next(iter(validation))
+        fake_b = to_uint8(model.generator_ab(real_a[:2], training=False)).numpy()
     assert averaged["cycle_a"] == pytest.approx(line["val_cycle_a"], rel=1e-4)
+    with Image.open(run / "samples" / "epoch_0001.png") as panel:
+        column = np.int32(panel)[:, 40:72]
+    for shown, image in zip((column[4:36], column[40:72]), fake_b, strict=True):
+        assert np.abs(shown - image).max() <= 1
     painted = trained_generators(run)["b2a"].trainable_weights
     for weight, mean in zip(painted, means, strict=True):
         np.testing.assert_array_equal(weight.numpy(), mean)
@@ -260,6 +270,20 @@ def test_backup_restores_every_variable(saved):
     assert len(means) == len(model.metrics_variables)
     for one, two in zip(model.variables, other.variables, strict=True):
         np.testing.assert_array_equal(one.numpy(), two.numpy())
+
+
+def test_backup_keeps_pools(tmp_path):
+    model, other = tiny_cyclegan(pool_size=3), tiny_cyclegan(pool_size=3)
+    for trainer in (model, other):
+        trainer.compile(run_eagerly=True)
+    for pool in model.pools:
+        pool(images_in_range(5, 8, 8, 3))
+    backup = Backup(tmp_path / "state.npz")
+    backup.save(model, Position(0, 5), IMAGES)
+    backup.restore(other, IMAGES)
+    for ours, theirs in zip(model.pools, other.pools, strict=True):
+        assert theirs.seen.numpy() == 5
+        np.testing.assert_array_equal(ours.images, theirs.images)
 
 
 def test_other_images_are_noticed(saved, images, tmp_path):

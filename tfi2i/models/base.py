@@ -25,8 +25,7 @@ class AdversarialModel(keras.Model):
         seed: of what the trainer itself draws at random; None draws one.
         **kwargs: of `keras.Model`.
 
-    Raises:
-        ValueError: an unknown loss, a weight below 0.
+    A subclass has `check_losses` refuse what cannot train, before this constructor.
     """
 
     def __init__(
@@ -223,6 +222,9 @@ class AdversarialModel(keras.Model):
         if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
             optimizer = optimizer.inner_optimizer
         if optimizer is None or not optimizer.use_ema:
+            return
+        if optimizer.iterations.numpy() == 0:
+            # Keras' means are zeros before the first step.
             return
         for variable, average in zip(
             _trainable(self.generators),

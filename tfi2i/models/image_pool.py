@@ -39,9 +39,13 @@ class ImagePool(keras.layers.Layer):
         # Stored as generated, whatever precision the networks compute in.
         kwargs = {"trainable": False, "dtype": "float32", **kwargs}
         super().__init__(**kwargs)
-        if size < 0:
-            raise ValueError(f"The pool's size must be 0 or more. Received {size}.")
+        if size != int(size) or size < 0:
+            raise ValueError(
+                f"The pool's size must be a whole number, 0 or more. Received {size}."
+            )
         self.size = size
+        # XLA cannot give a variable its shape; Keras then compiles without it.
+        self.supports_jit = size == 0
         self.seed = random.randrange(2**31) if seed is None else seed
         # Of free shape, since only the first batch tells it; Keras' variables cannot.
         self.images = tf.Variable(
@@ -58,10 +62,11 @@ class ImagePool(keras.layers.Layer):
         replica = tf.distribute.get_replica_context()
         if replica is None or replica.num_replicas_in_sync == 1:
             return self._exchange_all(images)
+        count = tf.shape(images)[:1]
+        counts = replica.all_gather(count, axis=0)
+        first = tf.reduce_sum(counts[: replica.replica_id_in_sync_group])
         everyone = self._exchange_all(replica.all_gather(images, axis=0))
-        count = tf.shape(images)[0]
-        first = replica.replica_id_in_sync_group * count
-        return everyone[first : first + count]
+        return everyone[first : first + count[0]]
 
     def _exchange_all(self, images):
         shape = tf.concat([[self.size], tf.shape(images)[1:]], axis=0)

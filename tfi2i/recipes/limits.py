@@ -46,7 +46,7 @@ _AT_LEAST = {
 }
 _ABOVE_ZERO = ("optimizer.learning_rate", "optimizer.clip_norm", "backup_minutes")
 _SHARES = ("model.generator.dropout", "optimizer.beta_1", "optimizer.beta_2")
-_MOST_POOLED = 100_000
+_MOST_POOLED = 1_000
 
 OWNERS = {
     "generator.num_downs": "unet",

@@ -106,11 +106,11 @@ def check_finite(
 def _diverged(what, epoch, step, backup):
     kept = "there is no backup yet"
     if backup is not None and backup.is_file():
-        kept = f"the last good backup is kept in '{backup}'"
+        kept = f"the last finite backup is kept in '{backup}'"
     return Diverged(
         f"Training stopped in epoch {epoch + 1} after step {step}, because {what}; "
-        f"{kept}. Start a new run with a lower --optimizer.learning-rate, or with "
-        "--optimizer.clip-norm 1."
+        f"{kept}. Start a new run with a lower --optimizer.learning-rate or with "
+        "--optimizer.clip-norm 1, or set one of them in config.json and resume."
     )
 
 
@@ -271,7 +271,7 @@ class Health(keras.callbacks.Callback):
             f"the {name.replace('_', ' ')} is right about {share:.1%} of patches, "
             "which leaves the generator little to learn from: lower "
             "--model.discriminator.filters or --optimizer.learning-rate, or turn on "
-            "--model.discriminator.spectral-norm",
+            "--model.discriminator.spectral-norm if it is off",
         )
 
     def _write(self, name, value):

@@ -30,7 +30,7 @@ from tfi2i.training.callbacks import (
     Record,
     Stopped,
 )
-from tfi2i.training.health import Health, StopOnNonFinite, check_finite
+from tfi2i.training.health import Diverged, Health, StopOnNonFinite, check_finite
 from tfi2i.training.schedules import ConstantThenLinear
 from tfi2i.training.signals import Signals
 
@@ -76,6 +76,9 @@ def train(config: TrainConfig, run: Path) -> keras.Model:
     stored.write(config, run, _versions())
     try:
         return _run(job, run, Position(0, 0), {})
+    except Diverged:
+        # Its log and numbers tell why.
+        raise
     except Exception:
         _forget_unstarted(run, is_ours)
         raise
@@ -160,7 +163,9 @@ def _forget_unstarted(run, is_ours):
     for name in ("logs", "backup"):
         shutil.rmtree(run / name, ignore_errors=True)
     if is_ours:
-        run.rmdir()
+        # Not where somebody has put something else into it.
+        with contextlib.suppress(OSError):
+            run.rmdir()
 
 
 def _with_data(config, folder):
@@ -358,6 +363,10 @@ def _log_file(path):
     logger.addHandler(handler)
     try:
         yield
+    except Diverged as error:
+        # To the file alone: the caller tells the user.
+        handler.handle(logging.makeLogRecord({"msg": str(error)}))
+        raise
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
