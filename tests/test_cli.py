@@ -214,7 +214,7 @@ def test_mistaken_options(capsys, words, expected):
         (["--model.l1-weight", "3"], "There is no option --model.l1-weight."),
         (["--pool-size", "3"], "--pool-size. Did you mean --model.pool-size?"),
         (["--model.pool-size", "x"], "--model.pool-size is 'x'; expected a whole num"),
-        (["--model.pool-size", "-1"], "is -1; expected a number from 0 to 100000."),
+        (["--model.pool-size", "-1"], "is -1; expected a number from 0 to 1000."),
         (["--model.adversarial-loss", "gan"], "one of vanilla, lsgan, hinge, wgan-gp."),
         (["--optimizer.ema-momentum", "2"], "ema-momentum is 2.0; expected a number b"),
         (["--data.direction", "b2a"], "when translating, with tfi2i translate --dire"),
