@@ -25,6 +25,7 @@ def _pixels(path):
         return np.int32(image)
 
 
+@pytest.mark.slow
 def test_export_then_translate_with_each(place):
     run = "saved_models/emoji"
     words = ("--quantize", "none", "float16", "--direction", "b2a")

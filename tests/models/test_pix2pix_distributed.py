@@ -57,6 +57,7 @@ def test_evaluate_on_two_devices_equals_one():
     assert results[1] == pytest.approx(results[0], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_replicas_agree_with_dropout_and_batch_norm(tmp_path):
     model, history = _train(two_devices(), Adam, steps=3, norm="batch", dropout=0.5)
     assert np.isfinite(list(history.values())).all()

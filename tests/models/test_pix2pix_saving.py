@@ -47,7 +47,10 @@ def _compile(model, optimizers):
         )
 
 
-@pytest.mark.parametrize("optimizers", ["default", "schedule", "loss scale"])
+@pytest.mark.parametrize(
+    "optimizers",
+    ["default", pytest.param("schedule", marks=pytest.mark.slow), "loss scale"],
+)
 def test_goes_on_bit_for_bit(tmp_path, optimizers):
     model = tiny_pix2pix("batch", dropout=0.5)
     _compile(model, optimizers)

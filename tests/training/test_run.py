@@ -79,6 +79,7 @@ def test_a_seed_fixes_the_run(config, tmp_path):
     assert np.abs(weights[0][0] - weights[2][0]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_two_devices_train_one_model(config, tmp_path):
     norms = replace(
         config.model,
@@ -96,6 +97,7 @@ def test_two_devices_train_one_model(config, tmp_path):
             assert two[name] == pytest.approx(one[name], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_an_uneven_last_validation_batch_is_left_out(config, images, tmp_path):
     # Four images in batches of three for two devices would leave one without any.
     shutil.copytree(images, tmp_path / "images")
@@ -343,6 +345,7 @@ SMALL = [
 ]
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(images, tmp_path):
     code = (
         "import resource, sys; from tfi2i.cli import main;"
