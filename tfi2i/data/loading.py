@@ -46,8 +46,11 @@ def load(
         little more memory than that, since nothing is held twice.
 
     Raises:
-        ValueError: naming every file that cannot be decoded; too little memory.
+        ValueError: naming every file that cannot be decoded; too little memory; a
+            size below 1.
     """
+    if size < 1:
+        raise ValueError(f"--data.load-size is {size}, expected at least 1")
     array_a, array_b = _allocate((len(files_a), len(files_b)), size)
     background = tf.constant(colour, tf.int32)
     places = list(itertools.zip_longest(files_a, files_b))

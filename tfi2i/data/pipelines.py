@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Literal
 
@@ -49,6 +50,7 @@ class PairedData(TwoDomains):
         input: Input = "files",
         load_size: int = 286,
         background: str = "white",
+        limit: int | None = None,
         progress: bool = True,
     ) -> PairedData:
         """Decode and resize a whole split, on all cores.
@@ -67,6 +69,7 @@ class PairedData(TwoDomains):
                 `direction` has no meaning.
             load_size: side in pixels to which images are resized.
             background: colour under transparent pixels, CSS name or `#rrggbb`.
+            limit: how many pairs to decode, the first ones; None for all.
             progress: show a bar on stderr, if that is a terminal.
 
         Returns:
@@ -79,13 +82,12 @@ class PairedData(TwoDomains):
         """
         _check_choice("direction", direction, ("a2b", "b2a"))
         _check_choice("input", input, ("files", "edges"))
-        if load_size < 1:
-            raise ValueError(f"--data.load-size is {load_size}, expected at least 1")
         colour = decoding.parse_colour(background)
         from_target = input == "edges"
         files = folders.find_pairs(
             directory, split, layout=layout, a=a, b=b, targets_only=from_target
         )
+        files = dataclasses.replace(files, samples=files.samples[:limit])
         real_a, real_b = loading.load(
             [sample.a for sample in files.samples],
             [sample.b for sample in files.samples],
@@ -146,6 +148,7 @@ class UnpairedData(TwoDomains):
         b: str = "B",
         load_size: int = 286,
         background: str = "white",
+        limit: int | None = None,
         progress: bool = True,
     ) -> UnpairedData:
         """Decode and resize a whole split, on all cores.
@@ -160,6 +163,8 @@ class UnpairedData(TwoDomains):
             b: name of the folder that holds domain B.
             load_size: side in pixels to which images are resized.
             background: colour under transparent pixels, CSS name or `#rrggbb`.
+            limit: how many images of each domain to decode, the first ones; None for
+                all.
             progress: show a bar on stderr, if that is a terminal.
 
         Returns:
@@ -170,10 +175,9 @@ class UnpairedData(TwoDomains):
             ValueError: see `domains.find_unpaired`; files that cannot be decoded; an
                 argument outside its range; too little memory.
         """
-        if load_size < 1:
-            raise ValueError(f"--data.load-size is {load_size}, expected at least 1")
         colour = decoding.parse_colour(background)
         files = domains.find_unpaired(directory, split, layout=layout, a=a, b=b)
+        files = dataclasses.replace(files, a=files.a[:limit], b=files.b[:limit])
         real_a, real_b = loading.load(
             files.a, files.b, size=load_size, colour=colour, progress=progress
         )

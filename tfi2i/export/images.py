@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from tfi2i.data import bundled, decoding, find_pairs, find_unpaired, loading
 from tfi2i.recipes import build
 from tfi2i.recipes.config import TrainConfig
 
@@ -50,27 +49,9 @@ def _sources(data) -> Iterator:
 
 
 def _first(config, split, direction, count):
-    """Decodes the first inputs of a split, and no more of it."""
-    data = config.data
-    folder = data.dir or bundled()
-    names = {
-        "layout": data.layout if data.dir else "side_by_side",
-        "a": data.a,
-        "b": data.b,
-    }
-    edges = data.input == "edges"
-    if config.model.is_paired:
-        pairs = find_pairs(folder, split, targets_only=edges, **names)
-        files_a, files_b = zip(*((s.a, s.b) for s in pairs.samples), strict=True)
-    else:
-        files = find_unpaired(folder, split, **names)
-        files_a, files_b = files.a, files.b
-    real_a, real_b = loading.load(
-        files_a[:count],
-        files_b[:count],
-        size=data.crop_size,
-        colour=decoding.parse_colour(data.background),
-        edges=edges,
-        progress=False,
-    )
-    return (real_b if direction == "b2a" and not edges else real_a).numpy()
+    """The first inputs of a split; no more of it is decoded."""
+    data = replace(config.data, load_size=config.data.crop_size)
+    images = build.load_data(replace(config, data=data), split, limit=count)
+    # A paired run's real_a is its input, whatever the direction.
+    is_swapped = direction == "b2a" and not config.model.is_paired
+    return (images.real_b if is_swapped else images.real_a).numpy()

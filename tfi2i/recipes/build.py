@@ -14,7 +14,9 @@ from tfi2i.recipes.config import (
 )
 
 
-def load_data(config: TrainConfig, split: str) -> PairedData | UnpairedData:
+def load_data(
+    config: TrainConfig, split: str, limit: int | None = None
+) -> PairedData | UnpairedData:
     """Reads one split as the configuration says.
 
     Training images are loaded at `load_size`, others at `crop_size`, since only
@@ -23,6 +25,7 @@ def load_data(config: TrainConfig, split: str) -> PairedData | UnpairedData:
     Args:
         config: resolved; `data.dir` None reads the bundled images.
         split: `"train"`, `"val"` or `"test"`.
+        limit: how many images of each domain, the first ones; None for all.
 
     Returns:
         Pairs where the model learns from pairs, else two sets of images.
@@ -37,6 +40,7 @@ def load_data(config: TrainConfig, split: str) -> PairedData | UnpairedData:
         "b": data.b,
         "load_size": data.load_size if split == "train" else data.crop_size,
         "background": data.background,
+        "limit": limit,
     }
     folder = data.dir or bundled()
     if not config.model.is_paired:

@@ -50,11 +50,24 @@ class Backup:
         Raises:
             Diverged: a variable is not finite; the file stays as it was.
         """
-        arrays = {name: v.numpy() for name, v in _variables(model).items()}
-        check_finite(arrays, *position, self.path)
+        arrays = self.finite_state(model, position)
         facts = {**position._asdict(), "images": len(images), "names": _digest(images)}
         with whole(self.path) as path, path.open("wb") as file:
             np.savez(file, facts=json.dumps(facts), **arrays)
+
+    def finite_state(self, model, position: Position) -> dict[str, np.ndarray]:
+        """Every variable's value by a name that is unique and stable.
+
+        Args:
+            model: the trainer.
+            position: where training goes on, for the message.
+
+        Raises:
+            Diverged: a variable is not finite.
+        """
+        arrays = {name: v.numpy() for name, v in _variables(model).items()}
+        check_finite(arrays, *position, self.path)
+        return arrays
 
     def restore(
         self, model, images: Sequence[str]

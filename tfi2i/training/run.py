@@ -30,7 +30,7 @@ from tfi2i.training.callbacks import (
     Record,
     Stopped,
 )
-from tfi2i.training.health import Diverged, Health, StopOnNonFinite, check_finite
+from tfi2i.training.health import Diverged, Health, StopOnNonFinite
 from tfi2i.training.schedules import ConstantThenLinear
 from tfi2i.training.signals import Signals
 
@@ -255,8 +255,9 @@ def _run(job, run, start, means):
         except Stopped:
             message = f"Stopped and saved. Continue with: {resume_command(run)}"
             raise Interrupted(message, signals.received) from None
-        arrays = {v.path: v.numpy() for v in job.model.variables}
-        check_finite(arrays, job.config.epochs - 1, job.steps, _backup(run).path)
+        # The last epoch may have no backup of its own, which would have checked this.
+        end = Position(job.config.epochs - 1, job.steps)
+        _backup(run).finite_state(job.model, end)
         with whole(run / stored.MODEL) as path:
             job.model.save(path)
         _backup(run).path.unlink(missing_ok=True)
