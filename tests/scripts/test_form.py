@@ -1,16 +1,16 @@
 """Scripts are short, and use what every user may."""
 
 import ast
-from pathlib import Path
 
 import pytest
 
 import tfi2i
+from tests.scripts.running import SCRIPTS
 
-SCRIPTS = sorted((Path(tfi2i.__file__).parents[1] / "scripts").glob("train_*.py"))
 
-
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+@pytest.mark.parametrize(
+    "script", sorted(SCRIPTS.glob("train_*.py")), ids=lambda script: script.stem
+)
 def test_is_short_and_uses_public_names_only(script):
     text = script.read_text()
     assert len(text.splitlines()) <= 60

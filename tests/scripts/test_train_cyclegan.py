@@ -1,19 +1,13 @@
 """The script that users copy, run as they run it."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 import tfi2i
+from tests.scripts.running import run
 from tests.translators import photos
-
-SCRIPT = Path(tfi2i.__file__).parents[1] / "scripts" / "train_cyclegan.py"
 
 
 @pytest.mark.slow
@@ -23,13 +17,7 @@ def test_trains_saves_and_paints(tmp_path):
         for index, image in enumerate(photos(count, 40, 48, seed=len(folder))):
             Image.fromarray(image).save(tmp_path / "images" / folder / f"{index}.png")
     options = ["--size", "32", "--epochs", "2", "--filters", "4", "--blocks", "1"]
-    subprocess.run(
-        [sys.executable, SCRIPT, "images", *options],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])},
-        check=True,
-        capture_output=True,
-    )
+    run("train_cyclegan.py", "images", *options, cwd=tmp_path)
     model = keras.models.load_model(tmp_path / "cyclegan.keras")
     assert model.generator_optimizer.iterations.numpy() == 8
     assert model.pool_a.seen.numpy() == 8

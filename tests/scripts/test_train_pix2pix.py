@@ -1,10 +1,6 @@
 """The script that users copy, run as they run it."""
 
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,8 +8,7 @@ import pytest
 from PIL import Image
 
 import tfi2i
-
-SCRIPT = Path(tfi2i.__file__).parents[1] / "scripts" / "train_pix2pix.py"
+from tests.scripts.running import run
 
 
 @pytest.mark.slow
@@ -23,13 +18,7 @@ def test_trains_saves_and_paints(tmp_path):
         for path in sorted((tfi2i.data.bundled() / split).glob("*.webp"))[:count]:
             shutil.copy(path, tmp_path / "pairs" / split)
     options = ["--size", "32", "--epochs", "2", "--filters", "4", "--batch-size", "2"]
-    subprocess.run(
-        [sys.executable, SCRIPT, "pairs", *options],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])},
-        check=True,
-        capture_output=True,
-    )
+    run("train_pix2pix.py", "pairs", *options, cwd=tmp_path)
     model = keras.models.load_model(tmp_path / "pix2pix.keras")
     assert model.generator_optimizer.iterations.numpy() == 4
     assert list((tmp_path / "logs").rglob("events.*"))

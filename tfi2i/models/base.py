@@ -13,7 +13,8 @@ from tfi2i.models.adam import Adam
 class AdversarialModel(keras.Model):
     """A trainer of generators against discriminators.
 
-    A subclass sets its networks as attributes, names its losses in `loss_names`,
+    A subclass sets its networks as the attributes that `network_names` lists, which
+    are also arguments of its constructor (None where it has none), names its losses,
     lists its networks in `generators` and `discriminators`, and writes `call`,
     `train_step`, `test_step`, `paint` and `decisions`. Everything of `keras.Model`
     works: `fit`, `evaluate`, `predict`, `save` with both optimizers' state.
@@ -261,12 +262,25 @@ class AdversarialModel(keras.Model):
                 variable.assign(store[f"random_state_{index}"])
 
     def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        networks = {name: getattr(self, name) for name in self.network_names}
         return {
             **super().get_config(),
+            **{name: n and serialize(n) for name, n in networks.items()},
             "adversarial_loss": self.adversarial_loss,
             "gradient_penalty_weight": self.gradient_penalty_weight,
             "seed": self.seed,
         }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        for name in cls.network_names:
+            if config[name] is not None:
+                config[name] = keras.saving.deserialize_keras_object(
+                    config[name], custom_objects
+                )
+        return cls(**config)
 
 
 def check_losses(adversarial_loss, weights, discriminators):

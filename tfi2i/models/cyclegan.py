@@ -8,8 +8,6 @@ from tfi2i.losses import ADVERSARIAL_LOSSES, l1_loss
 from tfi2i.models.base import AdversarialModel, check_losses, unpack_pair
 from tfi2i.models.image_pool import ImagePool
 
-NETWORKS = ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
-
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class CycleGAN(AdversarialModel):
@@ -69,6 +67,13 @@ class CycleGAN(AdversarialModel):
         >>> model.compile()
         >>> model.fit(tfi2i.data.unpaired("horse2zebra", split="train"), epochs=200)
     """
+
+    network_names = (
+        "generator_ab",
+        "generator_ba",
+        "discriminator_a",
+        "discriminator_b",
+    )
 
     def __init__(
         self,
@@ -217,8 +222,8 @@ class CycleGAN(AdversarialModel):
         return losses
 
     def _check_networks(self):
-        networks = [getattr(self, name) for name in NETWORKS]
-        if len({id(network) for network in networks}) < len(networks):
+        networks = {id(network) for network in self.generators + self.discriminators}
+        if len(networks) < 4:
             raise ValueError(
                 "One network is given twice: make each of the four generators and "
                 "discriminators by a call of its own."
@@ -243,21 +248,10 @@ class CycleGAN(AdversarialModel):
             )
 
     def get_config(self):
-        serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),
-            **{name: serialize(getattr(self, name)) for name in NETWORKS},
             "cycle_weight_a": self.cycle_weight_a,
             "cycle_weight_b": self.cycle_weight_b,
             "identity_weight": self.identity_weight,
             "pool_size": self.pool_size,
         }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        for name in NETWORKS:
-            config[name] = keras.saving.deserialize_keras_object(
-                config[name], custom_objects
-            )
-        return cls(**config)

@@ -50,6 +50,8 @@ class Pix2Pix(AdversarialModel):
         >>> model.fit(tfi2i.data.paired("facades", split="train"), epochs=200)
     """
 
+    network_names = ("generator", "discriminator")
+
     def __init__(
         self,
         generator,
@@ -194,23 +196,10 @@ class Pix2Pix(AdversarialModel):
             )
 
     def get_config(self):
-        serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),
-            "generator": serialize(self.generator),
-            "discriminator": self.discriminator and serialize(self.discriminator),
             "gan_weight": self.gan_weight,
             "l1_weight": self.l1_weight,
             "l2_weight": self.l2_weight,
             "conditional": self.conditional,
         }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        for name in ("generator", "discriminator"):
-            if config[name] is not None:
-                config[name] = keras.saving.deserialize_keras_object(
-                    config[name], custom_objects
-                )
-        return cls(**config)
