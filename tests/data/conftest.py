@@ -27,6 +27,14 @@ def touch(root: Path, *names: str, size=(8, 6)) -> None:
         Image.new("RGB", size).save(path)
 
 
+def levels(dataset) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Batches as levels again."""
+    return [
+        tuple(np.rint((image.numpy() + 1) * 127.5).astype(int) for image in batch)
+        for batch in dataset
+    ]
+
+
 def one_line(error) -> str:
     text = str(error.value)
     assert "\n" not in text

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.data.conftest import save
+from tests.data.conftest import levels, save
 from tfi2i import data
 from tfi2i.data import PairedData, bundled, folders, paired
 
@@ -23,14 +23,6 @@ def pairs() -> PairedData:
     samples = tuple(folders.Sample(str(i), image, image) for i in range(COUNT))
     files = folders.PairedFiles("folders", (), "made up", samples)
     return PairedData(tf.constant(real_a), tf.constant(real_a + 100), files)
-
-
-def levels(dataset) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Batches as levels again."""
-    return [
-        tuple(np.rint((image.numpy() + 1) * 127.5).astype(int) for image in batch)
-        for batch in dataset
-    ]
 
 
 def train(pairs, **arguments):

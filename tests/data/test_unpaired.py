@@ -6,7 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.data.conftest import save
+from tests.data.conftest import levels, save
 from tfi2i.data import PairedData, UnpairedData, bundled, domains, headers, unpaired
 
 FEW, MANY, EPOCHS = 4, 11, 250
@@ -28,14 +28,6 @@ def made_up(count_a: int, count_b: int) -> UnpairedData:
 @pytest.fixture(scope="module")
 def data() -> UnpairedData:
     return made_up(FEW, MANY)
-
-
-def levels(dataset) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Batches as levels again."""
-    return [
-        tuple(np.rint((image.numpy() + 1) * 127.5).astype(int) for image in batch)
-        for batch in dataset
-    ]
 
 
 def train(data, **arguments):

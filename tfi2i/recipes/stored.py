@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from tfi2i.files import whole
-from tfi2i.recipes.config import CycleGANConfig, TrainConfig, from_dict, to_dict
+from tfi2i.recipes.config import TrainConfig, from_dict, to_dict
 
 CONFIG = "config.json"
 MODEL = "model.keras"
@@ -46,6 +46,4 @@ def read(run: Path) -> TrainConfig:
 
 def directions(config: TrainConfig) -> tuple[str, ...]:
     """Which ways a run translates, in the order of its trainer's generators."""
-    if isinstance(config.model, CycleGANConfig):
-        return ("a2b", "b2a")
-    return (config.data.direction,)
+    return (config.data.direction,) if config.model.is_paired else ("a2b", "b2a")
