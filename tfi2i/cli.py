@@ -6,6 +6,7 @@ that is nobody's mistake keeps its traceback.
 """
 
 import contextlib
+import dataclasses
 import logging
 import os
 import re
@@ -21,6 +22,7 @@ from tfi2i.options import (
     DemoOptions,
     NoOptions,
     ResumeOptions,
+    evaluate_options,
     export_options,
     parse,
     parse_training,
@@ -240,6 +242,25 @@ def _translate(words: list[str]) -> None:
         sys.exit(1)
 
 
+def _evaluate(words: list[str]) -> None:
+    about = "Score translators against the true outputs of images they never saw."
+    options = parse(evaluate_options(), words, "tfi2i evaluate", about)
+    if not options.source:
+        raise CommandError("tfi2i evaluate needs SOURCE; see tfi2i evaluate --help.")
+    changes = {
+        name: value
+        for name, value in dataclasses.asdict(options.data).items()
+        if value is not None
+    }
+    with loaded_tensorflow():
+        from rich.console import Console
+
+        from tfi2i.evaluation import evaluate, scores_table
+
+        results = evaluate(options.source, changes, options.split, options.direction)
+        Console().print(scores_table(list(results)))
+
+
 def _export(words: list[str]) -> None:
     about = "Write a run's generator as SavedModel and TFLite, proved equal to it."
     options = parse(export_options(), words, "tfi2i export", about)
@@ -336,6 +357,7 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], None], str]] = {
     "recipes": (_recipes, "what can be trained, with cost and expected scores"),
     "train": (_train, "train a recipe on a folder of images, or resume a run"),
     "translate": (_translate, "translate images with a run, SavedModel or .tflite"),
+    "evaluate": (_evaluate, "score translators against true outputs"),
     "export": (_export, "write a run's generator as SavedModel and TFLite"),
     "demo": (_demo, "a translator from bundled images, in a few minutes on a CPU"),
 }

@@ -186,6 +186,44 @@ def export_options() -> type:
     return ExportOptions
 
 
+@dataclasses.dataclass(frozen=True)
+class EvaluationData:
+    """The images to compare with; None takes what the run was trained with."""
+
+    dir: str | None = None
+    """Folder of the images."""
+    layout: typing.Literal["auto", "side_by_side", "folders", "targets"] | None = None
+    """How images lie on disk; auto looks at the folder."""
+    a: str | None = None
+    """Name of domain A's folder."""
+    b: str | None = None
+    """Name of domain B's folder."""
+    input: typing.Literal["files", "edges"] | None = None
+    """Where inputs come from; edges are drawn from the target image by Canny."""
+    crop_size: int | None = None
+    """Side to which images are resized, in pixels."""
+
+
+def evaluate_options() -> type:
+    """What `tfi2i evaluate` takes."""
+    from tyro.conf import Positional, arg
+
+    @dataclasses.dataclass(frozen=True)
+    class EvaluateOptions:
+        source: typing.Annotated[
+            Positional[tuple[Path, ...]], arg(metavar="SOURCE [SOURCE ...]")
+        ]
+        """Run folders, SavedModel folders or .tflite files."""
+        data: EvaluationData = dataclasses.field(default_factory=EvaluationData)
+        """Images, pairs of input and truth."""
+        split: typing.Literal["train", "val", "test"] = "test"
+        """Which images."""
+        direction: typing.Literal["a2b", "b2a"] | None = None
+        """Which way, where the source knows both."""
+
+    return EvaluateOptions
+
+
 def _explain(kind: type, words: list[str], program: str) -> str | None:
     """Return what is wrong with `words` in one line, None if nothing is found."""
     hints = _flags(kind)
@@ -198,7 +236,8 @@ def _explain(kind: type, words: list[str], program: str) -> str | None:
         if not name.startswith("--"):
             if not missing:
                 return f"Unexpected argument {word!r}; see {program} --help."
-            missing.pop(0)
+            if not missing[0].endswith("..."):
+                missing.pop(0)
             continue
         positive = name.replace("--no-", "--", 1).replace(".no-", ".", 1)
         if hints.get(positive) is bool:
@@ -228,23 +267,27 @@ def _explain(kind: type, words: list[str], program: str) -> str | None:
             for value in values:
                 if not _fits(value, hint):
                     return f"{name} is {value!r}; expected {_expected(hint)}."
+    missing = [name for name in missing if not name.endswith("...")]
     if missing:
         return f"{program} needs {' and '.join(missing)}; see {program} --help."
     return None
 
 
 def _positionals(kind: type) -> list[str]:
-    """Return the names of the words that stand without a flag, in order."""
+    """Return the names of the words that stand without a flag, in order.
+
+    One that stands for any number of words ends in dots.
+    """
     from tyro.conf import Positional
 
     marker = typing.get_args(Positional[str])[1]
-    hints = typing.get_type_hints(kind, include_extras=True)
-    return [
-        name.upper()
-        for name, hint in hints.items()
-        if typing.get_origin(hint) is typing.Annotated
-        and marker in typing.get_args(hint)
-    ]
+    names = []
+    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
+        parts = typing.get_args(hint)
+        if typing.get_origin(hint) is typing.Annotated and marker in parts:
+            is_many = typing.get_origin(parts[0]) is tuple
+            names.append(name.upper() + ("..." if is_many else ""))
+    return names
 
 
 def _suggest_flag(name: str, flags: dict[str, Any]) -> str:

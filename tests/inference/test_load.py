@@ -85,17 +85,18 @@ def test_both_directions_of_a_cyclegan(cyclegan):
         assert np.abs(np.int32(painted) - expected).max() <= 1
     assert np.abs(np.int32(a2b) - b2a).max() > 1
     np.testing.assert_array_equal(load(run)(images), a2b)
+    assert load(run, "b2a").direction == "b2a"
 
 
 def test_an_export_s_name_tells_its_direction(run, tmp_path):
     folder = run / "export"
     for source in ("emoji_a2b", "emoji_a2b/1", "emoji_a2b_float16.tflite"):
-        assert load(folder / source, "a2b").in_channels == 3
+        assert load(folder / source, "a2b").direction == "a2b"
         with pytest.raises(ValueError, match=f"{source}' translates a2b, not b2a"):
             load(folder / source, "b2a")
     nameless = tmp_path / "b2a_model.tflite"
     nameless.symlink_to(folder / "emoji_a2b.tflite")
-    assert load(nameless).in_channels == 3
+    assert load(nameless).direction is None
     with pytest.raises(ValueError, match="does not say .*: leave --direction out"):
         load(nameless, "b2a")
 

@@ -15,11 +15,14 @@ class Scores(NamedTuple):
 
     Attributes:
         l1: mean absolute difference, on a scale of 0 to 1.
+        psnr: peak signal-to-noise ratio in decibels; infinite where an image is
+            equal.
         ssim: structural similarity; 1 for equal images.
         images: how many.
     """
 
     l1: float
+    psnr: float
     ssim: float
     images: int
 
@@ -39,13 +42,13 @@ def score(
     Returns:
         Each image counts the same, whatever the batches.
     """
-    l1, ssim = [], []
+    measures = (metrics.l1, metrics.psnr, metrics.ssim)
+    values = []
     for real_a, real_b in batches:
         fake_b = to_float(to_uint8(translate(real_a)))
-        l1.append(metrics.l1(real_b, fake_b))
-        ssim.append(metrics.ssim(real_b, fake_b))
-    l1, ssim = np.concatenate(l1), np.concatenate(ssim)
-    return Scores(float(l1.mean()), float(ssim.mean()), len(l1))
+        values.append([measure(real_b, fake_b) for measure in measures])
+    values = np.concatenate(values, axis=1)
+    return Scores(*map(float, values.mean(axis=1)), values.shape[1])
 
 
 def mean_image(targets: tf.Tensor) -> tf.Tensor:

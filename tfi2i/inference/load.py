@@ -101,7 +101,8 @@ def _from_run(run, direction, noise_seed):
         if noise_seed is not None:
             generator = with_noise(generator, noise_seed)
         engine = engines.KerasEngine(generator)
-        return Translator(engine, engine.in_channels, config.data.background)
+        background = config.data.background
+        return Translator(engine, engine.in_channels, background, direction)
     exports = [path for path in _exports(run) if _direction(path) == direction]
     if not exports or noise_seed is not None:
         raise _unfinished(run)
@@ -181,7 +182,7 @@ def _from_export(path, background="white"):
         engine = engines.TFLiteEngine(path)
     else:
         engine = engines.SavedModelEngine(_saved_model(path))
-    return Translator(engine, engine.in_channels, background)
+    return Translator(engine, engine.in_channels, background, _direction(path))
 
 
 def _describe(path):

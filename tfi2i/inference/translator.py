@@ -21,6 +21,7 @@ class Translator:
             `(batch, height, width, out_channels)`.
         in_channels: of images that it takes.
         background: colour under transparent pixels, CSS name or `#rrggbb`.
+        direction: `"a2b"` or `"b2a"`; None where an export's name does not say.
 
     Example:
         >>> translator = tfi2i.load("saved_models/facades")
@@ -32,10 +33,12 @@ class Translator:
         translate: Callable[[np.ndarray], np.ndarray],
         in_channels: int,
         background: str = "white",
+        direction: str | None = None,
     ):
         self._translate = translate
         self.in_channels = in_channels
         self.background = background
+        self.direction = direction
 
     def __call__(self, image: np.ndarray | Image.Image) -> np.ndarray | Image.Image:
         """Translates one image or a batch of images of one size.

@@ -33,21 +33,46 @@ def load_data(
     Raises:
         ValueError, OSError: of `PairedData.load` or `UnpairedData.load`.
     """
-    data = config.data
-    common = {
+    if config.model.is_paired:
+        return load_pairs(config.data, split, limit)
+    folder, common = _where(config.data, split)
+    return UnpairedData.load(folder, split, limit=limit, **common)
+
+
+def load_pairs(data: DataConfig, split: str, limit: int | None = None) -> PairedData:
+    """Reads one split as pairs, whatever the model learns from.
+
+    Args:
+        data: resolved.
+        split: as for `load_data`.
+        limit: likewise.
+
+    Returns:
+        Pairs of inputs and what they should become.
+
+    Raises:
+        ValueError, OSError: of `PairedData.load`.
+    """
+    folder, common = _where(data, split)
+    return PairedData.load(
+        folder,
+        split,
+        direction=data.direction,
+        input=data.input,
+        limit=limit,
+        **common,
+    )
+
+
+def _where(data, split):
+    """The folder of the images, and how they are read, paired or not."""
+    return data.dir or bundled(), {
         "layout": data.layout if data.dir else "side_by_side",
         "a": data.a,
         "b": data.b,
         "load_size": data.load_size if split == "train" else data.crop_size,
         "background": data.background,
-        "limit": limit,
     }
-    folder = data.dir or bundled()
-    if not config.model.is_paired:
-        return UnpairedData.load(folder, split, **common)
-    return PairedData.load(
-        folder, split, direction=data.direction, input=data.input, **common
-    )
 
 
 def splits(data: DataConfig) -> tuple[str, ...]:

@@ -47,3 +47,16 @@ def read(run: Path) -> TrainConfig:
 def directions(config: TrainConfig) -> tuple[str, ...]:
     """Which ways a run translates, in the order of its trainer's generators."""
     return (config.data.direction,) if config.model.is_paired else ("a2b", "b2a")
+
+
+def run_of(source: Path) -> Path | None:
+    """The run that a source is or lies in, None where it is an export by itself.
+
+    Args:
+        source: run folder, SavedModel folder (with or without its version) or
+            `.tflite` file.
+    """
+    path = source.absolute()
+    # RUN/export/NAME_a2b/1 lies deepest.
+    around = (path, *path.parents[:3])
+    return next((place for place in around if (place / CONFIG).is_file()), None)
