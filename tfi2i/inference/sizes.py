@@ -75,9 +75,10 @@ def _reflected(length, rule):
     Indices rather than `tf.pad`, which fails where the padding exceeds the image and
     loses the channels' number in TFLite.
     """
-    rounded = -(-length // rule.multiple) * rule.multiple
+    # Positive numbers only: in ONNX, quotients and remainders of others differ.
+    rounded = (length + rule.multiple - 1) // rule.multiple * rule.multiple
     padding = tf.maximum(rounded, rule.minimum) - length
     before = padding // 2
     period = tf.maximum(2 * (length - 1), 1)
-    index = tf.math.floormod(tf.range(-before, length + padding - before), period)
+    index = tf.abs(tf.range(-before, length + padding - before)) % period
     return before, tf.minimum(index, period - index) % length
