@@ -49,11 +49,12 @@ def entries(file: BinaryIO, size: int) -> dict[str, Entry]:
     at = 0
     while at < len(directory):
         name, header, entry_size, crc, at = _listed(directory, at)
+        shown = repr(name[:80])
         if name in found:
-            raise ValueError(f"the archive holds {name!r} twice: do not trust it")
+            raise ValueError(f"the archive holds {shown} twice: do not trust it")
         data = _data_start(file, header, start)
         if data + entry_size > start:
-            raise ValueError(f"{name!r} reaches beyond the archive: do not trust it")
+            raise ValueError(f"{shown} reaches beyond the archive: do not trust it")
         found[name] = Entry(data, entry_size, crc)
         places.append((header, data + entry_size))
     places.sort()
@@ -63,8 +64,13 @@ def entries(file: BinaryIO, size: int) -> dict[str, Entry]:
     return found
 
 
-def read(file: BinaryIO, entry: Entry, name: str) -> np.ndarray:
+def read(file: BinaryIO, entry: Entry, shown: str) -> np.ndarray:
     """Reads one entry.
+
+    Args:
+        file: open for reading.
+        entry: which.
+        shown: what to call it in errors.
 
     Returns:
         Its bytes, as an array of uint8.
@@ -76,8 +82,9 @@ def read(file: BinaryIO, entry: Entry, name: str) -> np.ndarray:
     data = np.fromfile(file, np.uint8, entry.size)
     if data.size < entry.size:
         raise ValueError(_TRUNCATED)
-    if zlib.crc32(data) != entry.crc:
-        raise ValueError(f"{name!r} in it is damaged: download or copy the file again")
+    # PyTorch can be told to leave checksums out, and writes zeros then.
+    if entry.crc and zlib.crc32(data) != entry.crc:
+        raise ValueError(f"{shown} in it is damaged: download or copy the file again")
     return data
 
 
@@ -88,7 +95,10 @@ def _directory(file: BinaryIO, size: int) -> tuple[bytes, int]:
     file.seek(size - _END.size)
     end = _END.unpack(file.read(_END.size))
     if end[0] != b"PK\5\6":
-        raise ValueError(_TRUNCATED)
+        raise ValueError(
+            "the archive has no end, so it is truncated, or something was appended: "
+            "download or copy the file again"
+        )
     length, start = end[5], end[6]
     place = size - _END.size - _END64_PLACE.size
     if place >= 0:
@@ -125,10 +135,12 @@ def _listed(directory: bytes, at: int) -> tuple[str, int, int, int, int]:
     extra = directory[at + name_length : at + name_length + extra_length]
     size, packed, header = _wide(extra, [size, packed, header])
     if flags & 1:
-        raise ValueError(f"{name!r} in it is encrypted; expected what torch.save wrote")
+        raise ValueError(
+            f"{name[:80]!r} in it is encrypted; expected what torch.save wrote"
+        )
     if method != 0 or packed != size:
         raise ValueError(
-            f"{name!r} in it is compressed, as torch.save never does: unpack it, and "
+            f"{name[:80]!r} in it is compressed, as torch.save never does: unpack it, and "
             "pack it again without compression (zip -0)"
         )
     return name, header, size, crc, at + name_length + extra_length + comment_length

@@ -1,154 +1,52 @@
 """A reader of the pickles inside PyTorch checkpoints, which runs nothing.
 
 A pickle is a program for a small stack machine, whose instructions may import and
-call anything. Python's own machine cannot be held to bounds on memory, so this is
-another one: it knows the instructions that checkpoints hold, builds plain containers
-and the stand-ins below, and calls nothing that a file names.
+call anything, and make Python's own machine allocate without bound. This one knows
+the instructions of protocols 2 to 5 that checkpoints hold, builds plain containers
+and what `stand_ins` gives, and stops after a number of instructions.
 """
 
-import dataclasses
 import struct
-import sys
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-# Ten times what the largest of such networks need, optimizer and all.
-_MAX_INSTRUCTIONS = 3_000_000
+from tfi2i.interop import stand_ins
+
+# Ten times what the largest of such networks need, with their optimizers.
+_MAX_INSTRUCTIONS = 2_000_000
 _MAX_NAME = 400
-_MAX_SIDE = 2**40
 
-# What a storage holds, by the first part of its class's name.
-DTYPES = {
-    "Float": "float32",
-    "Double": "float64",
-    "Half": "float16",
-    "BFloat16": "bfloat16",
-    "Byte": "uint8",
-    "Char": "int8",
-    "Short": "int16",
-    "Int": "int32",
-    "Long": "int64",
-    "Bool": "bool",
-    "Untyped": "uint8",
-}
-_STORAGE_MODULES = ("torch", "torch.cuda", "torch.storage")
-
-# Found beside networks in training checkpoints. Their pickles carry plain values,
-# which are kept out of sight, and never made.
-_BESIDE = {
-    "_codecs.encode",
-    "argparse.Namespace",
-    "collections.Counter",
-    "collections.defaultdict",
-    "collections.deque",
-    "datetime.datetime",
-    "datetime.timedelta",
-    "numpy._core.multiarray._reconstruct",
-    "numpy._core.multiarray.scalar",
-    "numpy.core.multiarray._reconstruct",
-    "numpy.core.multiarray.scalar",
-    "numpy.dtype",
-    "numpy.ndarray",
-    "pathlib.Path",
-    "pathlib.PosixPath",
-    "pathlib.WindowsPath",
-    "torch.device",
-}
-_BESIDE |= {
-    f"{module}.{name}"
-    for module in ("builtins", "__builtin__")
-    for name in ("bytearray", "complex", "dict", "float", "int", "list", "set", "slice")
-}
-_BESIDE |= {f"torch.{dtype}" for dtype in DTYPES.values()}
-
-_SPECIAL = {
-    "_rebuild_qtensor": "quantized tensors",
-    "_rebuild_sparse_tensor": "sparse tensors",
-    "_rebuild_sparse_csr_tensor": "sparse tensors",
-    "_rebuild_nested_tensor": "nested tensors",
-    "_rebuild_meta_tensor_no_storage": "tensors without values (of the meta device)",
-    "_rebuild_wrapper_subclass": "tensors of special classes",
-}
+_DAMAGED = "its pickle is damaged: download or copy the file again"
+_MARK = object()
 
 
-@dataclasses.dataclass(frozen=True)
-class Storage:
-    """A stretch of numbers in the file.
-
-    Attributes:
-        key: its name in the file.
-        dtype: of the numbers, as PyTorch names it.
-        count: of numbers in the storage.
-        start: where in the storage this view of it begins, in numbers.
-        length: of the view, in numbers.
-    """
-
-    key: str
-    dtype: str
-    count: int
-    start: int
-    length: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Tensor:
-    """How to lay a tensor over a storage; offset and strides count numbers."""
-
-    storage: Storage
-    offset: int
-    size: tuple[int, ...]
-    stride: tuple[int, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Named:
-    """What a pickle imports, by name: never imported."""
-
-    name: str
-
-
-class Beside:
-    """A value that is no tensor and no plain Python value: never made."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-
-class _Mark:
-    """Where a list of arguments begins on the stack."""
-
-
-_MARK = _Mark()
-
-
-def load(file: BinaryIO, end: int) -> Any:
-    """Reads one pickle, running nothing.
+def load(file: BinaryIO, end: int) -> tuple[Any, dict[str, stand_ins.Storage]]:
+    """Reads one pickle.
 
     Args:
         file: at the pickle's first byte; left after its last one.
         end: the position in the file that the pickle does not reach beyond.
 
     Returns:
-        Plain values, with `Tensor`, `Storage`, `Named` and `Beside` in the place of
-        what else was pickled. Containers may contain themselves.
+        The value: plain ones, which may contain themselves, and those of `stand_ins`.
+        And every storage that it mentions, by key.
 
     Raises:
-        ValueError: it is damaged, too long, or names anything beyond tensors. One
-            line, without the path.
+        ValueError: the pickle is damaged or too long, or asks for anything beyond
+            tensors. One line, without the path.
     """
     machine = _Machine(file, end)
     try:
-        return machine.run()
-    except (IndexError, KeyError, TypeError, struct.error, RecursionError) as error:
-        raise ValueError(
-            "its pickle is damaged: download or copy the file again"
-        ) from error
+        return machine.run(), machine.storages
+    except (IndexError, KeyError, TypeError, struct.error) as error:
+        raise ValueError(_DAMAGED) from error
 
 
 class _Machine:
-    """The stack machine."""
+    """The stack machine, one method for each kind of instruction."""
 
     def __init__(self, file: BinaryIO, end: int) -> None:
+        self.storages: dict[str, stand_ins.Storage] = {}
         self._file = file
         self._left = end - file.tell()
         self._stack: list[Any] = []
@@ -156,389 +54,215 @@ class _Machine:
 
     def run(self) -> Any:
         for _ in range(_MAX_INSTRUCTIONS):
-            code = self._read(1)
+            code = self.read(1)
             if code == b".":
-                return self._pop()
-            instruction = _INSTRUCTIONS.get(code)
-            if instruction is None:
+                return self.pop()
+            if code not in _INSTRUCTIONS:
                 raise ValueError(
-                    f"its pickle holds {code!r}, an instruction that checkpoints do "
-                    "not need; expected a file that torch.save wrote"
+                    f"its pickle holds the instruction {code!r}, which checkpoints do "
+                    "not need; expected what torch.save writes"
                 )
-            instruction(self)
+            method, *arguments = _INSTRUCTIONS[code]
+            method(self, *arguments)
         raise ValueError(
-            f"its pickle has more than {_MAX_INSTRUCTIONS:,} instructions; expected "
-            "a network's state_dict: save that alone"
+            f"its pickle has more than {_MAX_INSTRUCTIONS:,} instructions; expected a "
+            "network's: save its state_dict() alone"
         )
 
-    def _read(self, count: int) -> bytes:
+    def read(self, count: int) -> bytes:
+        # Looked at before anything of that size is allocated.
         if count > self._left:
-            raise ValueError(
-                "its pickle ends too early: the file is truncated; download or copy "
-                "it again"
-            )
+            raise ValueError("its pickle is cut off: download or copy the file again")
         self._left -= count
-        found = self._file.read(count)
-        if len(found) < count:
-            raise ValueError("the file is truncated: download or copy it again")
-        return found
+        return self._file.read(count)
 
-    def _line(self) -> str:
+    def number(self, form: str) -> Any:
+        return struct.unpack(form, self.read(struct.calcsize(form)))[0]
+
+    def line(self) -> str:
         found = self._file.readline(min(_MAX_NAME, self._left))
         self._left -= len(found)
         if not found.endswith(b"\n"):
-            raise ValueError("its pickle is damaged: download or copy the file again")
+            raise TypeError
         return found[:-1].decode("utf-8", "replace")
 
-    def _number(self, form: str) -> int:
-        return struct.unpack(form, self._read(struct.calcsize(form)))[0]
-
-    def _push(self, value: Any) -> None:
-        self._stack.append(value)
-
-    def _pop(self) -> Any:
+    def pop(self) -> Any:
         value = self._stack.pop()
         if value is _MARK:
-            raise IndexError
+            raise TypeError
         return value
 
-    def _pop_to_mark(self) -> list[Any]:
-        at = len(self._stack) - 1
-        while self._stack[at] is not _MARK:
-            at -= 1
-            if at < 0:
-                raise IndexError
-        items = self._stack[at + 1 :]
-        del self._stack[at:]
-        return items
+    def pop_to_mark(self) -> list[Any]:
+        items = []
+        while (item := self._stack.pop()) is not _MARK:
+            items.append(item)
+        return items[::-1]
 
-    def proto(self) -> None:
-        if self._read(1)[0] > 5:
+    def protocol(self) -> None:
+        if self.read(1)[0] > 5:
             raise ValueError("its pickle is of an unknown protocol; expected 2 to 5")
 
-    def frame(self) -> None:
-        self._read(8)
+    def skip(self, count: int) -> None:
+        self.read(count)
 
-    def mark(self) -> None:
-        self._push(_MARK)
+    def push(self, value: Any) -> None:
+        self._stack.append(value)
 
-    def pop(self) -> None:
-        self._stack.pop()
+    def push_empty(self, kind: Callable[[], Any]) -> None:
+        self.push(kind())
 
-    def pop_mark(self) -> None:
-        self._pop_to_mark()
+    def push_number(self, form: str) -> None:
+        self.push(self.number(form))
 
-    def dup(self) -> None:
-        self._push(self._stack[-1])
+    def push_long(self) -> None:
+        octets = self.read(self.number("<B"))
+        self.push(int.from_bytes(octets, "little", signed=True))
 
-    def put(self, index: int) -> None:
-        self._memo[index] = self._stack[-1]
+    def push_text(self, form: str) -> None:
+        # The text of Python 2 as well, which may be bytes of anything.
+        self.push(self.read(self.number(form)).decode("utf-8", "replace"))
 
-    def get(self, index: int) -> None:
-        self._push(self._memo[index])
+    def push_bytes(self, form: str) -> None:
+        self.push(self.read(self.number(form)))
+
+    def duplicate(self) -> None:
+        self.push(self._stack[-1])
+
+    def get(self, form: str) -> None:
+        self.push(self._memo[self.number(form)])
+
+    def put(self, form: str) -> None:
+        self._memo[self.number(form)] = self._stack[-1]
 
     def memoize(self) -> None:
-        self.put(len(self._memo))
+        self._memo[len(self._memo)] = self._stack[-1]
 
-    def text(self, form: str) -> None:
-        self._push(self._read(self._number(form)).decode("utf-8", "replace"))
+    def make_tuple(self, count: int) -> None:
+        self.push(tuple([self.pop() for _ in range(count)][::-1]))
 
-    def octets(self, form: str) -> None:
-        self._push(self._read(self._number(form)))
+    def make_from_mark(self, kind: Callable[[list[Any]], Any]) -> None:
+        self.push(kind(self.pop_to_mark()))
 
-    def python2_text(self, form: str) -> None:
-        # Python 2 knew no difference between text and bytes.
-        self._push(self._read(self._number(form)).decode("utf-8", "replace"))
-
-    def long(self) -> None:
-        self._push(int.from_bytes(self._read(self._read(1)[0]), "little", signed=True))
-
-    def number(self, form: str) -> None:
-        self._push(self._number(form))
-
-    def tuple_of(self, count: int) -> None:
-        self._push(tuple(reversed([self._pop() for _ in range(count)])))
-
-    def tuple_from_mark(self) -> None:
-        self._push(tuple(self._pop_to_mark()))
-
-    def list_from_mark(self) -> None:
-        self._push(self._pop_to_mark())
-
-    def dict_from_mark(self) -> None:
-        items = self._pop_to_mark()
-        self._push({})
-        self._set(items)
+    def make_dict(self) -> None:
+        items = self.pop_to_mark()
+        self.push({})
+        self.put_items(items)
 
     def append(self) -> None:
-        self._extend([self._pop()])
+        self.extend([self.pop()])
 
     def appends(self) -> None:
-        self._extend(self._pop_to_mark())
+        self.extend(self.pop_to_mark())
 
-    def _extend(self, items: list[Any]) -> None:
+    def extend(self, items: list[Any]) -> None:
         target = self._stack[-1]
         if isinstance(target, list):
             target.extend(items)
-        elif not isinstance(target, Beside):
+        elif not isinstance(target, stand_ins.Beside):
             raise TypeError
 
     def set_item(self) -> None:
-        value = self._pop()
-        self._set([self._pop(), value])
+        value = self.pop()
+        self.put_items([self.pop(), value])
 
     def set_items(self) -> None:
-        self._set(self._pop_to_mark())
+        self.put_items(self.pop_to_mark())
 
-    def _set(self, items: list[Any]) -> None:
+    def put_items(self, items: list[Any]) -> None:
         target = self._stack[-1]
+        if len(items) % 2:
+            raise TypeError
         if isinstance(target, dict):
             for key, value in zip(items[::2], items[1::2], strict=True):
-                # Other keys are no names of tensors, and hashing them runs deep.
-                if isinstance(key, str | int | float | bytes | None):
+                # Optimizers number their parameters. Keys of other types name no
+                # tensor, and could be made to share one hash.
+                if isinstance(key, str) or (type(key) is int and abs(key) < 2**60):
                     target[key] = value
-        elif not isinstance(target, Beside):
+        elif not isinstance(target, stand_ins.Beside):
             raise TypeError
 
-    def named(self) -> None:
-        module = self._line()
-        self._name(module, self._line())
+    def name(self) -> None:
+        module = self.line()
+        self.push(stand_ins.admit(module, self.line()))
 
-    def stack_named(self) -> None:
-        name = self._pop()
-        module = self._pop()
+    def name_from_stack(self) -> None:
+        name, module = self.pop(), self.pop()
         if not (isinstance(name, str) and isinstance(module, str)):
             raise TypeError
-        self._name(module, name)
+        self.push(stand_ins.admit(module, name))
 
-    def _name(self, module: str, name: str) -> None:
-        self._push(_admit(module, name))
-
-    def reduce(self) -> None:
-        arguments = self._pop()
-        called = self._pop()
-        if not (isinstance(called, Named) and isinstance(arguments, tuple)):
-            raise TypeError
-        self._push(_rebuild(called.name, arguments))
+    def call(self) -> None:
+        arguments = self.pop()
+        self.push(stand_ins.rebuild(self.pop(), arguments))
 
     def build(self) -> None:
-        # A state: metadata of an OrderedDict, attributes of a tensor, of no use here.
-        self._pop()
-        if not isinstance(self._stack[-1], dict | Beside | Tensor):
+        # A state, such as the versions of an OrderedDict: of no use here.
+        self.pop()
+        if not isinstance(self._stack[-1], dict | stand_ins.Beside | stand_ins.Tensor):
             raise TypeError
 
-    def persistent(self) -> None:
-        self._push(_storage(self._pop()))
-
-
-def _admit(module: str, name: str) -> Named:
-    """Lets a name pass, or refuses it."""
-    full = f"{module}.{name}"
-    if full in _REBUILDS or full in _BESIDE:
-        return Named(full)
-    if module in _STORAGE_MODULES and name.endswith("Storage"):
-        if name.removesuffix("Storage") in DTYPES:
-            return Named(full)
-        raise ValueError(
-            f"it holds {full}; expected plain real numbers, as networks of this "
-            "package have"
-        )
-    if name in _SPECIAL:
-        raise ValueError(
-            f"it holds {_SPECIAL[name]} ({full}); expected plain tensors: save the "
-            "state_dict of a network in float32"
-        )
-    # Escapes: the name comes from the file, and goes to a terminal.
-    shown = full.encode("unicode_escape").decode("ascii")
-    if module.partition(".")[0] in {*sys.stdlib_module_names, "__builtin__", "nt"}:
-        raise ValueError(
-            f"its pickle asks for {shown}, code that no tensor needs. Nothing of it "
-            "was run: do not trust this file"
-        )
-    raise ValueError(
-        f"its pickle asks for {shown}: it holds Python objects beside tensors, such "
-        "as a whole model. Nothing of it was run: where it was made, save the "
-        "network's state_dict() instead"
-    )
-
-
-def _rebuild(name: str, arguments: tuple[Any, ...]) -> Any:
-    rebuild = _REBUILDS.get(name)
-    if rebuild is not None:
-        return rebuild(*arguments)
-    if name in _BESIDE:
-        return Beside(name)
-    raise TypeError
-
-
-def _ordered(items: Any = ()) -> dict[Any, Any]:
-    # Python 2 pickles an OrderedDict with its items as pairs.
-    return {key: value for key, value in items if isinstance(key, str | int)}
-
-
-def _size(sides: Any = ()) -> tuple[Any, ...]:
-    return tuple(sides) if isinstance(sides, list | tuple) else ()
-
-
-def _tensor(storage: Any, offset: Any, size: Any, stride: Any) -> Tensor:
-    if not isinstance(storage, Storage):
-        raise TypeError
-    size, stride = tuple(size), tuple(stride)
-    for number in (offset, *size, *stride):
-        if type(number) is not int or not 0 <= number < _MAX_SIDE:
-            raise ValueError(
-                "a tensor of it has an impossible size: download or copy the file again"
-            )
-    if len(size) != len(stride):
-        raise TypeError
-    return Tensor(storage, offset, size, stride)
-
-
-def _tensor_v2(
-    storage: Any,
-    offset: Any,
-    size: Any,
-    stride: Any,
-    requires_grad: Any,
-    hooks: Any,
-    metadata: Any = None,
-) -> Tensor:
-    if metadata:
-        raise ValueError(
-            "it holds tensors that are stored negated or conjugated; expected plain "
-            "ones: call resolve_neg() and resolve_conj() before saving"
-        )
-    return _tensor(storage, offset, size, stride)
-
-
-def _tensor_v3(
-    storage: Any,
-    offset: Any,
-    size: Any,
-    stride: Any,
-    requires_grad: Any,
-    hooks: Any,
-    dtype: Any,
-    metadata: Any = None,
-) -> Tensor:
-    raise ValueError(
-        "it holds tensors of an unusual type of numbers; expected float32, float16, "
-        "bfloat16 or float64: save the network in float32"
-    )
-
-
-def _parameter(data: Any, requires_grad: Any, hooks: Any, state: Any = None) -> Any:
-    if not isinstance(data, Tensor):
-        raise TypeError
-    return data
-
-
-def _with_state(rebuild: Any, kind: Any, arguments: Any, state: Any) -> Any:
-    if not isinstance(rebuild, Named) or not rebuild.name.startswith("torch._utils."):
-        raise TypeError
-    return _REBUILDS[rebuild.name](*arguments)
-
-
-_REBUILDS: dict[str, Callable[..., Any]] = {
-    "collections.OrderedDict": _ordered,
-    "torch.Size": _size,
-    "torch.Tensor": lambda *_: Beside("torch.Tensor"),
-    "torch.nn.parameter.Parameter": lambda *_: Beside("torch.nn.parameter.Parameter"),
-    "torch._tensor._rebuild_from_type_v2": _with_state,
-    "torch._utils._rebuild_tensor": _tensor,
-    "torch._utils._rebuild_tensor_v2": _tensor_v2,
-    "torch._utils._rebuild_tensor_v3": _tensor_v3,
-    "torch._utils._rebuild_parameter": _parameter,
-    "torch._utils._rebuild_parameter_with_state": _parameter,
-}
-
-
-def _storage(identity: Any) -> Storage:
-    kind, named, key, location, count, *view = identity
-    if kind in ("module", b"module"):
-        raise ValueError(
-            "it is a whole pickled model. Nothing of it was run: where it was made, "
-            "save the network's state_dict() instead"
-        )
-    if kind not in ("storage", b"storage") or not isinstance(named, Named):
-        raise TypeError
-    if location in ("meta", b"meta"):
-        raise ValueError(
-            "it holds tensors without values (of the meta device): save it once the "
-            "network has weights"
-        )
-    name = named.name.rpartition(".")[2].removesuffix("Storage")
-    if not isinstance(key, str) or type(count) is not int or not 0 <= count < _MAX_SIDE:
-        raise TypeError
-    start, length = 0, count
-    if view and view[0] is not None:
-        _, start, length = view[0]
-        if type(start) is not int or type(length) is not int:
+    def find_storage(self) -> None:
+        storage = stand_ins.storage(self.pop())
+        known = self.storages.setdefault(storage.key, storage)
+        if (known.dtype, known.count) != (storage.dtype, storage.count):
             raise TypeError
-        if not 0 <= start <= start + length <= count:
-            raise TypeError
-    return Storage(key, DTYPES[name], count, start, length)
+        self.push(storage)
 
 
-_Do = Callable[[_Machine], None]
+def _set(items: list[Any]) -> stand_ins.Beside:
+    return stand_ins.Beside("set")
 
 
-def _get(form: str) -> _Do:
-    return lambda machine: machine.get(machine._number(form))
-
-
-def _put(form: str) -> _Do:
-    return lambda machine: machine.put(machine._number(form))
-
-
-_INSTRUCTIONS: dict[bytes, _Do] = {
-    b"\x80": _Machine.proto,
-    b"\x95": _Machine.frame,
-    b"(": _Machine.mark,
-    b"0": _Machine.pop,
-    b"1": _Machine.pop_mark,
-    b"2": _Machine.dup,
-    b"h": _get("<B"),
-    b"j": _get("<I"),
-    b"q": _put("<B"),
-    b"r": _put("<I"),
-    b"\x94": _Machine.memoize,
-    b"X": lambda machine: machine.text("<I"),
-    b"\x8c": lambda machine: machine.text("<B"),
-    b"\x8d": lambda machine: machine.text("<Q"),
-    b"C": lambda machine: machine.octets("<B"),
-    b"B": lambda machine: machine.octets("<I"),
-    b"\x8e": lambda machine: machine.octets("<Q"),
-    b"U": lambda machine: machine.python2_text("<B"),
-    b"T": lambda machine: machine.python2_text("<I"),
-    b"N": lambda machine: machine._push(None),
-    b"\x88": lambda machine: machine._push(True),
-    b"\x89": lambda machine: machine._push(False),
-    b"J": lambda machine: machine.number("<i"),
-    b"K": lambda machine: machine.number("<B"),
-    b"M": lambda machine: machine.number("<H"),
-    b"G": lambda machine: machine.number(">d"),
-    b"\x8a": _Machine.long,
-    b")": lambda machine: machine._push(()),
-    b"\x85": lambda machine: machine.tuple_of(1),
-    b"\x86": lambda machine: machine.tuple_of(2),
-    b"\x87": lambda machine: machine.tuple_of(3),
-    b"t": _Machine.tuple_from_mark,
-    b"]": lambda machine: machine._push([]),
-    b"l": _Machine.list_from_mark,
-    b"a": _Machine.append,
-    b"e": _Machine.appends,
-    b"}": lambda machine: machine._push({}),
-    b"d": _Machine.dict_from_mark,
-    b"s": _Machine.set_item,
-    b"u": _Machine.set_items,
-    b"\x8f": lambda machine: machine._push(Beside("set")),
-    b"\x90": _Machine.appends,
-    b"\x91": lambda machine: (machine._pop_to_mark(), machine._push(Beside("set"))),
-    b"c": _Machine.named,
-    b"\x93": _Machine.stack_named,
-    b"R": _Machine.reduce,
-    b"\x81": _Machine.reduce,
-    b"b": _Machine.build,
-    b"Q": _Machine.persistent,
+# Each instruction's method, and the method's arguments; the names and meanings are
+# those of Python's pickletools.
+_INSTRUCTIONS: dict[bytes, tuple[Any, ...]] = {
+    b"\x80": (_Machine.protocol,),
+    b"\x95": (_Machine.skip, 8),  # FRAME
+    b"(": (_Machine.push, _MARK),
+    b"0": (_Machine.pop,),
+    b"2": (_Machine.duplicate,),
+    b"N": (_Machine.push, None),
+    b"\x88": (_Machine.push, True),
+    b"\x89": (_Machine.push, False),
+    b"K": (_Machine.push_number, "<B"),
+    b"M": (_Machine.push_number, "<H"),
+    b"J": (_Machine.push_number, "<i"),
+    b"G": (_Machine.push_number, ">d"),
+    b"\x8a": (_Machine.push_long,),
+    b"U": (_Machine.push_text, "<B"),
+    b"T": (_Machine.push_text, "<I"),
+    b"\x8c": (_Machine.push_text, "<B"),
+    b"X": (_Machine.push_text, "<I"),
+    b"\x8d": (_Machine.push_text, "<Q"),
+    b"C": (_Machine.push_bytes, "<B"),
+    b"B": (_Machine.push_bytes, "<I"),
+    b"\x8e": (_Machine.push_bytes, "<Q"),
+    b"\x96": (_Machine.push_bytes, "<Q"),  # BYTEARRAY8
+    b"h": (_Machine.get, "<B"),
+    b"j": (_Machine.get, "<I"),
+    b"q": (_Machine.put, "<B"),
+    b"r": (_Machine.put, "<I"),
+    b"\x94": (_Machine.memoize,),
+    b")": (_Machine.push, ()),
+    b"\x85": (_Machine.make_tuple, 1),
+    b"\x86": (_Machine.make_tuple, 2),
+    b"\x87": (_Machine.make_tuple, 3),
+    b"t": (_Machine.make_from_mark, tuple),
+    b"]": (_Machine.push_empty, list),
+    b"l": (_Machine.make_from_mark, list),
+    b"a": (_Machine.append,),
+    b"e": (_Machine.appends,),
+    b"}": (_Machine.push_empty, dict),
+    b"d": (_Machine.make_dict,),
+    b"s": (_Machine.set_item,),
+    b"u": (_Machine.set_items,),
+    b"\x8f": (_Machine.push, stand_ins.Beside("set")),
+    b"\x90": (_Machine.appends,),
+    b"\x91": (_Machine.make_from_mark, _set),  # FROZENSET
+    b"c": (_Machine.name,),
+    b"\x93": (_Machine.name_from_stack,),
+    b"R": (_Machine.call,),
+    b"\x81": (_Machine.call,),  # NEWOBJ, a class in the place of a function
+    b"b": (_Machine.build,),
+    b"Q": (_Machine.find_storage,),
 }
