@@ -28,9 +28,9 @@ def make_run(folder, network="unet", **generator):
     return _write("edges2emoji", folder, options)[0]
 
 
-def make_cyclegan_run(folder):
+def make_cyclegan_run(folder, **generator):
     """Writes an unpaired run with tiny networks; returns both generators."""
-    return _write("cyclegan-emoji", folder, TINY)
+    return _write("cyclegan-emoji", folder, {**TINY, **generator})
 
 
 def exported(factory, name):

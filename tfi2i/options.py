@@ -171,11 +171,11 @@ def export_options() -> type:
     class ExportOptions:
         run: typing.Annotated[Positional[Path], arg(metavar="RUN")]
         """Folder of a finished run."""
-        formats: tuple[typing.Literal["savedmodel", "tflite"], ...] = (
+        formats: tuple[typing.Literal["savedmodel", "tflite", "onnx"], ...] = (
             "savedmodel",
             "tflite",
         )
-        """What to write."""
+        """What to write; onnx needs the extra of that name."""
         quantize: tuple[typing.Literal["none", "float16"], ...] = ("none",)
         """Weights of the .tflite files; one file each."""
         tflite_size: int | None = None

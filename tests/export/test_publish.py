@@ -50,8 +50,8 @@ def test_versions_and_fixed_size(run):
         engine.run(np.zeros((1, 128, 64, 3), np.float32))
     with pytest.raises(ValueError, match="--tflite-size is 65; expected a multiple"):
         export(run, formats=["tflite"], size=65)
-    with pytest.raises(ValueError, match="--formats is 'onnx'; expected 'savedmodel'"):
-        export(run, formats=["onnx"])
+    with pytest.raises(ValueError, match="--formats is 'onnxx'; expected 'savedmodel'"):
+        export(run, formats=["onnxx"])
     assert _names(run) == ["emoji_a2b", "emoji_a2b.tflite", "report.json"]
     assert _reported(run) == ["emoji_a2b/2", "emoji_a2b.tflite"]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tfi2i.export.images import real_images
+from tfi2i.export.onnx import OnnxEngine, check_onnx, write_onnx
 from tfi2i.export.report import Export, add_to_report, read_report
 from tfi2i.export.saved_model import write_float_model, write_saved_model
 from tfi2i.export.tflite import QUANTIZATIONS, write_tflite
@@ -17,13 +18,14 @@ from tfi2i.inference.load import trained_generators
 from tfi2i.inference.sizes import size_rule
 from tfi2i.recipes import stored
 
-FORMATS = ("savedmodel", "tflite")
+FORMATS = ("savedmodel", "tflite", "onnx")
+DEFAULT_FORMATS = ("savedmodel", "tflite")
 IMAGES = 32
 
 
 def export(
     run: Path,
-    formats: Sequence[str] = FORMATS,
+    formats: Sequence[str] = DEFAULT_FORMATS,
     quantize: Sequence[str] = ("none",),
     size: int | None = None,
     direction: str | None = None,
@@ -32,11 +34,11 @@ def export(
 
     Each export is written under a temporary name, compared with the trained model on
     32 real images at four sizes, and renamed. SavedModels get the next version; a
-    `.tflite` file is replaced.
+    file is replaced.
 
     Args:
         run: folder of a finished run.
-        formats: of `FORMATS`.
+        formats: of `FORMATS`; `"onnx"` needs the extra `onnx`.
         quantize: forms of the TFLite weights, of `"none"` and `"float16"`.
         size: side of the one image that the `.tflite` takes; None for any size.
         direction: `"a2b"` or `"b2a"`; None exports every generator of the run.
@@ -45,13 +47,15 @@ def export(
         What was published; `export/report.json` says the same.
 
     Raises:
-        ValueError: an unknown format, an unfinished run, a direction that it has
-            not, an older report that is damaged, or an export that differs from the
-            model.
+        ValueError: an unknown format or one whose extra is missing, an unfinished
+            run, a direction that it has not, an older report that is damaged, or an
+            export that differs from the model.
         OSError: something cannot be written.
     """
     _check_choice("--formats", formats, FORMATS)
     _check_choice("--quantize", quantize, QUANTIZATIONS)
+    if "onnx" in formats:
+        check_onnx()
     config = stored.read(run)
     known = stored.directions(config)
     if direction not in (None, *known):
@@ -83,6 +87,8 @@ def _publish(
     painted = paint(generator, photos, sizes_to_compare(config.data.crop_size, stride))
     if "savedmodel" in formats:
         yield _publish_saved_model(generator, base, config, painted)
+    if "onnx" in formats:
+        yield _publish_onnx(generator, base, config, painted)
     if "tflite" in formats:
         if size is not None:
             painted = paint(generator, photos, [(size, size)] * 4)
@@ -105,6 +111,16 @@ def _publish_saved_model(generator, base, config, painted):
         shutil.rmtree(partial, ignore_errors=True)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     return Export(path, "savedmodel", "none", size, parity)
+
+
+def _publish_onnx(generator, base, config, painted):
+    path = base.with_name(f"{base.name}.onnx")
+    with whole(path) as partial:
+        write_onnx(generator, partial)
+        engine = OnnxEngine(partial)
+        parity = compare(painted, engine.run, engine)
+        check(path, parity, config.model.generator.network, "none")
+    return Export(path, "onnx", "none", path.stat().st_size, parity)
 
 
 def _publish_tflites(generator, base, config, painted, quantize, size):

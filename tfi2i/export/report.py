@@ -20,7 +20,7 @@ class Export:
 
     Attributes:
         path: of the SavedModel's version folder or the file.
-        format: `"savedmodel"` or `"tflite"`.
+        format: `"savedmodel"`, `"tflite"` or `"onnx"`.
         quantize: `"none"` or `"float16"`.
         bytes: on disk.
         parity: with the trained model.

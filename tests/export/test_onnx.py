@@ -1,0 +1,90 @@
+"""Exports to ONNX, run by ONNX Runtime."""
+
+import builtins
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from tests.translators import TINY, make_cyclegan_run, make_run, photos
+from tfi2i.data.transforms import to_float
+from tfi2i.export import export
+from tfi2i.export.onnx import write_onnx
+from tfi2i.inference.engines import KerasEngine
+from tfi2i.inference.load import trained_generators
+
+
+def _session(path):
+    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        {"network": "unet", "statistics": "image", "num_downs": 5},
+        {"network": "unet", "statistics": "stored", "upsample": "subpixel"},
+        {"network": "resnet", "upsample": "resize_conv"},
+    ],
+    ids=lambda network: "-".join(map(str, network.values())),
+)
+def test_paints_as_the_model_at_any_size(tmp_path, network):
+    generator = make_run(tmp_path / "emoji", **network)
+    write_onnx(generator, tmp_path / "emoji.onnx")
+    session = _session(tmp_path / "emoji.onnx")
+    trained = KerasEngine(generator)
+    for shape in [(3, 64, 64), (1, 37, 101), (2, 5, 9)]:
+        images = to_float(photos(*shape)).numpy()
+        (painted,) = session.run(["translated"], {"image": images})
+        np.testing.assert_allclose(painted, trained.run(images), atol=5e-5)
+
+
+def test_others_can_tell_what_it_takes(tmp_path):
+    write_onnx(make_run(tmp_path / "emoji", **TINY), tmp_path / "emoji.onnx")
+    model = onnx.load(tmp_path / "emoji.onnx")
+    for value, name in [
+        (model.graph.input, "image"),
+        (model.graph.output, "translated"),
+    ]:
+        assert [item.name for item in value] == [name]
+        kind = value[0].type.tensor_type
+        assert kind.elem_type == onnx.TensorProto.FLOAT
+        names = [dim.dim_param or dim.dim_value for dim in kind.shape.dim]
+        assert names == ["batch", "height", "width", 3]
+    # Operators of the standard alone: any runtime has them.
+    assert {node.domain for node in model.graph.node} <= {"", "ai.onnx"}
+
+
+def test_both_directions_are_published(tmp_path):
+    run = tmp_path / "emoji"
+    make_cyclegan_run(run, norm="batch", statistics="stored")
+    published = export(run, formats=["onnx"])
+    names = ["emoji_a2b.onnx", "emoji_b2a.onnx"]
+    assert [item.path.name for item in published] == names
+    report = json.loads((run / "export" / "report.json").read_text())
+    assert [entry["path"] for entry in report] == names
+    images = to_float(photos(1, 24, 24)).numpy()
+    for item, generator in zip(
+        published, trained_generators(run).values(), strict=True
+    ):
+        assert len(item.parity.sizes) == 4
+        assert item.parity.worst_levels <= 1
+        (painted,) = _session(item.path).run(None, {"image": images})
+        expected = KerasEngine(generator).run(images)
+        np.testing.assert_allclose(painted, expected, atol=1e-5)
+
+
+def test_says_what_to_install(tmp_path, monkeypatch):
+    make_run(tmp_path / "emoji", **TINY)
+    load = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name == "tf2onnx":
+            raise ImportError("No module named 'tf2onnx'", name=name)
+        return load(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ValueError, match=r"pip install 'tfi2i\[onnx\]'"):
+        export(tmp_path / "emoji", formats=["savedmodel", "onnx"])
+    assert not (tmp_path / "emoji" / "export").exists()

@@ -1,0 +1,93 @@
+"""A generator as an `.onnx` file; needs the extra `onnx`."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfi2i.data.transforms import to_float, to_uint8
+from tfi2i.files import stderr_aside
+from tfi2i.inference.sizes import at_inference
+
+OPSET = 18
+"""Of the operators; runtimes since 2023 know it."""
+
+
+def check_onnx() -> None:
+    """Refuses where what writes and runs `.onnx` files is not installed.
+
+    Raises:
+        ValueError: saying what to install.
+    """
+    try:
+        import onnxruntime  # noqa: F401
+        import tf2onnx  # noqa: F401
+    except ImportError as error:
+        raise ValueError(
+            f"--formats onnx needs {error.name}, which is not installed: pip install "
+            "'tfi2i[onnx]'."
+        ) from error
+
+
+def write_onnx(generator: keras.Model, path: Path) -> None:
+    """Writes one input, `image`, and one output, `translated`.
+
+    Both are float32 `(batch, height, width, channels)` in [-1, 1], of free batch,
+    height and width.
+
+    Args:
+        generator: on [-1, 1].
+        path: file to write.
+    """
+    import onnx
+    import tf2onnx
+
+    shape = (None, None, None, generator.input_shape[-1])
+    spec = tf.TensorSpec(shape, tf.float32, name="image")
+    paint = tf.function(at_inference(generator), input_signature=[spec])
+    with stderr_aside():
+        model, _ = tf2onnx.convert.from_function(
+            paint, input_signature=[spec], opset=OPSET
+        )
+    _name(model.graph, "translated")
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString())
+
+
+class OnnxEngine:
+    """An `.onnx` file in ONNX Runtime, on the CPU.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path: Path):
+        import onnxruntime
+
+        self._session = onnxruntime.InferenceSession(
+            str(path), providers=["CPUExecutionProvider"]
+        )
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Translates a batch of uint8 images."""
+        return to_uint8(self.run(to_float(images).numpy())).numpy()
+
+    def run(self, images: np.ndarray) -> np.ndarray:
+        """Translates float32 images in [-1, 1]."""
+        (outputs,) = self._session.run(None, {"image": images})
+        return outputs
+
+
+def _name(graph, output):
+    """Gives the output a name of ours, and the free dimensions theirs."""
+    (given,) = graph.output
+    for node in graph.node:
+        for index, name in enumerate(node.output):
+            if name == given.name:
+                node.output[index] = output
+    given.name = output
+    for value in (*graph.input, *graph.output):
+        dimensions = value.type.tensor_type.shape.dim
+        for axis, name in enumerate(("batch", "height", "width")):
+            dimensions[axis].dim_param = name
