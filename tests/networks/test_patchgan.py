@@ -34,6 +34,7 @@ def test_parameters_are_the_reference_s(num_layers, batch, statistics, instance)
     [
         (patchgan, 3, "batch", 2_765_633, 1_792),
         (patchgan, 6, "instance", 2_767_809, 0),
+        (patchgan, 3, "instance_affine", 2_766_529, 0),
         (pixel_discriminator, 6, "batch", 9_024, 256),
         (pixel_discriminator, 3, "instance", 8_705, 0),
     ],
@@ -77,14 +78,14 @@ def test_what_one_score_sees(num_layers, field):
     assert seen.sum() == field**2
 
 
-@pytest.mark.parametrize("norm", ["batch", "instance", "none"])
+@pytest.mark.parametrize("norm", ["batch", "instance", "instance_affine", "none"])
 @pytest.mark.parametrize("make", [patchgan, pixel_discriminator])
 def test_every_weight_learns(make, norm):
     network = make(6, filters=2, norm=norm, seed=0)
     checks.check_gradients(network, checks.images(2, 32, 40, 6))
 
 
-@pytest.mark.parametrize("norm", ["batch", "instance"])
+@pytest.mark.parametrize("norm", ["batch", "instance", "instance_affine"])
 @pytest.mark.parametrize("make", [patchgan, pixel_discriminator])
 def test_starts_as_the_reference_does(make, norm):
     checks.check_initial_weights(make(6, filters=32, norm=norm, seed=4))
@@ -99,21 +100,32 @@ def test_seed_decides_the_start(make, spectral_norm):
     assert not checks.same_weights(make(**options), make(**options))
 
 
+EVERY_LAYER = {
+    patchgan: ["conv1", "conv2", "conv3", "conv4", "scores_conv"],
+    pixel_discriminator: ["conv1", "conv2", "scores_conv"],
+}
+FEWEST = {patchgan: ["conv1", "scores_conv"], pixel_discriminator: ["conv1"]}
+
+
 @pytest.mark.parametrize(
-    ("make", "norm", "with_bias"),
+    ("options", "with_bias"),
     [
-        (patchgan, "batch", ["conv1", "scores_conv"]),
-        (patchgan, "none", ["conv1", "scores_conv"]),
-        (patchgan, "instance", ["conv1", "conv2", "conv3", "conv4", "scores_conv"]),
-        (pixel_discriminator, "batch", ["conv1"]),
-        (pixel_discriminator, "none", ["conv1"]),
-        (pixel_discriminator, "instance", ["conv1", "conv2", "scores_conv"]),
+        (dict(norm="batch"), FEWEST),
+        (dict(norm="none"), FEWEST),
+        (dict(norm="instance"), EVERY_LAYER),
+        (dict(norm="instance_affine"), EVERY_LAYER),
+        (dict(norm="batch", use_bias=True), EVERY_LAYER),
+        (dict(norm="instance", use_bias=False), FEWEST),
     ],
+    ids=str,
 )
-def test_biases_are_where_the_reference_has_them(make, norm, with_bias):
-    network = make(filters=2, norm=norm)
+@pytest.mark.parametrize("make", [patchgan, pixel_discriminator])
+def test_biases_are_where_the_reference_has_them_or_where_asked(
+    make, options, with_bias
+):
+    network = make(filters=2, **options)
     biases = [w.path for w in network.trainable_weights if w.name == "bias"]
-    assert [path.split("/")[-2] for path in biases] == with_bias
+    assert [path.split("/")[-2] for path in biases] == with_bias[make]
 
 
 @pytest.mark.parametrize("make", [patchgan, pixel_discriminator])

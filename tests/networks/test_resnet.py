@@ -12,6 +12,7 @@ from tfi2i.networks import resnet
     ("options", "trainable", "statistics"),
     [
         (dict(num_blocks=9), 11_378_179, 0),
+        (dict(num_blocks=9, norm="instance_affine"), 11_388_675, 0),
         (dict(num_blocks=6), 7_837_699, 0),
         (dict(num_blocks=9, norm="batch"), 11_383_427, 10_496),
         (dict(num_blocks=6, norm="batch"), 7_841_411, 7_424),
@@ -34,13 +35,13 @@ def test_any_number_of_blocks_and_size(num_blocks, size):
     assert np.isfinite(output).all()
 
 
-@pytest.mark.parametrize("norm", ["batch", "instance", "none"])
+@pytest.mark.parametrize("norm", ["batch", "instance", "instance_affine", "none"])
 def test_every_weight_learns(norm):
     network = resnet(2, filters=2, norm=norm, seed=0)
     checks.check_gradients(network, checks.images(2, 16, 24, 3))
 
 
-@pytest.mark.parametrize("norm", ["batch", "instance"])
+@pytest.mark.parametrize("norm", ["batch", "instance", "instance_affine"])
 def test_starts_as_the_reference_does(norm):
     checks.check_initial_weights(resnet(3, filters=16, norm=norm, seed=4))
 
@@ -91,10 +92,19 @@ def test_blocks_add_to_what_they_receive():
 
 
 @pytest.mark.parametrize(
-    ("norm", "count"), [("instance", 3 + 2 + 2 + 1), ("batch", 1), ("none", 1)]
+    ("options", "count"),
+    [
+        (dict(norm="instance"), 3 + 2 + 2 + 1),
+        (dict(norm="instance_affine"), 3 + 2 + 2 + 1),
+        (dict(norm="batch"), 1),
+        (dict(norm="none"), 1),
+        (dict(norm="batch", use_bias=True), 3 + 2 + 2 + 1),
+        (dict(norm="instance", use_bias=False), 1),
+    ],
+    ids=str,
 )
-def test_biases_are_where_the_reference_has_them(norm, count):
-    network = resnet(1, filters=2, norm=norm)
+def test_biases_are_where_the_reference_has_them_or_where_asked(options, count):
+    network = resnet(1, filters=2, **options)
     biases = [w.path for w in network.trainable_weights if w.name == "bias"]
     assert len(biases) == count
     assert "head" in biases[-1]

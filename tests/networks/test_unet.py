@@ -20,8 +20,9 @@ from tfi2i.networks import unet
         (dict(num_downs=7, norm="instance"), 41_825_667, 0),
         (dict(num_downs=8, filters=32), 13_608_259, 4_928),
         (dict(num_downs=7, filters=32), 10_461_507, 3_904),
-        # The original's 39,080,963 less the 5,504 biases before normalizations.
+        # The original has 5,504 biases before normalizations that the port has not.
         (dict(num_downs=8, skips=False), 39_075_459, 9_856),
+        (dict(num_downs=8, skips=False, use_bias=True), 39_080_963, 9_856),
     ],
     ids=str,
 )
@@ -45,14 +46,14 @@ def test_images_that_are_not_square(norm):
     assert network(checks.images(2, 16, 40, 1)).shape == (2, 16, 40, 2)
 
 
-@pytest.mark.parametrize("norm", ["batch", "instance", "none"])
+@pytest.mark.parametrize("norm", ["batch", "instance", "instance_affine", "none"])
 @pytest.mark.parametrize("skips", [True, False])
 def test_every_weight_learns(norm, skips):
     network = unet(5, filters=2, norm=norm, skips=skips, seed=0)
     checks.check_gradients(network, checks.images(2, 32, 64, 3))
 
 
-@pytest.mark.parametrize("norm", ["batch", "instance"])
+@pytest.mark.parametrize("norm", ["batch", "instance", "instance_affine"])
 def test_starts_as_the_reference_does(norm):
     checks.check_initial_weights(unet(6, filters=16, norm=norm, seed=4))
 
@@ -141,16 +142,26 @@ def test_bottleneck_tells_images_apart():
     assert np.abs(first - second).max() > 1e-4
 
 
+EVERY_LAYER = ["down1", "down2", "down3", "up3", "up2", "up1"]
+
+
 @pytest.mark.parametrize(
-    ("norm", "with_bias"),
+    ("options", "with_bias"),
     [
-        ("batch", ["up1"]),
-        ("none", ["up1"]),
-        ("instance", ["down1", "down2", "down3", "up3", "up2", "up1"]),
+        (dict(norm="batch"), ["up1"]),
+        (dict(norm="none"), ["up1"]),
+        (dict(norm="instance"), EVERY_LAYER),
+        (dict(norm="instance_affine"), EVERY_LAYER),
+        (dict(norm="batch", use_bias=True), EVERY_LAYER),
+        (dict(norm="instance", use_bias=False), ["up1"]),
     ],
+    ids=str,
 )
-def test_biases_are_where_the_reference_has_them(norm, with_bias):
-    network = unet(3, filters=2, norm=norm)
+@pytest.mark.parametrize("upsample", ["transpose", "resize_conv", "subpixel"])
+def test_biases_are_where_the_reference_has_them_or_where_asked(
+    options, with_bias, upsample
+):
+    network = unet(3, filters=2, upsample=upsample, **options)
     biases = [w.path for w in network.trainable_weights if w.name == "bias"]
     assert [path.split("/")[-2] for path in biases] == with_bias
 

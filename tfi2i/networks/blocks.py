@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfi2i.layers import PACKAGE, BatchNormalization, ReflectionPadding2D
 from tfi2i.layers import InstanceNormalization as InstanceNorm
 
-NORMS = ("batch", "instance", "none")
+NORMS = ("batch", "instance", "instance_affine", "none")
 UPSAMPLES = ("transpose", "resize_conv", "subpixel")
 
 
@@ -153,13 +153,16 @@ class Blocks:
     N(1, 0.02) (pix2pix, section 6.2).
 
     Args:
-        norm: `"batch"`, `"instance"` (not affine) or `"none"`.
+        norm: `"batch"`, `"instance"` (not affine), `"instance_affine"` or `"none"`.
         statistics: of `BatchNormalization` at inference.
         upsample: `"transpose"` (transposed convolution, as the reference),
             `"resize_conv"` (nearest neighbour, then a convolution; Odena et al.,
             Distill 2016) or `"subpixel"`.
         seed: integer; None draws one.
         spectral_norm: wrap each convolution of `conv` in `SpectralNormalization`.
+        use_bias: of the convolutions that do not say it themselves; None is as the
+            reference: a bias with instance norm, none with batch norm or without
+            norm.
     """
 
     def __init__(
@@ -169,6 +172,7 @@ class Blocks:
         upsample="transpose",
         seed=None,
         spectral_norm=False,
+        use_bias=None,
     ):
         _check_choice("norm", norm, NORMS)
         _check_choice("upsample", upsample, UPSAMPLES)
@@ -177,7 +181,8 @@ class Blocks:
         self.statistics = statistics
         self.upsample_kind = upsample
         # As in the reference: batch norm has its own offset, "none" follows it.
-        self.use_bias = norm == "instance"
+        follows = norm in ("instance", "instance_affine")
+        self.use_bias = follows if use_bias is None else use_bias
         self.spectral_norm = spectral_norm
         self._random = random.Random(seed) if seed is not None else random
 
@@ -188,7 +193,7 @@ class Blocks:
         return keras.initializers.RandomNormal(mean, 0.02, self._seed())
 
     def conv(self, filters, size, name, use_bias=None, **kwargs):
-        """A convolution; `use_bias` None follows the norm."""
+        """A convolution; `use_bias` None is as that of the network."""
         kwargs.setdefault("kernel_initializer", self._normal())
         layer = keras.layers.Conv2D(
             filters,
@@ -210,6 +215,8 @@ class Blocks:
             )(x)
         if self.norm_kind == "instance":
             return InstanceNorm(name=name)(x)
+        if self.norm_kind == "instance_affine":
+            return InstanceNorm(affine=True, seed=self._seed(), name=name)(x)
         return x
 
     def dropout(self, x, rate, name):
@@ -228,7 +235,7 @@ class Blocks:
                 or 3 (as PyTorch's padding 1, output padding 1). The other kinds
                 use 3.
             name: of the layer that holds the kernel.
-            use_bias: None follows the norm.
+            use_bias: None is as that of the network.
         """
         if self.upsample_kind == "resize_conv":
             x = keras.layers.UpSampling2D(2, name=f"{name}_resize")(x)

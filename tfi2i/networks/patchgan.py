@@ -13,6 +13,7 @@ def patchgan(
     seed=None,
     name="patchgan",
     spectral_norm=False,
+    use_bias=None,
 ):
     """Scores overlapping patches of an image: the Markovian discriminator.
 
@@ -25,12 +26,14 @@ def patchgan(
         filters: of the first convolution; they double with each layer, up to eight
             times.
         num_layers: convolutions of stride 2.
-        norm: `"batch"`, `"instance"` or `"none"`; the first and the last
-            convolution have none.
+        norm: `"batch"`, `"instance"`, `"instance_affine"` or `"none"`; the first and
+            the last convolution have none.
         seed: integer that fixes the initial weights; None draws one.
         name: of the model.
         spectral_norm: hold the largest singular value of each kernel at 1 in
             training.
+        use_bias: of the convolutions between the first and the last, which have one;
+            None: as the reference, with instance norm only.
 
     Returns:
         `keras.Model` from `(batch, height, width, in_channels)` in [-1, 1] to raw
@@ -41,7 +44,7 @@ def patchgan(
     """
     if num_layers < 1:
         raise ValueError(f"num_layers must be 1 or more. Received {num_layers}.")
-    blocks = Blocks(norm, seed=seed, spectral_norm=spectral_norm)
+    blocks = Blocks(norm, seed=seed, spectral_norm=spectral_norm, use_bias=use_bias)
     inputs = image_input(in_channels)
     x = keras.layers.ZeroPadding2D(1, name="conv1_pad")(inputs)
     x = blocks.conv(filters, 4, "conv1", strides=2, use_bias=True)(x)
@@ -65,22 +68,26 @@ def pixel_discriminator(
     seed=None,
     name="pixel_discriminator",
     spectral_norm=False,
+    use_bias=None,
 ):
     """Scores every pixel by itself (the paper's 1x1 PixelGAN).
 
     Args:
         in_channels: of the input.
         filters: of the first convolution; the second has twice as many.
-        norm: `"batch"`, `"instance"` or `"none"`, after the second convolution.
+        norm: `"batch"`, `"instance"`, `"instance_affine"` or `"none"`, after the
+            second convolution.
         seed: integer that fixes the initial weights; None draws one.
         name: of the model.
         spectral_norm: as for `patchgan`.
+        use_bias: of every convolution but the first, which has one; None: as the
+            reference, with instance norm only.
 
     Returns:
         `keras.Model` from `(batch, height, width, in_channels)` in [-1, 1] to raw
         float32 scores `(batch, height, width, 1)`.
     """
-    blocks = Blocks(norm, seed=seed, spectral_norm=spectral_norm)
+    blocks = Blocks(norm, seed=seed, spectral_norm=spectral_norm, use_bias=use_bias)
     inputs = image_input(in_channels)
     x = blocks.conv(filters, 1, "conv1", use_bias=True)(inputs)
     x = leaky_relu(x, "conv1_relu")

@@ -17,6 +17,7 @@ def resnet(
     upsample="transpose",
     seed=None,
     name="resnet",
+    use_bias=None,
 ):
     """Two halvings, residual blocks at a quarter of the size, two doublings.
 
@@ -28,13 +29,15 @@ def resnet(
         in_channels: of the input.
         out_channels: of the output.
         filters: of the first convolution.
-        norm: `"batch"`, `"instance"` or `"none"`.
+        norm: `"batch"`, `"instance"`, `"instance_affine"` or `"none"`.
         dropout: rate inside each residual block; 0 for none.
         statistics: what batch norm uses at inference, `"image"` (each image's own)
             or `"stored"`.
         upsample: `"transpose"`, `"resize_conv"` or `"subpixel"`.
         seed: integer that fixes all initial weights and dropout; None draws one.
         name: of the model.
+        use_bias: of every convolution but the last, which has one; None: as the
+            reference, with instance norm only.
 
     Returns:
         `keras.Model` from `(batch, height, width, in_channels)` to
@@ -48,7 +51,7 @@ def resnet(
         raise ValueError(f"num_blocks must be 0 or more. Received {num_blocks}.")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be in [0, 1). Received {dropout}.")
-    blocks = Blocks(norm, statistics, upsample, seed)
+    blocks = Blocks(norm, statistics, upsample, seed, use_bias=use_bias)
     inputs = image_input(in_channels)
     x = RequireMultiple(4, "Resize, or crop", minimum=16, name="size")(inputs)
     x = ReflectionPadding2D(3, name="stem_pad")(x)

@@ -23,6 +23,7 @@ def unet(
     skips=True,
     seed=None,
     name="unet",
+    use_bias=None,
 ):
     """Encoder and decoder with a skip connection at every size.
 
@@ -36,8 +37,8 @@ def unet(
         out_channels: of the output.
         filters: of the first convolution; they double with each halving, up to
             eight times.
-        norm: `"batch"`, `"instance"` or `"none"`. The innermost level of the
-            encoder and the outermost have none.
+        norm: `"batch"`, `"instance"`, `"instance_affine"` or `"none"`. The
+            innermost level of the encoder and the outermost have none.
         dropout: rate after the decoder's levels at eight times `filters` but the
             innermost, where the PyTorch reference drops; 0 for none.
         statistics: what batch norm uses at inference, `"image"` (each image's own,
@@ -46,6 +47,8 @@ def unet(
         skips: False gives the encoder-decoder of the paper's ablation.
         seed: integer that fixes all initial weights and dropout; None draws one.
         name: of the model.
+        use_bias: of every convolution but the last, which has one; None: as the
+            reference, with instance norm only.
 
     Returns:
         `keras.Model` from `(batch, height, width, in_channels)` to
@@ -58,7 +61,7 @@ def unet(
         raise ValueError(f"num_downs must be 2 or more. Received {num_downs}.")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be in [0, 1). Received {dropout}.")
-    blocks = Blocks(norm, statistics, upsample, seed)
+    blocks = Blocks(norm, statistics, upsample, seed, use_bias=use_bias)
     widths = [filters * min(2**level, 8) for level in range(num_downs)]
     inputs = image_input(in_channels)
     size = RequireMultiple(
