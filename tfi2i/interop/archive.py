@@ -1,6 +1,7 @@
 """The zip archives that `torch.save` writes, whose entries are read in place."""
 
 import dataclasses
+import itertools
 import struct
 import zlib
 from typing import BinaryIO
@@ -21,11 +22,21 @@ _TRUNCATED = "the archive is truncated: download or copy the file again"
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One entry: where its bytes lie in the file, and their checksum."""
+    """One entry.
 
+    Attributes:
+        name: as listed.
+        start: where its bytes lie in the file.
+        size: of those bytes.
+        crc: their checksum; 0 where the writer left it out.
+        plain: whether the bytes are the content: neither compressed nor encrypted.
+    """
+
+    name: str
     start: int
     size: int
     crc: int
+    plain: bool
 
 
 def entries(file: BinaryIO, size: int) -> dict[str, Entry]:
@@ -39,53 +50,59 @@ def entries(file: BinaryIO, size: int) -> dict[str, Entry]:
         Entries by name.
 
     Raises:
-        ValueError: the archive is truncated or damaged, its entries are compressed or
-            encrypted, lie beyond the file or over each other, or share a name. One
-            line, without the path.
+        ValueError: the archive is truncated or damaged, or its entries share a name,
+            lie beyond the file or over each other. One line, without the path.
     """
     directory, start = _directory(file, size)
     found: dict[str, Entry] = {}
     places: list[tuple[int, int]] = []
     at = 0
     while at < len(directory):
-        name, header, entry_size, crc, at = _listed(directory, at)
-        shown = repr(name[:80])
-        if name in found:
-            raise ValueError(f"the archive holds {shown} twice: do not trust it")
-        data = _data_start(file, header, start)
-        if data + entry_size > start:
-            raise ValueError(f"{shown} reaches beyond the archive: do not trust it")
-        found[name] = Entry(data, entry_size, crc)
-        places.append((header, data + entry_size))
+        listed, at = _listed(directory, at)
+        header = listed.start
+        entry = dataclasses.replace(listed, start=_data_start(file, header, start))
+        if entry.name in found:
+            raise ValueError(f"it holds {_shown(entry)} twice: do not trust it")
+        if entry.start + entry.size > start:
+            raise ValueError(f"{_shown(entry)} reaches beyond it: do not trust it")
+        found[entry.name] = entry
+        places.append((header, entry.start + entry.size))
     places.sort()
-    for (_, end), (following, _) in zip(places, places[1:], strict=False):
+    for (_, end), (following, _) in itertools.pairwise(places):
         if following < end:
             raise ValueError("entries of the archive overlap: do not trust it")
     return found
 
 
-def read(file: BinaryIO, entry: Entry, shown: str) -> np.ndarray:
+def read(file: BinaryIO, entry: Entry) -> np.ndarray:
     """Reads one entry.
-
-    Args:
-        file: open for reading.
-        entry: which.
-        shown: what to call it in errors.
 
     Returns:
         Its bytes, as an array of uint8.
 
     Raises:
-        ValueError: they do not have their checksum.
+        ValueError: they are compressed or encrypted, or do not have their checksum.
     """
+    if not entry.plain:
+        raise ValueError(
+            f"{_shown(entry)} in it is compressed or encrypted, which torch.save never "
+            "does: unpack it, and pack it again with 'zip -0'"
+        )
     file.seek(entry.start)
     data = np.fromfile(file, np.uint8, entry.size)
     if data.size < entry.size:
         raise ValueError(_TRUNCATED)
     # PyTorch can be told to leave checksums out, and writes zeros then.
     if entry.crc and zlib.crc32(data) != entry.crc:
-        raise ValueError(f"{shown} in it is damaged: download or copy the file again")
+        raise ValueError(
+            f"{_shown(entry)} in it is damaged: download or copy the file again"
+        )
     return data
+
+
+def _shown(entry: Entry) -> str:
+    # Escaped and cut, because it comes from the file and goes to a terminal.
+    return repr(entry.name[:80])
 
 
 def _directory(file: BinaryIO, size: int) -> tuple[bytes, int]:
@@ -120,30 +137,26 @@ def _directory(file: BinaryIO, size: int) -> tuple[bytes, int]:
     return file.read(length), start
 
 
-def _listed(directory: bytes, at: int) -> tuple[str, int, int, int, int]:
-    """Reads what the directory says of one entry, and where its next one is."""
+def _listed(directory: bytes, at: int) -> tuple[Entry, int]:
+    """Reads what the directory says of one entry, and where its next one is.
+
+    Returns:
+        The entry, with the place of its header as its start, and the next place.
+    """
     if at + _ENTRY.size > len(directory):
         raise ValueError(_DAMAGED)
     fields = _ENTRY.unpack_from(directory, at)
     if fields[0] != b"PK\1\2":
         raise ValueError(_DAMAGED)
     flags, method, crc, packed, size = fields[3], fields[4], *fields[7:10]
-    name_length, extra_length, comment_length = fields[10:13]
-    header = fields[16]
-    at += _ENTRY.size
-    name = directory[at : at + name_length].decode("utf-8", "replace")
-    extra = directory[at + name_length : at + name_length + extra_length]
-    size, packed, header = _wide(extra, [size, packed, header])
-    if flags & 1:
-        raise ValueError(
-            f"{name[:80]!r} in it is encrypted; expected what torch.save wrote"
-        )
-    if method != 0 or packed != size:
-        raise ValueError(
-            f"{name[:80]!r} in it is compressed, as torch.save never does: unpack it, and "
-            "pack it again without compression (zip -0)"
-        )
-    return name, header, size, crc, at + name_length + extra_length + comment_length
+    name_end = at + _ENTRY.size + fields[10]
+    extra_end = name_end + fields[11]
+    name = directory[at + _ENTRY.size : name_end].decode("utf-8", "replace")
+    size, packed, header = _wide(
+        directory[name_end:extra_end], [size, packed, fields[16]]
+    )
+    plain = method == 0 and packed == size and not flags & 1
+    return Entry(name, header, packed, crc, plain), extra_end + fields[12]
 
 
 def _wide(extra: bytes, values: list[int]) -> list[int]:

@@ -101,7 +101,7 @@ def _open_zip(file: BinaryIO, size: int) -> tuple[Any, _Numbers]:
         entry = entries.get(f"{prefix}/{name}")
         if entry is None:
             raise ValueError(f"{_shown(name)} is missing in it: download it again")
-        return archive.read(file, entry, _shown(name))
+        return archive.read(file, entry)
 
     order = "<"
     if f"{prefix}/byteorder" in entries:
@@ -306,7 +306,7 @@ def _kind(value: Any) -> str:
         return "a single tensor"
     if isinstance(value, Beside):
         return value.name
-    return f"of type {type(value).__name__}"
+    return f"a value of type {type(value).__name__}"
 
 
 def _listed(names: dict[Any, Any]) -> str:

@@ -17,6 +17,12 @@ _MAX_INSTRUCTIONS = 2_000_000
 _MAX_NAME = 400
 
 _DAMAGED = "its pickle is damaged: download or copy the file again"
+_PROTOCOL = (
+    "its pickle is not of the protocols 2 to 5: load it with PyTorch, and torch.save "
+    "what that gives"
+)
+# Those that protocols 0 and 1 need, and later ones do without.
+_TEXT_INSTRUCTIONS = (b"F", b"I", b"L", b"P", b"S", b"V", b"g", b"i", b"o", b"p")
 _MARK = object()
 
 
@@ -57,6 +63,8 @@ class _Machine:
             code = self.read(1)
             if code == b".":
                 return self.pop()
+            if code in _TEXT_INSTRUCTIONS:
+                raise ValueError(_PROTOCOL)
             if code not in _INSTRUCTIONS:
                 raise ValueError(
                     f"its pickle holds the instruction {code!r}, which checkpoints do "
@@ -99,8 +107,8 @@ class _Machine:
         return items[::-1]
 
     def protocol(self) -> None:
-        if self.read(1)[0] > 5:
-            raise ValueError("its pickle is of an unknown protocol; expected 2 to 5")
+        if not 2 <= self.read(1)[0] <= 5:
+            raise ValueError(_PROTOCOL)
 
     def skip(self, count: int) -> None:
         self.read(count)

@@ -30,6 +30,11 @@ DTYPES = {
 }
 _STORAGE_MODULES = ("torch", "torch.cuda", "torch.storage")
 
+_BUILT_IN = (
+    *("bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int"),
+    *("list", "long", "set", "slice", "str", "tuple"),
+)
+
 # Met beside networks in training checkpoints. Their pickles carry plain values, of
 # which nothing is made.
 _BESIDE = {
@@ -45,22 +50,29 @@ _BESIDE = {
     "numpy.core.multiarray.scalar",
     "numpy.dtype",
     "numpy.ndarray",
-    "pathlib.Path",
-    "pathlib.PosixPath",
-    "pathlib.WindowsPath",
     "torch.Tensor",
     "torch.device",
     "torch.nn.parameter.Parameter",
     *(f"torch.{dtype}" for dtype in DTYPES.values()),
+    # Python 3.13 says pathlib._local.
+    *(
+        f"{module}.{name}"
+        for module in ("pathlib", "pathlib._local")
+        for name in ("PosixPath", "PurePosixPath", "PureWindowsPath", "WindowsPath")
+    ),
     # Python 2 and pickles for it say __builtin__.
     *(
         f"{module}.{name}"
         for module in ("builtins", "__builtin__")
-        for name in ("bytearray", "complex", "float", "int", "long", "set", "slice")
+        for name in _BUILT_IN
     ),
 }
 
+# How the names of PyTorch's other types of numbers begin.
+_OTHER_DTYPES = ("bit", "complex", "float", "int", "qint", "quint", "uint")
+
 _SPECIAL = {
+    "_rebuild_tensor_v3": "tensors of types of numbers that networks do not have",
     "_rebuild_qtensor": "quantized tensors",
     "_rebuild_sparse_tensor": "sparse tensors",
     "_rebuild_sparse_csr_tensor": "sparse tensors",
@@ -129,10 +141,10 @@ def admit(module: str, name: str) -> Named:
         return Named(full)
     # Escaped and cut, because it comes from the file and goes to a terminal.
     shown = full.encode("unicode_escape").decode("ascii")[:80]
-    if module in _STORAGE_MODULES and kind != name:
+    if module in _STORAGE_MODULES and (kind != name or name.startswith(_OTHER_DTYPES)):
         raise ValueError(
-            f"it holds numbers of a kind that networks here do not have ({shown}); "
-            "expected real numbers: save the network in float32"
+            f"it holds numbers of a type that networks here do not have ({shown}): "
+            "save the network in float32"
         )
     if name in _SPECIAL:
         raise ValueError(
@@ -142,7 +154,8 @@ def admit(module: str, name: str) -> Named:
     if module.partition(".")[0] in {*sys.stdlib_module_names, "__builtin__"}:
         raise ValueError(
             f"it asks for {shown}, which is code that no tensor needs; nothing of it "
-            "was run: do not trust this file"
+            "was run: do not trust this file, unless you made it, and then save the "
+            "network's state_dict() alone"
         )
     raise ValueError(
         f"it asks for {shown}, so it holds Python objects, such as a whole model, not "
@@ -246,14 +259,6 @@ def _tensor_v2(
     return _tensor(under, offset, size, stride)
 
 
-def _tensor_v3(*arguments: Any) -> Tensor:
-    dtype = arguments[6].name if isinstance(arguments[6], Named) else "unknown"
-    raise ValueError(
-        f"it holds tensors of {dtype}; expected float32, float16, bfloat16 or float64: "
-        "save the network in float32"
-    )
-
-
 def _parameter(data: Any, requires_grad: Any, hooks: Any, state: Any = None) -> Any:
     if not isinstance(data, Tensor):
         raise TypeError
@@ -273,7 +278,6 @@ _REBUILDS: dict[str, Callable[..., Any]] = {
     "torch._tensor._rebuild_from_type_v2": _with_state,
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor_v2,
-    "torch._utils._rebuild_tensor_v3": _tensor_v3,
     "torch._utils._rebuild_parameter": _parameter,
     "torch._utils._rebuild_parameter_with_state": _parameter,
 }
