@@ -262,7 +262,7 @@ def test_any_damage_gives_arrays_or_one_line(path):
     wholes = [(FILES / f"{name}.pth").read_bytes() for name in names]
     began = time.monotonic()
     outcomes = collections.Counter()
-    for step in range(2000):
+    for step in range(1500):
         data = bytearray(wholes[step % len(wholes)])
         for _ in range(chance.choice((1, 1, 2, 8))):
             at = chance.randrange(len(data))
@@ -288,5 +288,5 @@ def test_any_damage_gives_arrays_or_one_line(path):
             line = str(error)
             assert line.startswith(f"Cannot read '{path}': ") and "\n" not in line
             outcomes["refused"] += 1
-    assert min(outcomes.values()) > 200
+    assert min(outcomes.values()) > 150
     assert time.monotonic() - began < 60

@@ -17,6 +17,7 @@ _LOCAL = struct.Struct("<4s5H3I2H")
 # Ten times what a network of a thousand tensors needs.
 _MAX_DIRECTORY = 2**24
 _DAMAGED = "the archive is damaged: download or copy the file again"
+_DOUBTFUL = "it is damaged, or made to do harm; copy it again from who made it"
 _TRUNCATED = "the archive is truncated: download or copy the file again"
 
 
@@ -62,15 +63,15 @@ def entries(file: BinaryIO, size: int) -> dict[str, Entry]:
         header = listed.start
         entry = dataclasses.replace(listed, start=_data_start(file, header, start))
         if entry.name in found:
-            raise ValueError(f"it holds {_shown(entry)} twice: do not trust it")
+            raise ValueError(f"it holds {_shown(entry)} twice: {_DOUBTFUL}")
         if entry.start + entry.size > start:
-            raise ValueError(f"{_shown(entry)} reaches beyond it: do not trust it")
+            raise ValueError(f"{_shown(entry)} reaches beyond it: {_DOUBTFUL}")
         found[entry.name] = entry
         places.append((header, entry.start + entry.size))
     places.sort()
     for (_, end), (following, _) in itertools.pairwise(places):
         if following < end:
-            raise ValueError("entries of the archive overlap: do not trust it")
+            raise ValueError(f"entries of the archive overlap: {_DOUBTFUL}")
     return found
 
 
