@@ -53,6 +53,7 @@ _BESIDE = {
     "torch.Tensor",
     "torch.device",
     "torch.nn.parameter.Parameter",
+    "torch.torch_version.TorchVersion",
     *(f"torch.{dtype}" for dtype in DTYPES.values()),
     # Python 3.13 says pathlib._local.
     *(
