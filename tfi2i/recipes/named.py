@@ -150,11 +150,12 @@ RECIPES: dict[str, Recipe] = {
             ),
             epochs=20,
         ),
-        summary="two vendors' emoji into each other, unpaired; without --data.dir flat "
-        "emoji and shaded ones (bundled)",
-        cost="1,348 and 1,348 images, 20 epochs: 6,740 steps of 4 at 64 px; time not "
-        "measured",
-        scores="not measured",
+        summary="two styles of emoji into each other, unpaired; without --data.dir "
+        "flat ones and shaded ones (bundled)",
+        cost="1,348 and 1,348 images, 20 epochs: 6,740 steps of 4 at 64 px; 49 min on "
+        "2 cores",
+        scores="test images: L1 0.052 to shaded, 0.055 back (copying: 0.058), SSIM "
+        "0.70 (copying: 0.73)",
         bundled=True,
     ),
 }
