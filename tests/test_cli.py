@@ -282,7 +282,7 @@ def test_a_missing_folder_is_one_line_although_tensorflow_loads(tmp_path):
 
 def test_a_run_whose_images_moved_is_told_where_they_are(tmp_path):
     config = TrainConfig(data=DataConfig(dir=str(tmp_path / "old"), crop_size=32))
-    stored.write(config, tmp_path / "run", {})
+    stored.write(config, tmp_path / "run")
     for moved, looked_for in (([], "old"), (["--data.dir", "new"], "new")):
         done = tfi2i("train", "--resume", "run", *moved, cwd=tmp_path)
         assert done.returncode == 1
@@ -325,7 +325,7 @@ def _raise(error):
 
 def test_out_of_memory_of_a_run_reads_its_configuration(tmp_path):
     config = TrainConfig(data=DataConfig(batch_size=5, crop_size=32))
-    stored.write(config, tmp_path, {})
+    stored.write(config, tmp_path)
     with pytest.raises(cli.CommandError, match="with batch size 5, crop size 32 and"):
         with cli.loaded_tensorflow(tmp_path):
             raise MemoryError

@@ -75,6 +75,6 @@ def _write(recipe, folder, generator):
             weight.assign(noise / np.sqrt(np.prod(weight.shape[:3])))
         else:
             weight.assign(weight + 0.1 * noise)
-    stored.write(config, folder, {})
+    stored.write(config, folder)
     trainer.save(folder / "model.keras")
     return trainer.generators

@@ -14,6 +14,7 @@ from tfi2i._version import __version__
 
 _MODULES = (
     "data",
+    "interop",
     "layers",
     "losses",
     "metrics",

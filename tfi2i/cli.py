@@ -24,6 +24,7 @@ from tfi2i.options import (
     ResumeOptions,
     evaluate_options,
     export_options,
+    import_options,
     parse,
     parse_training,
     translate_options,
@@ -279,6 +280,30 @@ def _export(words: list[str]) -> None:
         Console().print(exports_table(options.run / "export", published))
 
 
+def _import(words: list[str]) -> None:
+    about = "Make a run of a generator that another program trained."
+    if words == ["--list"]:
+        _list_published()
+        return
+    options = parse(import_options(), words, "tfi2i import", about)
+    with loaded_tensorflow():
+        from rich.console import Console
+
+        from tfi2i.interop.command import account, import_source
+
+        for line in account(import_source(options, Console())):
+            print(line)
+
+
+def _list_published() -> None:
+    from tfi2i.interop.zoo import HOST, TERMS, published
+
+    for item in published():
+        print(f"{item.name:<28}  {item.kind}")
+    print(f"From {HOST}. {TERMS}")
+    print("Fetch one: tfi2i import NAME RUN")
+
+
 def _demo(words: list[str]) -> None:
     about = "Train edges2emoji on bundled images, print its scores and paint a picture."
     run = parse(DemoOptions, words, "tfi2i demo", about).run
@@ -359,5 +384,6 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], None], str]] = {
     "translate": (_translate, "translate images with a run, SavedModel or .tflite"),
     "evaluate": (_evaluate, "score translators against true outputs"),
     "export": (_export, "write a run's generator as SavedModel and TFLite"),
+    "import": (_import, "make a run of a PyTorch or Keras 2 generator"),
     "demo": (_demo, "a translator from bundled images, in a few minutes on a CPU"),
 }

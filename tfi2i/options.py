@@ -224,6 +224,33 @@ def evaluate_options() -> type:
     return EvaluateOptions
 
 
+def import_options() -> type:
+    """What `tfi2i import` takes."""
+    from tyro.conf import Positional, arg
+
+    @dataclasses.dataclass(frozen=True)
+    class ImportOptions:
+        source: typing.Annotated[Positional[str], arg(metavar="SOURCE")]
+        """PyTorch checkpoint, Keras 2 model, or the name of a published generator
+        (tfi2i import --list)."""
+        run: typing.Annotated[Positional[Path], arg(metavar="RUN")]
+        """Folder to make."""
+        direction: typing.Literal["a2b", "b2a"] = "a2b"
+        """Which way it translates."""
+        key: str | None = None
+        """Which network, where the file holds several."""
+        dropout: float | None = None
+        """Rate it was trained with; None: 0.5 with batch norm, else 0 (PyTorch)."""
+        statistics: typing.Literal["image", "stored"] | None = None
+        """What batch norm uses when painting; None is image (PyTorch)."""
+        architecture: str | None = None
+        """Of weights alone: model.json, or keras-cyclegan (Keras 2)."""
+        mirror: str | None = None
+        """Host to fetch published generators from; None is their authors'."""
+
+    return ImportOptions
+
+
 def _explain(kind: type, words: list[str], program: str) -> str | None:
     """Return what is wrong with `words` in one line, None if nothing is found."""
     hints = _flags(kind)

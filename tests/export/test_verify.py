@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests.translators import photos
+from tfi2i import networks
 from tfi2i.data.transforms import to_float
 from tfi2i.export.verify import Painted, Parity, check, compare
 
@@ -55,15 +56,29 @@ def test_sizes_are_counted_once(trained):
     assert (parity.worst, parity.worst_levels) == (0, 0)
 
 
+NETWORKS = {
+    "unet-stored": networks.unet(2, filters=1, statistics="stored"),
+    "unet-image": networks.unet(2, filters=1, statistics="image"),
+    "unet-instance": networks.unet(2, filters=1, norm="instance"),
+    "resnet-stored": networks.resnet(1, filters=1, norm="batch", statistics="stored"),
+}
+
+
 @pytest.mark.parametrize(
     ("network", "quantize", "worst"),
-    [("unet", "none", 2e-5), ("resnet", "none", 2e-4), ("unet", "float16", 5e-2)],
+    [
+        ("unet-stored", "none", 2e-5),
+        ("unet-image", "none", 2e-4),
+        ("unet-instance", "none", 2e-4),
+        ("resnet-stored", "none", 2e-4),
+        ("unet-stored", "float16", 5e-2),
+    ],
 )
 def test_bounds_by_network(network, quantize, worst):
     for value, is_refused in ((0.9 * worst, False), (1.1 * worst, True)):
         parity = Parity(32, ((8, 8),), 0.0, value, 0, 1.0)
         if is_refused:
             with pytest.raises(ValueError, match="'run_a2b' would not paint .* worst"):
-                check(Path("run_a2b"), parity, network, quantize)
+                check(Path("run_a2b"), parity, NETWORKS[network], quantize)
         else:
-            check(Path("run_a2b"), parity, network, quantize)
+            check(Path("run_a2b"), parity, NETWORKS[network], quantize)

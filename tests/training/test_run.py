@@ -230,7 +230,7 @@ def test_more_devices_than_there_are(config, tmp_path):
 
 def test_an_existing_run_is_not_overwritten(config, tmp_path):
     run = tmp_path / "a run"
-    stored.write(resolve(config), run, {})
+    stored.write(resolve(config), run)
     command = re.escape(f"tfi2i train --resume '{run}'")
     with pytest.raises(ValueError, match=command):
         train(config, run)
@@ -270,7 +270,7 @@ IMAGES = sorted(path.stem for path in (bundled() / "train").glob("*.webp"))[:24]
 def saved(config, tmp_path):
     """A run with a backup of its third step."""
     config = resolve(config)
-    stored.write(config, tmp_path, {})
+    stored.write(config, tmp_path)
     model = build.build_model(config)
     build.compile_model(model, config, ConstantThenLinear(2e-4, 1, 1, 6))
     backup = Backup(tmp_path / "backup" / "state.npz")
@@ -348,7 +348,7 @@ def test_a_backup_of_another_model_is_refused(saved, tmp_path):
     config = saved[0]
     generator = replace(config.model.generator, filters=8)
     model = replace(config.model, generator=generator)
-    stored.write(replace(config, model=model), tmp_path, {})
+    stored.write(replace(config, model=model), tmp_path)
     with pytest.raises(ValueError, match="is of another model"):
         resume(tmp_path)
 
@@ -395,7 +395,7 @@ def test_out_of_memory_names_what_to_change(images, tmp_path):
 
 def test_exports_without_a_model_are_left_alone(config, tmp_path):
     run = tmp_path / "run"
-    stored.write(resolve(config), run, {})
+    stored.write(resolve(config), run)
     (run / "export").mkdir()
     for start in (lambda: train(config, run), lambda: resume(run)):
         with pytest.raises(ValueError, match="exports without its model: "):

@@ -68,7 +68,9 @@ def export(
     read_report(folder)
     published = []
     for way in known if direction is None else (direction,):
-        photos = real_images(config, way, IMAGES)
+        photos = _with_channels(
+            real_images(config, way, IMAGES), generators[way].input_shape[-1]
+        )
         base = folder / f"{run.resolve().name}_{way}"
         # Written down one by one: a later one may fail, or be interrupted.
         for item in _publish(
@@ -88,11 +90,11 @@ def _publish(
     if "savedmodel" in formats:
         yield _publish_saved_model(generator, base, config, painted)
     if "onnx" in formats:
-        yield _publish_onnx(generator, base, config, painted)
+        yield _publish_onnx(generator, base, painted)
     if "tflite" in formats:
         if size is not None:
             painted = paint(generator, photos, [(size, size)] * 4)
-        yield from _publish_tflites(generator, base, config, painted, quantize, size)
+        yield from _publish_tflites(generator, base, painted, quantize, size)
 
 
 def _publish_saved_model(generator, base, config, painted):
@@ -101,8 +103,9 @@ def _publish_saved_model(generator, base, config, painted):
     try:
         write_saved_model(generator, partial, config.data.background)
         engine = SavedModelEngine(partial)
-        parity = compare(painted, engine.run, engine, engine.encoded)
-        check(base, parity, config.model.generator.network, "none")
+        on_files = engine.encoded if engine.takes_files else None
+        parity = compare(painted, engine.run, engine, on_files)
+        check(base, parity, generator, "none")
         make_folder(base)
         versions = [int(f.name) for f in base.iterdir() if f.name.isdecimal()]
         path = base / str(max(versions, default=0) + 1)
@@ -113,17 +116,17 @@ def _publish_saved_model(generator, base, config, painted):
     return Export(path, "savedmodel", "none", size, parity)
 
 
-def _publish_onnx(generator, base, config, painted):
+def _publish_onnx(generator, base, painted):
     path = base.with_name(f"{base.name}.onnx")
     with whole(path) as partial:
         write_onnx(generator, partial)
         engine = OnnxEngine(partial)
         parity = compare(painted, engine.run, engine)
-        check(path, parity, config.model.generator.network, "none")
+        check(path, parity, generator, "none")
     return Export(path, "onnx", "none", path.stat().st_size, parity)
 
 
-def _publish_tflites(generator, base, config, painted, quantize, size):
+def _publish_tflites(generator, base, painted, quantize, size):
     with tempfile.TemporaryDirectory() as folder:
         write_float_model(generator, Path(folder), size)
         for kind in quantize:
@@ -133,8 +136,13 @@ def _publish_tflites(generator, base, config, painted, quantize, size):
                 write_tflite(Path(folder), partial, kind)
                 engine = TFLiteEngine(partial)
                 parity = compare(painted, engine.run, engine)
-                check(path, parity, config.model.generator.network, kind)
+                check(path, parity, generator, kind)
             yield Export(path, "tflite", kind, path.stat().st_size, parity)
+
+
+def _with_channels(photos, count):
+    """Photographs as inputs of a network that was imported for other data."""
+    return photos[..., [channel % 3 for channel in range(count)]]
 
 
 def _check_size(size, rule):

@@ -20,7 +20,8 @@ def write_saved_model(
     returns `translated`, uint8. `float` takes and returns the same names as float32
     in [-1, 1]. `encoded` takes `image_bytes`, strings `(batch,)` of PNG or JPEG, and
     returns `translated_bytes`, PNG, each image at its own size. It decodes as
-    `tfi2i translate` does, except that it does not see EXIF orientation.
+    `tfi2i translate` does, except that it does not see EXIF orientation; a generator
+    of other than 3 channels to 3 has no such signature.
 
     Args:
         generator: on [-1, 1].
@@ -55,9 +56,9 @@ def write_saved_model(
         "serving_default", on_bytes, [tf.TensorSpec(images, tf.uint8, name="image")]
     )
     archive.add_endpoint("float", on_floats, [floats])
-    archive.add_endpoint(
-        "encoded", on_encoded, [tf.TensorSpec((None,), tf.string, name="image_bytes")]
-    )
+    if generator.input_shape[-1] == generator.output_shape[-1] == 3:
+        contents = tf.TensorSpec((None,), tf.string, name="image_bytes")
+        archive.add_endpoint("encoded", on_encoded, [contents])
     _write(archive, path)
 
 

@@ -69,6 +69,7 @@ class SavedModelEngine:
         if "image" not in inputs or "translated" not in signature.structured_outputs:
             raise _refusal(path, "its serving_default has other inputs and outputs")
         self.in_channels = inputs["image"].shape[-1]
+        self.takes_files = "encoded" in self._model.signatures
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Translates a batch."""

@@ -12,6 +12,7 @@ from tfi2i.inference import engines
 from tfi2i.inference.noise import with_noise
 from tfi2i.inference.translator import Translator
 from tfi2i.recipes import stored
+from tfi2i.recipes.config import ImportedConfig
 
 DIRECTIONS = ("a2b", "b2a")
 
@@ -82,7 +83,10 @@ def trained_generators(run: Path) -> dict[str, keras.Model]:
         model = keras.models.load_model(path, compile=has_means)
         if has_means:
             model.swap_averages()
-        return dict(zip(stored.directions(config), model.generators, strict=True))
+        # What was imported is no trainer, but a generator itself.
+        is_bare = isinstance(config.model, ImportedConfig)
+        generators = [model] if is_bare else model.generators
+        return dict(zip(stored.directions(config), generators, strict=True))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"Cannot read '{path}': {reason(error)}") from error
 

@@ -63,6 +63,11 @@ def translate_files(
             inputs, or has the suffix of images that are not written.
         OSError: an output cannot be written.
     """
+    if translator.in_channels != 3:
+        raise ValueError(
+            f"This translator takes images of {translator.in_channels} channels, and "
+            "pictures are read with 3: load it in Python with tfi2i.load."
+        )
     jobs = _plan(str(source), Path(output))
     if len(jobs) == 1 and Path(source).is_file() and not overwrite:
         target = jobs[0][1]
@@ -75,7 +80,7 @@ def translate_files(
             continue
         try:
             pixels = read_image(image, translator.background)
-            painted = translator(pixels)
+            painted = _picture(translator(pixels))
         except (MemoryError, tf.errors.ResourceExhaustedError):
             failed.append(f"{image}: not enough memory for it: make it smaller")
             continue
@@ -156,6 +161,15 @@ def _is_folder(output: Path) -> bool:
             f"{' '.join(_WRITABLE)}, or a folder."
         )
     return False
+
+
+def _picture(painted: np.ndarray) -> np.ndarray:
+    if painted.shape[-1] not in (1, 3):
+        raise ValueError(
+            f"what the translator paints has {painted.shape[-1]} channels, and "
+            "pictures have 1 or 3: load it in Python with tfi2i.load"
+        )
+    return painted if painted.shape[-1] == 3 else painted[..., 0]
 
 
 def _write(image: np.ndarray, target: Path) -> None:

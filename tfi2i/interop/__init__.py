@@ -1,1 +1,24 @@
-"""Other people's checkpoints, read without their frameworks."""
+"""Other programs' models as ours: PyTorch checkpoints, Keras 2 and tensorflow-addons.
+
+Loaded on first use: the names of published generators need no TensorFlow.
+"""
+
+import importlib
+from typing import Any
+
+_OBJECTS = {
+    "from_addons": "tfi2i.interop.addons",
+    "from_torch": "tfi2i.interop.torch",
+}
+
+__all__ = ["from_addons", "from_torch"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OBJECTS:
+        raise AttributeError(f"module 'tfi2i.interop' has no attribute {name!r}")
+    return getattr(importlib.import_module(_OBJECTS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

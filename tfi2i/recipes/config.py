@@ -20,7 +20,7 @@ from tfi2i.recipes.limits import OWNERS, check
 FORMAT = 1
 """Version of the stored form. Every released one stays readable."""
 
-Norm = Literal["batch", "instance", "none"]
+Norm = Literal["batch", "instance", "instance_affine", "none"]
 AdversarialLoss = Literal["vanilla", "lsgan", "hinge", "wgan-gp"]
 
 
@@ -154,6 +154,20 @@ class CycleGANConfig:
 
 
 @dataclass(frozen=True)
+class ImportedConfig:
+    """A generator that another program trained."""
+
+    is_paired = True
+
+    source: str = ""
+    """Name of the file or folder that it came from."""
+    sha256: str = ""
+    """Of the file; empty where it was a folder."""
+    outline: str = ""
+    """Architecture, in words."""
+
+
+@dataclass(frozen=True)
 class OptimizerConfig:
     """Adam, for generators and discriminators alike."""
 
@@ -175,7 +189,9 @@ class TrainConfig:
 
     recipe: str = "custom"
     """Name of the recipe that this configuration started from."""
-    model: Pix2PixConfig | CycleGANConfig = field(default_factory=Pix2PixConfig)
+    model: Pix2PixConfig | CycleGANConfig | ImportedConfig = field(
+        default_factory=Pix2PixConfig
+    )
     """Networks and losses."""
     data: DataConfig = field(default_factory=DataConfig)
     """Images."""
@@ -201,7 +217,11 @@ class TrainConfig:
     """Validation images on which the losses are computed after each epoch."""
 
 
-MODELS: dict[str, type] = {"pix2pix": Pix2PixConfig, "cyclegan": CycleGANConfig}
+MODELS: dict[str, type] = {
+    "pix2pix": Pix2PixConfig,
+    "cyclegan": CycleGANConfig,
+    "imported": ImportedConfig,
+}
 """Stored `"type"` of each model configuration."""
 
 

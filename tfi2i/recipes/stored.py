@@ -1,8 +1,12 @@
 """What a run folder holds: its configuration, `config.json`, and where the model is."""
 
+import contextlib
 import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from tfi2i._version import __version__
 from tfi2i.files import whole
 from tfi2i.recipes.config import TrainConfig, from_dict, to_dict
 
@@ -10,14 +14,18 @@ CONFIG = "config.json"
 MODEL = "model.keras"
 
 
-def write(config: TrainConfig, run: Path, versions: dict[str, str]) -> None:
-    """Stores what makes a run.
+def write(config: TrainConfig, run: Path) -> None:
+    """Stores what makes a run, and for people the versions of what it depends on.
 
     Args:
-        config: resolved.
+        config: resolved, or of an import.
         run: the run's folder, made where missing.
-        versions: of the packages that the result depends on, for people to read.
     """
+    versions = {"tfi2i": __version__, "python": platform.python_version()}
+    for package in ("tensorflow", "keras", "numpy"):
+        # Not known where a package of another name brings it (tensorflow-cpu).
+        with contextlib.suppress(PackageNotFoundError):
+            versions[package] = version(package)
     stored = {**to_dict(config), "versions": versions}
     with whole(run / CONFIG) as path:
         path.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")

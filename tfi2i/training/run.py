@@ -4,7 +4,6 @@ import contextlib
 import functools
 import logging
 import os
-import platform
 import shlex
 import shutil
 import sys
@@ -12,15 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from tfi2i._version import __version__
 from tfi2i.data import PairedData, UnpairedData
 from tfi2i.data.transforms import resize, to_float
 from tfi2i.files import whole
 from tfi2i.recipes import build, stored
-from tfi2i.recipes.config import TrainConfig, resolve
+from tfi2i.recipes.config import ImportedConfig, TrainConfig, resolve
 from tfi2i.training.backup import Backup, Position
 from tfi2i.training.callbacks import (
     Averages,
@@ -73,7 +70,7 @@ def train(config: TrainConfig, run: Path) -> keras.Model:
         config = _with_data(config, config.data.dir)
     job = _prepare(config)
     is_ours = not run.exists()
-    stored.write(config, run, _versions())
+    stored.write(config, run)
     try:
         return _run(job, run, Position(0, 0), {})
     except Diverged:
@@ -99,7 +96,13 @@ def resume(run: Path, data_dir: str | None = None) -> keras.Model:
             are others than they were.
         Interrupted: on Ctrl-C or SIGTERM, after saving.
     """
-    config = resolve(stored.read(run))
+    config = stored.read(run)
+    if isinstance(config.model, ImportedConfig):
+        raise ValueError(
+            f"'{run}' was imported, not trained here: train a recipe from it with "
+            f"--init-from {shlex.quote(str(run))}."
+        )
+    config = resolve(config)
     if (run / stored.MODEL).exists():
         raise ValueError(_finished(run, config.epochs))
     if _is_exports_only(run):
@@ -112,7 +115,7 @@ def resume(run: Path, data_dir: str | None = None) -> keras.Model:
         start, means = _backup(run).restore(job.model, job.training.names)
         log.info("resuming in epoch %d at step %d", start.epoch + 1, start.step)
     if data_dir is not None:
-        stored.write(config, run, _versions())
+        stored.write(config, run)
     return _run(job, run, start, means)
 
 
@@ -341,16 +344,6 @@ def _strategy(devices, batch_size):
 def _mirrored(devices):
     """One for a process: the collectives of a second one would meet the first's."""
     return tf.distribute.MirroredStrategy(devices)
-
-
-def _versions():
-    return {
-        "tfi2i": __version__,
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }
 
 
 @contextlib.contextmanager

@@ -1,0 +1,197 @@
+"""A run folder around a generator that another program trained."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import keras
+
+from tfi2i.errors import reason
+from tfi2i.files import make_folder
+from tfi2i.interop import architecture as architectures
+from tfi2i.interop import checkpoint
+from tfi2i.interop.addons import from_addons
+from tfi2i.interop.torch import Dropped, Used, convert
+from tfi2i.recipes import stored
+from tfi2i.recipes.config import DataConfig, ImportedConfig, TrainConfig
+
+_SIZE = 256
+"""What the reference trains at, where a network does not tell."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What became of a checkpoint.
+
+    Attributes:
+        run: the folder that was made.
+        outline: the network in words.
+        used: its tensors, and the weights that they became.
+        dropped: tensors that were not needed, and why.
+        notes: what the file could not tell and was assumed.
+    """
+
+    run: Path
+    outline: str
+    used: Sequence[Used]
+    dropped: Sequence[Dropped]
+    notes: Sequence[str]
+
+
+def import_torch(
+    source: Path,
+    run: Path,
+    *,
+    direction: Literal["a2b", "b2a"] = "a2b",
+    key: str | None = None,
+    dropout: float | None = None,
+    statistics: Literal["image", "stored"] | None = None,
+) -> Imported:
+    """Makes a run of a PyTorch generator, to translate and export with.
+
+    Args:
+        source: checkpoint, such as `latest_net_G.pth`.
+        run: folder to make.
+        direction: which way it translates.
+        key: which network, where the file holds several.
+        dropout: rate that it was trained with; None is the reference's default for
+            its norm, 0.5 with batch norm (pix2pix), else 0. It matters to
+            `--stochastic` alone.
+        statistics: what batch norm uses when painting; None is what the reference's
+            test script uses, `"image"`.
+
+    Raises:
+        OSError: `source` cannot be read, or `run` not be written.
+        ValueError: `run` exists, or `source` is no generator that is known here.
+    """
+    check_is_new(run)
+    tensors = checkpoint.read(source, key)
+    try:
+        found = architectures.infer(tensors)
+        if found.kind != "generator":
+            raise ValueError(
+                f"it is a discriminator ({found}), which paints nothing; name the "
+                "generator's file, or train a recipe with --init-from"
+            )
+        has_batch_norm = found.norm == "batch"
+        if statistics is None:
+            statistics = "image" if has_batch_norm else "stored"
+        elif not has_batch_norm:
+            raise ValueError(
+                f"--statistics is {statistics!r}, but applies only with batch norm, "
+                f"and this is a {found}; leave it out"
+            )
+        if dropout is None:
+            dropout = 0.5 if has_batch_norm else 0.0
+        converted = convert(tensors, dropout=dropout, statistics=statistics)
+    except ValueError as error:
+        raise ValueError(f"Cannot import '{source}': {error}") from error
+    outline = str(converted.architecture)
+    model = ImportedConfig(source.name, _sha256(source), outline)
+    size = 2**found.num_downs if found.network == "unet" else _SIZE
+    write_run(converted.network, model, run, direction, size)
+    return Imported(run, outline, converted.used, converted.dropped, converted.notes)
+
+
+def import_keras2(
+    source: Path,
+    run: Path,
+    *,
+    direction: Literal["a2b", "b2a"] = "a2b",
+    key: str | None = None,
+    architecture: str | None = None,
+) -> Imported:
+    """Makes a run of a generator of Keras 2, as a rule with tensorflow-addons' layers.
+
+    Args:
+        source: of `from_addons`.
+        run: folder to make.
+        direction: which way it translates.
+        key: `part` of `from_addons`.
+        architecture: of `from_addons`, but for a Keras model.
+
+    Raises:
+        OSError: `source` cannot be read, or `run` not be written.
+        ValueError: `run` exists, or `source` is no generator that can be rebuilt.
+    """
+    check_is_new(run)
+    generator = from_addons(source, architecture=architecture, part=key, free_size=True)
+    taken, made = generator.input_shape, generator.output_shape
+    if len(taken) != 4 or len(made) != 4 or made[-1] == 1 < taken[-1]:
+        raise ValueError(
+            f"'{source}' is no generator: it makes {made} of {taken}; expected images "
+            "of images."
+        )
+    digest = _sha256(source) if source.is_file() else ""
+    outline = f"Keras 2 model, {taken[-1]} to {made[-1]} channels"
+    model = ImportedConfig(source.name, digest, outline)
+    write_run(generator, model, run, direction, taken[1] or _SIZE)
+    return Imported(run, outline, (), (), ())
+
+
+def is_keras2(source: Path) -> bool:
+    """Whether a path looks like a model of Keras 2 rather than PyTorch's.
+
+    Args:
+        source: file, folder, or prefix of a TensorFlow checkpoint.
+    """
+    is_prefix = source.with_name(f"{source.name}.index").is_file()
+    is_named = source.suffix in (".h5", ".hdf5", ".keras", ".index")
+    return source.is_dir() or is_prefix or is_named
+
+
+def check_is_new(run: Path) -> None:
+    """Refuses a folder that holds something.
+
+    Raises:
+        ValueError: it is not empty, or a file.
+    """
+    if run.exists() and (not run.is_dir() or any(run.iterdir())):
+        raise ValueError(f"'{run}' exists and is not empty: choose another folder.")
+
+
+def write_run(
+    generator: keras.Model,
+    model: ImportedConfig,
+    run: Path,
+    direction: str,
+    size: int,
+) -> None:
+    """Writes a run of a generator, whole or not at all.
+
+    Args:
+        generator: on [-1, 1].
+        model: what it is and where it came from.
+        run: folder to make.
+        direction: which way it translates.
+        size: side of the images that it is for, in pixels.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    data = DataConfig(direction=direction, crop_size=size, load_size=size)
+    config = TrainConfig(recipe="imported", model=model, data=data, epochs=0)
+    partial = run.absolute().with_name(f".partial-{run.absolute().name}")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        make_folder(partial)
+        stored.write(config, partial)
+        generator.save(partial / stored.MODEL)
+        if run.is_dir():
+            run.rmdir()
+        os.rename(partial, run)
+    except OSError as error:
+        if error.filename is None:
+            raise OSError(error.errno, reason(error), str(run)) from error
+        raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _sha256(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
