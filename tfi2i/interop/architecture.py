@@ -238,17 +238,21 @@ def _check_shapes(part: Part) -> None:
                     f"{convolution.missing(name)} is missing: spectral normalization "
                     "needs it. Save the whole state_dict()."
                 )
-    _check_lengths(convolution, expected)
+    _check_lengths(convolution, expected, convolution)
     if part.norm:
         parts = ("weight", "bias", *_STATISTICS_KEPT)
-        _check_lengths(part.norm, dict.fromkeys(parts, layer.norm_channels))
+        lengths = dict.fromkeys(parts, layer.norm_channels)
+        _check_lengths(part.norm, lengths, convolution)
 
 
-def _check_lengths(module: Module, expected: Mapping[str, int]) -> None:
+def _check_lengths(
+    module: Module, expected: Mapping[str, int], convolution: Module
+) -> None:
     for part, length in expected.items():
         shape = module.shapes.get(part, (length,))
         if shape != (length,):
             raise ValueError(
                 f"{shown(module.names[part])} is of shape {shape}; expected "
-                f"{(length,)}. Save the network's own state_dict()."
+                f"{(length,)}, because {shown(convolution.kernel_name)} is of shape "
+                f"{convolution.kernel_shape}. Save the network's own state_dict()."
             )

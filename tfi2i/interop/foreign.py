@@ -56,12 +56,17 @@ def _generator(kernels: _Shapes) -> str | None:
             break
         width *= 2
         halvings += 1
-    # A ResNet without blocks goes on with a kernel of the shape of its last halving,
-    # so that two cannot be mistaken for three.
-    square = [shape for shape in kernels if shape[:2] == (width, width)]
-    if halvings == 2 or not halvings or len(square) + 2 * halvings + 2 != len(kernels):
+    downs = list(kernels[1 : 1 + halvings])
+    ups = list(kernels[-1 - halvings : -1])
+    inner = kernels[1 + halvings : -1 - halvings]
+    if (
+        halvings in (0, 2)
+        or ups != downs[::-1]
+        or not set(inner) <= {(width, width, 3, 3)}
+    ):
         return None
-    return f"a ResNet generator of {halvings} halvings, as pix2pixHD's"
+    times = "once" if halvings == 1 else f"{halvings} times"
+    return f"a ResNet generator that halves {times}, as pix2pixHD's"
 
 
 def _discriminator(kernels: _Shapes) -> str | None:

@@ -51,30 +51,47 @@ def _candidates(shapes: Sequence[tuple[int, ...]]) -> Iterator[Architecture]:
     count = len(shapes)
     if not 2 <= count <= _MOST_KERNELS:
         return
-    # The second kernel knows as well, should the first be damaged.
-    for filters in dict.fromkeys((shapes[0][0], shapes[1][1])):
+    # The kernels beside the outermost know as well, should those be damaged or missing.
+    for filters in dict.fromkeys((shapes[0][0], shapes[1][1], shapes[0][1])):
         common = {"filters": filters, "in_channels": shapes[0][1]}
         for extra in (0, -1, 1):
             layers = count - 2 + extra
             if layers >= 1:
                 yield Architecture("patchgan", num_layers=layers, **common)
         yield Architecture("pixel", **common)
-        for upsample, out_channels in (
-            ("transpose", shapes[-1][1]),
-            ("resize_conv", shapes[-1][0]),
-            ("subpixel", max(1, shapes[-1][0] // 4)),
-        ):
-            options = {**common, "upsample": upsample}
-            for blocks in {(count - 6) // 2, (count - 5) // 2}:
-                if blocks >= 0:
-                    yield Architecture(
-                        "resnet", blocks=blocks, out_channels=shapes[-1][0], **options
-                    )
-            for num_downs in {count // 2, (count + 1) // 2}:
+        for last in dict.fromkeys((shapes[-1], shapes[-2])):
+            yield from _generators(count, last, common)
+
+
+def _generators(
+    count: int, last: tuple[int, ...], common: dict[str, int]
+) -> Iterator[Architecture]:
+    """Guesses generators whose last kernel is of the shape `last`."""
+    for upsample, out_channels in (
+        ("transpose", last[1]),
+        ("resize_conv", last[0]),
+        ("subpixel", max(1, last[0] // 4)),
+    ):
+        for blocks in {(count - 6) // 2, (count - 5) // 2}:
+            if blocks >= 0:
+                yield Architecture(
+                    "resnet",
+                    blocks=blocks,
+                    out_channels=last[0],
+                    upsample=upsample,
+                    **common,
+                )
+        for num_downs in {count // 2, (count + 1) // 2}:
+            for skips in (True, False):
                 if num_downs >= 2:
-                    options |= {"num_downs": num_downs, "out_channels": out_channels}
-                    yield Architecture("unet", **options)
-                    yield Architecture("unet", skips=False, **options)
+                    yield Architecture(
+                        "unet",
+                        num_downs=num_downs,
+                        out_channels=out_channels,
+                        upsample=upsample,
+                        skips=skips,
+                        **common,
+                    )
 
 
 def _fitting(shapes: Sequence[tuple[int, ...]], layers: Sequence[Layer]) -> int:
@@ -117,10 +134,14 @@ def _difference(
         return f"{like} {orphan}. {remedy}"
     expected = f"a kernel of shape {layers[at].shape}"
     if len(shapes) > len(layers):
-        return f"{like} {shown(names[at])} or one after it would be left over. {remedy}"
+        return (
+            f"{like} it has {len(shapes)} kernels instead of {len(layers)}, of which "
+            f"{shown(names[at])} is the first that does not fit. {remedy}"
+        )
     if len(shapes) < len(layers):
-        after = f"after {shown(names[at - 1])}" if at else "at the start"
-        return f"{like} {expected} is missing {after}. {remedy}"
+        if not at:
+            return f"{like} its first kernel is missing. {remedy}"
+        return f"{like} {expected} is missing after {shown(names[at - 1])}. {remedy}"
     return (
         f"{like} {shown(names[at])} is of shape {shapes[at]}; expected {expected}. "
         f"{remedy}"

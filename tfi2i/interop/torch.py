@@ -107,7 +107,9 @@ def from_torch(
     """
     tensors = checkpoint.read(path, key)
     try:
-        converted = _convert(tensors, dropout, statistics)
+        converted = convert(
+            tensors, dropout=dropout, statistics=statistics, consume=True
+        )
     except ValueError as error:
         raise ValueError(f"Cannot import '{path}': {error}") from error
     for note in converted.notes:
@@ -116,10 +118,11 @@ def from_torch(
 
 
 def convert(
-    tensors: Mapping[str, np.ndarray],
+    tensors: dict[str, np.ndarray],
     *,
     dropout: float = 0.0,
     statistics: str = "stored",
+    consume: bool = False,
 ) -> Converted:
     """Makes a network of ours of a checkpoint's tensors.
 
@@ -127,23 +130,16 @@ def convert(
         tensors: by name, in the order of PyTorch's state_dict.
         dropout: as for `from_torch`; discriminators have none.
         statistics: as for `from_torch`; discriminators have the stored ones.
+        consume: take each tensor out of `tensors` once it is used, so that two whole
+            networks need not fit into memory.
 
     Returns:
         The network, and an account of every tensor.
 
     Raises:
-        ValueError: as for `from_torch`, or an option that is not the network's.
+        ValueError: as for `from_torch`.
     """
-    return _convert(dict(tensors), dropout, statistics)
-
-
-def _convert(
-    tensors: dict[str, np.ndarray], dropout: float, statistics: str
-) -> Converted:
-    """Converts and takes each tensor away once it is used.
-
-    So no more than one network and a half need to fit into memory.
-    """
+    tensors = tensors if consume else dict(tensors)
     plan = architecture.plan(tensors)
     found = plan.architecture
     if found.kind == "discriminator" and (dropout or statistics != "stored"):

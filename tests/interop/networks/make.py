@@ -287,4 +287,5 @@ FILES = {
 
 if __name__ == "__main__":
     for name, options in FILES.items():
-        np.savez_compressed(Path(__file__).with_name(f"{name}.npz"), **results(**options))
+        path = Path(__file__).with_name(f"{name}.npz")
+        np.savez_compressed(path, **results(**options))
