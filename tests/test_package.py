@@ -44,6 +44,7 @@ def test_the_public_names():
         "Pix2Pix",
         "__version__",
         "data",
+        "interop",
         "layers",
         "load",
         "losses",
@@ -92,7 +93,7 @@ def test_every_requirement_names_its_oldest_version():
     setup.read(ROOT / "setup.cfg", "utf-8")
     wanted = setup["options"]["install_requires"].split()
     for requirement in [*wanted, *setup["options.extras_require"]["dev"].split()]:
-        assert re.fullmatch(r"[a-z-]+>=[0-9.]+(,<[0-9.]+)?", requirement)
+        assert re.fullmatch(r"[a-z0-9-]+>=[0-9.]+(,<[0-9.]+)?", requirement)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="CI's scripts need bash")

@@ -199,9 +199,10 @@ def _train_recipe(name: str, words: list[str]) -> None:
                 "own, --data.dir; leave it out or change that."
             )
     with loaded_tensorflow(run, config):
+        from tfi2i.interop.initial import initial_networks
         from tfi2i.training.run import train
 
-        train(config, run)
+        train(config, run, initial_networks)
 
 
 def _resume(words: list[str]) -> None:
@@ -214,9 +215,10 @@ def _resume(words: list[str]) -> None:
             f"moved, and nothing else, because the run keeps its configuration: {error}"
         ) from None
     with loaded_tensorflow(options.resume):
+        from tfi2i.interop.initial import initial_networks
         from tfi2i.training.run import resume
 
-        resume(options.resume, data_dir=options.data.dir)
+        resume(options.resume, options.data.dir, initial_networks)
 
 
 def _translate(words: list[str]) -> None:

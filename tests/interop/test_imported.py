@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.interop import state_dicts
+from tests.interop import saved
 from tests.interop.test_zoo import serving
 from tests.test_cli import refused
 from tests.test_cli import tfi2i as command
@@ -42,7 +42,7 @@ def _network(kind="resnet", **options):
 
 
 def _saved(path, network):
-    return state_dicts.save(path, state_dicts.of_network(network))
+    return saved.save(path, saved.of_network(network))
 
 
 @pytest.fixture(scope="module")

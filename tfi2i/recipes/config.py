@@ -203,6 +203,8 @@ class TrainConfig:
     """Last epochs, in which the learning rate falls to zero; None is half of them."""
     seed: int = 0
     """Seed of weights, dropout, crops, flips and order."""
+    init_from: str | None = None
+    """Run, or folder of PyTorch checkpoints, whose weights to begin with."""
     devices: int | None = None
     """GPUs to use; None is every GPU, or the CPU where there is none."""
     deterministic: bool = False

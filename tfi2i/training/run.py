@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,8 +29,10 @@ from tfi2i.training.callbacks import (
     Stopped,
 )
 from tfi2i.training.health import Diverged, Health, StopOnNonFinite
+from tfi2i.training.log import log_file
 from tfi2i.training.schedules import ConstantThenLinear
 from tfi2i.training.signals import Signals
+from tfi2i.training.transfer import lines, transfer
 
 log = logging.getLogger(__name__)
 
@@ -49,12 +52,20 @@ class Interrupted(Exception):
         self.exit_code = 128 + signal_number
 
 
-def train(config: TrainConfig, run: Path) -> keras.Model:
+LoadInitial = Callable[[Path], Mapping[str, keras.Model]]
+"""From `init_from` to networks by what a trainer calls them."""
+
+
+def train(
+    config: TrainConfig, run: Path, load_initial: LoadInitial | None = None
+) -> keras.Model:
     """Trains a new run.
 
     Args:
         config: what to train.
         run: folder to make; all that the run keeps goes there.
+        load_initial: `tfi2i.interop.initial.initial_networks`, where `config.init_from`
+            is not None.
 
     Returns:
         The trained model.
@@ -68,7 +79,11 @@ def train(config: TrainConfig, run: Path) -> keras.Model:
     _check_is_new(run)
     if config.data.dir is not None:
         config = _with_data(config, config.data.dir)
+    if config.init_from is not None:
+        config = replace(config, init_from=_absolute(config.init_from))
+    networks = _initial(config, load_initial)
     job = _prepare(config)
+    _initialize(job, networks)
     is_ours = not run.exists()
     stored.write(config, run)
     try:
@@ -81,12 +96,15 @@ def train(config: TrainConfig, run: Path) -> keras.Model:
         raise
 
 
-def resume(run: Path, data_dir: str | None = None) -> keras.Model:
+def resume(
+    run: Path, data_dir: str | None = None, load_initial: LoadInitial | None = None
+) -> keras.Model:
     """Continues a run from its backup, exactly where that was made.
 
     Args:
         run: folder of a run.
         data_dir: where the images are now, if they have moved.
+        load_initial: as for `train`.
 
     Returns:
         The trained model.
@@ -114,6 +132,8 @@ def resume(run: Path, data_dir: str | None = None) -> keras.Model:
     if _backup(run).exists():
         start, means = _backup(run).restore(job.model, job.training.names)
         log.info("resuming in epoch %d at step %d", start.epoch + 1, start.step)
+    else:
+        _initialize(job, _initial(config, load_initial))
     if data_dir is not None:
         stored.write(config, run)
     return _run(job, run, start, means)
@@ -173,8 +193,36 @@ def _forget_unstarted(run, is_ours):
 
 def _with_data(config, folder):
     """The images' folder, named so that a resumed run finds it from anywhere."""
-    folder = str(Path(folder).expanduser().resolve())
-    return replace(config, data=replace(config.data, dir=folder))
+    return replace(config, data=replace(config.data, dir=_absolute(folder)))
+
+
+def _absolute(folder):
+    return str(Path(folder).expanduser().resolve())
+
+
+def _initial(config, load_initial):
+    """The networks that a run begins with, none where all weights are fresh."""
+    if config.init_from is None:
+        return {}
+    if load_initial is None:
+        raise ValueError(
+            f"init_from is '{config.init_from}', so load_initial is needed, which "
+            "reads it: pass tfi2i.interop.initial.initial_networks."
+        )
+    return load_initial(Path(config.init_from))
+
+
+def _initialize(job, networks):
+    if not networks:
+        return
+    try:
+        accounts = transfer(job.model, networks, job.config.data.direction)
+    except ValueError as error:
+        raise ValueError(
+            f"Cannot begin with '{job.config.init_from}': {error}"
+        ) from error
+    for line in lines(accounts):
+        log.info("%s", line)
 
 
 def _backup(run):
@@ -252,7 +300,7 @@ def _validation(config, data, replicas):
 
 
 def _run(job, run, start, means):
-    with _log_file(run / "train.log"), Signals() as signals:
+    with log_file(run / "train.log"), Signals() as signals:
         try:
             _fit(job, run, start, means, signals)
         except Stopped:
@@ -344,24 +392,3 @@ def _strategy(devices, batch_size):
 def _mirrored(devices):
     """One for a process: the collectives of a second one would meet the first's."""
     return tf.distribute.MirroredStrategy(devices)
-
-
-@contextlib.contextmanager
-def _log_file(path):
-    """Sends what the package logs to a file too."""
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    logger = logging.getLogger("tfi2i")
-    level = logger.level
-    logger.setLevel(logging.INFO)
-    logger.addHandler(handler)
-    try:
-        yield
-    except Diverged as error:
-        # To the file alone: the caller tells the user.
-        handler.handle(logging.makeLogRecord({"msg": str(error)}))
-        raise
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
-        handler.close()

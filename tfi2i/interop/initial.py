@@ -1,0 +1,100 @@
+"""Networks to begin a training run with, from the PyTorch reference or from a run."""
+
+import re
+from pathlib import Path
+
+import keras
+
+import tfi2i.models  # noqa: F401  (what a run's model.keras is made of)
+from tfi2i.errors import reason
+from tfi2i.interop import checkpoint
+from tfi2i.interop.torch import convert
+from tfi2i.recipes import stored
+from tfi2i.recipes.config import ImportedConfig
+
+# There a discriminator is named for the generator that it teaches, here for the domain
+# that it judges.
+_REFERENCE = {
+    "G": "generator",
+    "D": "discriminator",
+    "G_A": "generator_ab",
+    "G_B": "generator_ba",
+    "D_A": "discriminator_b",
+    "D_B": "discriminator_a",
+}
+_FILE = re.compile(r"(latest|\d+)_net_(G|D|G_A|G_B|D_A|D_B)\.pth")
+
+
+def initial_networks(source: Path) -> dict[str, keras.Model]:
+    """Reads the networks of a run, or of a checkpoint folder of the reference.
+
+    Args:
+        source: a run, trained here or imported; or a folder of files such as
+            `latest_net_G.pth`, of which the latest are taken, else those of the last
+            epoch.
+
+    Returns:
+        Networks by what a trainer calls them: `generator` and `discriminator`, or
+        `generator_ab`, `generator_ba`, `discriminator_a` and `discriminator_b`; of a
+        one-way run from B to A, its one generator is `generator_ba`, and its
+        discriminator `discriminator_a`.
+
+    Raises:
+        OSError: `source` does not exist, or cannot be read.
+        ValueError: it is neither, or a file in it is damaged.
+    """
+    if not source.is_dir():
+        raise FileNotFoundError(
+            f"--init-from is '{source}', which is no folder: expected a run, or a "
+            "folder with files such as latest_net_G.pth."
+        )
+    if (source / stored.CONFIG).is_file():
+        return _of_run(source)
+    found = _newest(source)
+    if not found:
+        raise ValueError(
+            f"--init-from is '{source}', which has no {stored.CONFIG} and no file such "
+            "as latest_net_G.pth: expected a run, or a checkpoint folder of the "
+            "PyTorch reference."
+        )
+    networks = {}
+    for name, path in found.items():
+        try:
+            networks[_REFERENCE[name]] = convert(checkpoint.read(path)).network
+        except ValueError as error:
+            raise ValueError(f"Cannot read '{path}': {error}") from error
+    return networks
+
+
+def _of_run(run):
+    config = stored.read(run)
+    path = run / stored.MODEL
+    if not path.is_file():
+        raise ValueError(
+            f"--init-from is '{run}', which has no {stored.MODEL}: train it to the end "
+            "first, or copy the file from where it was trained."
+        )
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"Cannot read '{path}': {reason(error)}") from error
+    if isinstance(config.model, ImportedConfig):
+        networks = {"generator": model}
+    else:
+        networks = {name: getattr(model, name) for name in model.network_names}
+    if config.model.is_paired and config.data.direction == "b2a":
+        back = {"generator": "generator_ba", "discriminator": "discriminator_a"}
+        networks = {back[name]: network for name, network in networks.items()}
+    return {name: network for name, network in networks.items() if network is not None}
+
+
+def _newest(folder):
+    """Files by the reference's names of networks, all of one epoch."""
+    epochs = {}
+    for path in folder.iterdir():
+        match = _FILE.fullmatch(path.name)
+        if match:
+            epochs.setdefault(match[1], {})[match[2]] = path
+    if not epochs:
+        return {}
+    return epochs[max(epochs, key=lambda e: float("inf") if e == "latest" else int(e))]

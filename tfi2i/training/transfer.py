@@ -1,0 +1,121 @@
+"""Weights of other networks as a run's first, as far as they fit."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import keras
+
+_ONE_WAY = {
+    "a2b": {"generator": "generator_ab", "discriminator": "discriminator_b"},
+    "b2a": {"generator": "generator_ba", "discriminator": "discriminator_a"},
+}
+
+
+@dataclass
+class Transfer:
+    """What became of one network's weights.
+
+    Attributes:
+        network: its name in the trainer.
+        loaded: weights that were set.
+        skipped: weights of the source that have no place, and why.
+        fresh: weights that nothing was found for.
+    """
+
+    network: str
+    loaded: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    fresh: list[str] = field(default_factory=list)
+
+
+def transfer(
+    model: keras.Model, sources: Mapping[str, keras.Model], direction: str
+) -> list[Transfer]:
+    """Sets what fits: weights of the same name and shape.
+
+    A CycleGAN begins with a one-way generator for the way that it knows, and a Pix2Pix
+    with the CycleGAN's generator for its own way.
+
+    Args:
+        model: the trainer.
+        sources: networks by their names in a trainer.
+        direction: which way a one-way trainer translates, `"a2b"` or `"b2a"`.
+
+    Returns:
+        An account for every network of the trainer.
+
+    Raises:
+        ValueError: nothing fits.
+    """
+    accounts = []
+    for name in model.network_names:
+        network = getattr(model, name)
+        if network is not None:
+            source = sources.get(name) or _other_way(name, sources, direction)
+            accounts.append(_transfer(name, network, source))
+    loaded = [path for account in accounts for path in account.loaded]
+    # One bias or two fit everywhere.
+    if not any(path.endswith("kernel") for path in loaded):
+        raise ValueError(
+            f"nothing of {' and '.join(sources)} fits: sizes of the networks, or their "
+            "kinds, are others. Give the recipe the source's, such as "
+            "--model.generator.network, .filters, .blocks and .norm."
+        )
+    return accounts
+
+
+def lines(accounts: list[Transfer]) -> Iterator[str]:
+    """A table of loaded, skipped and fresh weights, then the names of the last two."""
+    width = max(len(account.network) for account in accounts)
+    yield f"{'initial weights':{width}}  loaded  skipped  fresh"
+    for account in accounts:
+        counts = len(account.loaded), len(account.skipped), len(account.fresh)
+        yield "{:{}}  {:6}  {:7}  {:5}".format(account.network, width, *counts)
+    for account in accounts:
+        for name, why in account.skipped.items():
+            yield f"skipped: {account.network} {name}: {why}"
+        # All of a network is one line.
+        if account.loaded and account.fresh:
+            yield f"fresh: {account.network} {', '.join(account.fresh)}"
+
+
+def _other_way(name, sources, direction):
+    """A network that a trainer of the other kind calls otherwise."""
+    if name in _ONE_WAY[direction]:
+        return sources.get(_ONE_WAY[direction][name])
+    for one, other in _ONE_WAY["a2b"].items():
+        if name == other:
+            return sources.get(one)
+    return None
+
+
+def _transfer(name, network, source):
+    account = Transfer(name)
+    given = {} if source is None else _weights(source)
+    for path, weight in _weights(network).items():
+        if path not in given:
+            account.fresh.append(path)
+        elif given[path].shape != weight.shape:
+            there, here = (
+                "x".join(map(str, shape)) for shape in (given[path].shape, weight.shape)
+            )
+            account.skipped[path] = f"its shape is {there}, here {here}"
+            account.fresh.append(path)
+        else:
+            weight.assign(given[path].numpy())
+            account.loaded.append(path)
+    places = _weights(network)
+    for path in given:
+        if path not in places:
+            account.skipped[path] = "no weight here is called so"
+    return account
+
+
+def _weights(network):
+    """Weights by layer and name; seeds of random numbers are none."""
+    return {
+        f"{layer.name}/{weight.path.rpartition('/')[2]}": weight
+        for layer in network.layers
+        for weight in layer.weights
+        if "seed_generator" not in weight.path
+    }
