@@ -91,7 +91,7 @@ def _of_run(run):
 def _newest(folder):
     """Files by the reference's names of networks, all of one epoch."""
     epochs = {}
-    for path in folder.iterdir():
+    for path in sorted(folder.iterdir()):
         match = _FILE.fullmatch(path.name)
         if match:
             epochs.setdefault(match[1], {})[match[2]] = path
