@@ -87,7 +87,9 @@ def import_torch(
             )
         if dropout is None:
             dropout = 0.5 if has_batch_norm else 0.0
-        converted = convert(tensors, dropout=dropout, statistics=statistics)
+        converted = convert(
+            tensors, dropout=dropout, statistics=statistics, consume=True
+        )
     except ValueError as error:
         raise ValueError(f"Cannot import '{source}': {error}") from error
     outline = str(converted.architecture)
@@ -119,7 +121,14 @@ def import_keras2(
         ValueError: `run` exists, or `source` is no generator that can be rebuilt.
     """
     check_is_new(run)
-    generator = from_addons(source, architecture=architecture, part=key, free_size=True)
+    try:
+        generator = from_addons(
+            source, architecture=architecture, part=key, free_size=True
+        )
+    except ValueError as error:
+        # Its arguments are called otherwise on the command line.
+        line = str(error).replace("architecture=", "--architecture ")
+        raise ValueError(line.replace("part=", "--key ")) from error
     taken, made = generator.input_shape, generator.output_shape
     if len(taken) != 4 or len(made) != 4 or made[-1] == 1 < taken[-1]:
         raise ValueError(
