@@ -270,6 +270,7 @@ def test_debug_shows_the_traceback():
     assert "There is no recipe 'facades'" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_missing_folder_is_one_line_although_tensorflow_loads(tmp_path):
     """Nothing of TensorFlow's start-up notes reaches the user."""
     done = tfi2i("train", "pix2pix-maps", "--data.dir", "nowhere", cwd=tmp_path)
@@ -280,6 +281,7 @@ def test_a_missing_folder_is_one_line_although_tensorflow_loads(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_run_whose_images_moved_is_told_where_they_are(tmp_path):
     config = TrainConfig(data=DataConfig(dir=str(tmp_path / "old"), crop_size=32))
     stored.write(config, tmp_path / "run")
@@ -291,6 +293,7 @@ def test_a_run_whose_images_moved_is_told_where_they_are(tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_another_backend_of_the_user_does_not_matter(tmp_path):
     done = tfi2i(
         *("train", "pix2pix-maps", "--data.dir", "nowhere"),

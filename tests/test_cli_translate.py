@@ -47,6 +47,7 @@ def test_export_then_translate_with_each(place):
             assert np.abs(painted - _pixels(place / "out0" / name)).max() <= 1
 
 
+@pytest.mark.slow
 def test_a_bad_image_is_named_and_the_status_is_1(place, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "bad.png").write_bytes(b"no image")
@@ -78,7 +79,9 @@ def test_mistakes_are_one_line(capsys, place, tmp_path):
     assert "is inside the input" in refused(
         capsys, "translate", run, place / "photos", place / "photos" / "out"
     )
-    assert "--formats is 'onnx'" in refused(capsys, "export", run, "--formats", "onnx")
+    assert "--formats is 'onnxx'" in refused(
+        capsys, "export", run, "--formats", "onnxx"
+    )
     assert "--direction is 'left'; expected one of a2b, b2a, None" in refused(
         capsys, "export", run, "--direction", "left"
     )

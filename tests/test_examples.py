@@ -57,6 +57,7 @@ def test_both_exports_paint_the_inputs_alike(export, inputs, way, size):
         assert np.abs(np.int32(small(image)) - painted).max() <= 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["a2b", "b2a"])
 def test_the_card_s_scores(way):
     copied, scored = evaluate([EXAMPLES / "cyclegan-emoji"], {}, direction=way)

@@ -65,6 +65,7 @@ def test_scores_are_those_of_the_painted_images(cyclegan_run, images, direction)
     assert [copied.name, scored.name] == [COPY, str(cyclegan_run)]
 
 
+@pytest.mark.slow
 def test_exports_are_read_as_their_run_says(paired_run, images):
     """The recipe draws edges from the targets, which an export does not know."""
     export = paired_run / "export"

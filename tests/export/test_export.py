@@ -148,6 +148,7 @@ print(json.dumps([painted.shape.as_list(), floats["translated"].shape.as_list(),
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("published", ["unet"], indirect=True)
 def test_a_process_without_tfi2i_serves(published):
     generator, run, _ = published

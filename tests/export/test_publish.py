@@ -56,6 +56,7 @@ def test_versions_and_fixed_size(run):
     assert _reported(run) == ["emoji_a2b/2", "emoji_a2b.tflite"]
 
 
+@pytest.mark.slow
 def test_both_directions_of_a_cyclegan(tmp_path):
     run = tmp_path / "emoji"
     generators = make_cyclegan_run(run)

@@ -82,6 +82,7 @@ def test_the_run_says_where_it_came_from(resnet):
     ]
 
 
+@pytest.mark.slow
 def test_the_run_is_exported(tmp_path):
     network = _network(norm="batch")
     path, run = _saved(tmp_path / "net_G.pth", network), tmp_path / "horses"
@@ -117,6 +118,7 @@ def test_batch_norm_paints_as_the_reference_s_test_script(tmp_path):
         load(tmp_path / "stored", noise_seed=0)
 
 
+@pytest.mark.slow
 def test_other_channels_are_exported_but_for_files(tmp_path):
     """As a network that colours: one channel to two."""
     network = _network("unet", in_channels=1, out_channels=2, statistics="stored")

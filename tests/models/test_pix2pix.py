@@ -40,6 +40,7 @@ def _overfit(model, dataset, pairs, steps=400):
     return gap
 
 
+@pytest.mark.slow
 def test_overfits_four_pairs():
     pairs = _emoji_pairs()
     model = Pix2Pix(

@@ -107,6 +107,7 @@ def test_an_uneven_last_validation_batch_is_left_out(config, images, tmp_path):
     assert "val_g_l1" in _lines(tmp_path / "run")[0]
 
 
+@pytest.mark.slow
 def test_training_images_alone_are_enough(config, images, tmp_path):
     shutil.copytree(images / "train", tmp_path / "images" / "train")
     data = replace(config.data, dir=str(tmp_path / "images"))
@@ -118,6 +119,7 @@ def test_training_images_alone_are_enough(config, images, tmp_path):
         assert panel.size == (4 + 3 * 36, 4 + 3 * 36)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_ends_the_run(config, tmp_path):
     run = tmp_path / "run"
     trained = train(replace(config, epochs=1), run)
@@ -169,6 +171,7 @@ def test_no_network_s_lost_weights_pass_for_another_s(tmp_path):
     assert backup.finite_state(model, Position(0, 9))
 
 
+@pytest.mark.slow
 def test_a_cyclegan_run(config, images, tmp_path):
     recipe = get("cyclegan-emoji").config
     networks = replace(
@@ -311,6 +314,7 @@ def test_other_images_are_noticed(saved, images, tmp_path):
         resume(tmp_path, str(fewer))
 
 
+@pytest.mark.slow
 def test_moved_images_are_found_with_data_dir(saved, images, tmp_path):
     shutil.copytree(images, tmp_path / "moved")
     resume(tmp_path, str(tmp_path / "moved"))
