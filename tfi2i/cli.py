@@ -215,10 +215,9 @@ def _resume(words: list[str]) -> None:
             f"moved, and nothing else, because the run keeps its configuration: {error}"
         ) from None
     with loaded_tensorflow(options.resume):
-        from tfi2i.interop.initial import initial_networks
         from tfi2i.training.run import resume
 
-        resume(options.resume, options.data.dir, initial_networks)
+        resume(options.resume, data_dir=options.data.dir)
 
 
 def _translate(words: list[str]) -> None:

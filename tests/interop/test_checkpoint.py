@@ -290,3 +290,12 @@ def test_any_damage_gives_arrays_or_one_line(path):
             outcomes["refused"] += 1
     assert min(outcomes.values()) > 150
     assert time.monotonic() - began < 60
+
+
+def test_names_that_hide_how_deep_they_are(tmp_path):
+    code = mapping(a=number(1))
+    for _ in range(2_000):
+        code = mapping(**{".": code})
+    path = written.write_zip(tmp_path / "deep.pth", code)
+    with pytest.raises(ValueError, match="Cannot read|Cannot import"):
+        checkpoint.read(path)

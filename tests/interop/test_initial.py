@@ -142,10 +142,28 @@ def test_a_pix2pix_run_begins_with_runs(tmp_path):
             np.testing.assert_array_equal(ours, theirs)
 
 
+def test_one_way_begins_with_one_way_whatever_its_direction(experiment, tmp_path):
+    _, config, folder = experiment
+    import_torch(folder / "latest_net_G_A.pth", tmp_path / "run", direction="b2a")
+    sources = initial_networks(tmp_path / "run")
+    for direction in ("a2b", "b2a"):
+        generator = networks.resnet(6, filters=config["ngf"])
+        account, _ = transfer(
+            Pix2Pix(generator, networks.patchgan(6, filters=4)), sources, direction
+        )
+        assert not account.fresh
+        np.testing.assert_array_equal(
+            generator.get_layer("stem").kernel,
+            sources["generator_ba"].get_layer("stem").kernel,
+        )
+
+
 def test_nothing_fits(experiment):
-    _, _, folder = experiment
-    model = Pix2Pix(networks.unet(5, filters=2), networks.patchgan(6, filters=2))
-    with pytest.raises(ValueError, match="nothing of .*generator_ab.* fits"):
+    """Also where a kernel or two of a discriminator do."""
+    _, config, folder = experiment
+    discriminator = networks.patchgan(6, filters=config["ndf"], norm="instance")
+    model = Pix2Pix(networks.unet(5, filters=2), discriminator)
+    with pytest.raises(ValueError, match="nothing of generator_ab and .* fits"):
         transfer(model, initial_networks(folder), "a2b")
 
 
@@ -186,6 +204,8 @@ def test_a_run_begins_and_says_with_what(experiment, tmp_path, caplog):
     expected = initial_networks(folder)["generator_ab"]
     for ours, theirs in zip(model.generator_ab.weights, expected.weights, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
+    log = (tmp_path / "run" / "train.log").read_text()
+    assert "initial weights  loaded  skipped  fresh" in log
     assert stored.read(tmp_path / "run").init_from == str(folder.resolve())
     with pytest.raises(ValueError, match="so load_initial is needed"):
         train(config, tmp_path / "other")

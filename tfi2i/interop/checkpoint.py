@@ -267,7 +267,7 @@ def _choose(value: Any, key: str | None) -> dict[str, Tensor]:
 
 
 def _networks(
-    value: Any, path: str, seen: set[int]
+    value: Any, path: str, seen: set[int], depth: int = 0
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Finds every dictionary that holds a tensor of two axes or more, as kernels are.
 
@@ -277,7 +277,7 @@ def _networks(
     if not isinstance(value, dict | list | tuple) or id(value) in seen:
         return
     seen.add(id(value))
-    if path.count("/") > _MAX_DEPTH:
+    if depth > _MAX_DEPTH:
         return
     items = value.items() if isinstance(value, dict) else enumerate(value)
     if isinstance(value, dict):
@@ -289,7 +289,7 @@ def _networks(
         items = named.items()
     for name, item in items:
         within = str(name) if path == _TOP else f"{path}/{name}"
-        yield from _networks(item, within, seen)
+        yield from _networks(item, within, seen, depth + 1)
 
 
 def _content(value: Any) -> str:

@@ -83,11 +83,14 @@ def train(
         config = replace(config, init_from=_absolute(config.init_from))
     networks = _initial(config, load_initial)
     job = _prepare(config)
-    _initialize(job, networks)
+    begun_with = _initialize(job, networks)
     is_ours = not run.exists()
     stored.write(config, run)
     try:
-        return _run(job, run, Position(0, 0), {})
+        if networks:
+            # What they were read from may be other things when the run is resumed.
+            _backup(run).save(job.model, Position(0, 0), job.training.names)
+        return _run(job, run, Position(0, 0), {}, begun_with)
     except Diverged:
         # Its log and numbers tell why.
         raise
@@ -96,15 +99,12 @@ def train(
         raise
 
 
-def resume(
-    run: Path, data_dir: str | None = None, load_initial: LoadInitial | None = None
-) -> keras.Model:
+def resume(run: Path, data_dir: str | None = None) -> keras.Model:
     """Continues a run from its backup, exactly where that was made.
 
     Args:
         run: folder of a run.
         data_dir: where the images are now, if they have moved.
-        load_initial: as for `train`.
 
     Returns:
         The trained model.
@@ -132,8 +132,11 @@ def resume(
     if _backup(run).exists():
         start, means = _backup(run).restore(job.model, job.training.names)
         log.info("resuming in epoch %d at step %d", start.epoch + 1, start.step)
-    else:
-        _initialize(job, _initial(config, load_initial))
+    elif config.init_from is not None:
+        raise ValueError(
+            f"'{run}' was stopped before the weights of '{config.init_from}' were "
+            "saved: delete it, and train again with --init-from."
+        )
     if data_dir is not None:
         stored.write(config, run)
     return _run(job, run, start, means)
@@ -213,16 +216,16 @@ def _initial(config, load_initial):
 
 
 def _initialize(job, networks):
+    """Sets the first weights; returns what became of each, in lines."""
     if not networks:
-        return
+        return []
     try:
         accounts = transfer(job.model, networks, job.config.data.direction)
     except ValueError as error:
         raise ValueError(
             f"Cannot begin with '{job.config.init_from}': {error}"
         ) from error
-    for line in lines(accounts):
-        log.info("%s", line)
+    return list(lines(accounts))
 
 
 def _backup(run):
@@ -299,8 +302,10 @@ def _validation(config, data, replicas):
     return data.evaluation(config.data.batch_size, limit=count)
 
 
-def _run(job, run, start, means):
+def _run(job, run, start, means, begun_with=()):
     with log_file(run / "train.log"), Signals() as signals:
+        for line in begun_with:
+            log.info("%s", line)
         try:
             _fit(job, run, start, means, signals)
         except Stopped:

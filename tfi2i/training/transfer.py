@@ -33,8 +33,8 @@ def transfer(
 ) -> list[Transfer]:
     """Sets what fits: weights of the same name and shape.
 
-    A CycleGAN begins with a one-way generator for the way that it knows, and a Pix2Pix
-    with the CycleGAN's generator for its own way.
+    A CycleGAN begins with a one-way generator for the way that it knows, a Pix2Pix with
+    the CycleGAN's generator for its own way, or with that of a run of either way.
 
     Args:
         model: the trainer.
@@ -45,21 +45,27 @@ def transfer(
         An account for every network of the trainer.
 
     Raises:
-        ValueError: nothing fits.
+        ValueError: nothing of the generators fits.
     """
     accounts = []
     for name in model.network_names:
         network = getattr(model, name)
         if network is not None:
-            source = sources.get(name) or _other_way(name, sources, direction)
+            source = _source(name, sources, direction)
             accounts.append(_transfer(name, network, source))
-    loaded = [path for account in accounts for path in account.loaded]
+    given = "generator" if any(map(_is_generator, sources)) else ""
+    loaded = [
+        path
+        for account in accounts
+        if account.network.startswith(given)
+        for path in account.loaded
+    ]
     # One bias or two fit everywhere.
     if not any(path.endswith("kernel") for path in loaded):
         raise ValueError(
-            f"nothing of {' and '.join(sources)} fits: sizes of the networks, or their "
-            "kinds, are others. Give the recipe the source's, such as "
-            "--model.generator.network, .filters, .blocks and .norm."
+            f"nothing of {' and '.join(filter(_is_generator, sources)) or 'it'} fits: "
+            "sizes of the networks, or their kinds, are others. Give the recipe the "
+            "source's, such as --model.generator.network, .filters, .blocks and .norm."
         )
     return accounts
 
@@ -79,14 +85,25 @@ def lines(accounts: list[Transfer]) -> Iterator[str]:
             yield f"fresh: {account.network} {', '.join(account.fresh)}"
 
 
-def _other_way(name, sources, direction):
-    """A network that a trainer of the other kind calls otherwise."""
-    if name in _ONE_WAY[direction]:
-        return sources.get(_ONE_WAY[direction][name])
-    for one, other in _ONE_WAY["a2b"].items():
-        if name == other:
-            return sources.get(one)
-    return None
+def _is_generator(name):
+    return name.startswith("generator")
+
+
+def _source(name, sources, direction):
+    """The network to begin with, None where there is none."""
+    if name in sources:
+        return sources[name]
+    if name in _ONE_WAY["a2b"]:
+        own, other = (_ONE_WAY[way][name] for way in _with_other(direction))
+        if own in sources or {"generator_ab", "generator_ba"} <= sources.keys():
+            return sources.get(own)
+        return sources.get(other)
+    one_way = {other: one for one, other in _ONE_WAY["a2b"].items()}
+    return sources.get(one_way.get(name))
+
+
+def _with_other(direction):
+    return ("a2b", "b2a") if direction == "a2b" else ("b2a", "a2b")
 
 
 def _transfer(name, network, source):
