@@ -25,6 +25,24 @@ def make_folder(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
 
 
+def check_can_make(folder: Path, remedy: str) -> None:
+    """Refuses where a folder cannot be made.
+
+    Args:
+        folder: that may be there already.
+        remedy: what the user can do, a sentence.
+
+    Raises:
+        OSError: the nearest folder above is none, or may not be written to.
+    """
+    above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise OSError(
+            f"Cannot make '{folder}': '{above}' is not a folder that you may write to. "
+            f"{remedy}"
+        )
+
+
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Gives a temporary name beside `path`, which takes its place at the end.

@@ -7,6 +7,7 @@ import json
 import keras
 import numpy as np
 import pytest
+from rich.console import Console
 
 from tests.interop import saved
 from tests.interop.test_zoo import serving
@@ -19,7 +20,9 @@ from tfi2i.export import export
 from tfi2i.inference import load
 from tfi2i.inference.load import trained_generators
 from tfi2i.interop import zoo
+from tfi2i.interop.command import import_source
 from tfi2i.interop.imported import import_torch
+from tfi2i.options import import_options, parse
 from tfi2i.training.run import resume
 
 
@@ -148,9 +151,20 @@ def test_mistakes_are_one_line(capsys, resnet, tmp_path):
         ([path, new, "--direction", "up"], "expected a2b or b2a"),
         ([path], "needs RUN"),
         ([__file__, new], "test_imported.py"),
+        ([path.parent, new], "is a folder, and none that Keras 2 wrote: name one of"),
+        ([path, path / "run"], "is not a folder that you may write to. Choose"),
     ]:
         assert said in refused(capsys, "import", *words), words
         assert not new.exists()
+
+
+def test_a_run_through_a_link_to_an_empty_folder(resnet, tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    import_torch(resnet[1], tmp_path / "link")
+    names = sorted(path.name for path in (tmp_path / "real").iterdir())
+    assert names == ["config.json", "model.keras"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
 
 
 class _Server(http.server.BaseHTTPRequestHandler):
@@ -186,6 +200,10 @@ def test_published_generators_by_name(resnet, tmp_path, capsys, monkeypatch):
             cli.main([str(word) for word in words])
     assert stop.value.code == 0
     printed = capsys.readouterr().out
+    # Without the server now; a wrong option leaves the file alone.
+    again = [*words[:2], tmp_path / "again", *words[3:]]
+    assert "only with batch norm" in refused(capsys, *again, "--statistics", "image")
+    import_source(parse(import_options(), list(map(str, again)), "", ""), Console())
     size = f"{len(path.read_bytes()) / 1e6:.1f} MB"
     assert f"{host}/cyclegan/pretrained_models/horse2zebra.pth, {size}" in printed
     assert printed.index("terms of their own") < printed.index("stem/kernel")

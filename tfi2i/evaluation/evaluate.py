@@ -62,6 +62,11 @@ def evaluate(
     compared, pairs = None, None
     for source in sources:
         translator = load(source, direction)
+        if translator.in_channels != 3:
+            raise ValueError(
+                f"'{source}' takes images of {translator.in_channels} channels, and "
+                "pictures are read with 3: it cannot be scored on them."
+            )
         data = _data(source, changes)
         # Whole images, of the training split too.
         data = replace(

@@ -58,6 +58,12 @@ class SavedModelEngine:
     """
 
     def __init__(self, path: Path):
+        if set("[]*?") & set(str(path)):
+            # TensorFlow takes the path of the variables for a pattern.
+            raise ValueError(
+                "TensorFlow reads no SavedModel below a path with one of [ ] * ?, such "
+                f"as '{path}': rename the folder."
+            )
         try:
             self._model = tf.saved_model.load(str(path))
         except (OSError, ValueError, KeyError, tf.errors.OpError) as error:

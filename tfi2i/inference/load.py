@@ -76,7 +76,7 @@ def trained_generators(run: Path) -> dict[str, keras.Model]:
     config = stored.read(run)
     path = run / stored.MODEL
     if not path.is_file():
-        raise _unfinished(run)
+        raise _unfinished(run, config)
     # The means are the optimizer's.
     has_means = config.optimizer.ema_momentum is not None
     try:
@@ -95,10 +95,10 @@ def _from_run(run, direction, noise_seed):
     config = stored.read(run)
     known = stored.directions(config)
     if direction not in (None, *known):
-        raise ValueError(
-            f"'{run}' translates {known[0]}, not {direction}: train a run with "
-            f"--data.direction {direction}."
-        )
+        remedy = f"train a run with --data.direction {direction}"
+        if isinstance(config.model, ImportedConfig):
+            remedy = f"import the generator of that way with --direction {direction}"
+        raise ValueError(f"'{run}' translates {known[0]}, not {direction}: {remedy}.")
     direction = direction or known[0]
     if (run / stored.MODEL).is_file():
         generator = trained_generators(run)[direction]
@@ -109,11 +109,11 @@ def _from_run(run, direction, noise_seed):
         return Translator(engine, engine.in_channels, background, direction)
     exports = [path for path in _exports(run) if _direction(path) == direction]
     if not exports or noise_seed is not None:
-        raise _unfinished(run)
+        raise _unfinished(run, config)
     return _from_export(exports[0], config.data.background)
 
 
-def _unfinished(run):
+def _unfinished(run, config):
     exports = _exports(run)
     if exports:
         names = ", ".join(path.name for path in exports)
@@ -121,6 +121,10 @@ def _unfinished(run):
             f"'{run}' has no {stored.MODEL}, only exports ({names}): noise, other "
             "directions and further exports need it, so copy it here from where the "
             "run was trained."
+        )
+    if isinstance(config.model, ImportedConfig):
+        return ValueError(
+            f"'{run}' has no {stored.MODEL}: import {config.model.source} again."
         )
     return ValueError(
         f"'{run}' has no {stored.MODEL} yet. Train it to the end: "

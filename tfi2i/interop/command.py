@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from tfi2i.interop import zoo
+from tfi2i.interop import checkpoint, zoo
 from tfi2i.interop.imported import (
     Imported,
     check_is_new,
@@ -40,8 +40,10 @@ def import_source(options: Any, console: Console) -> Imported:
             source, options.run, architecture=options.architecture, **common
         )
     _refuse_unused({"architecture": options.architecture}, f"'{source}'")
-    item = None if source.exists() else zoo.find(options.source)
+    # A folder is no checkpoint; a data set may have a published generator's name.
+    item = None if source.is_file() else zoo.find(options.source)
     if item is None:
+        _refuse_folder(source)
         _refuse_unused({"mirror": options.mirror}, f"'{source}'")
         if not source.exists():
             raise FileNotFoundError(
@@ -53,8 +55,7 @@ def import_source(options: Any, console: Console) -> Imported:
     try:
         return import_torch(path, options.run, **common, **torch)
     except ValueError:
-        # Fetched again next time, in case the server sent something else.
-        path.unlink(missing_ok=True)
+        _forget_unreadable(path, item.address(options.mirror or zoo.HOST))
         raise
 
 
@@ -70,8 +71,30 @@ def account(imported: Imported) -> Iterator[str]:
     yield f"{imported.run}: {imported.outline}"
 
 
+def _refuse_folder(source):
+    if source.is_dir():
+        files = sorted(path.name for path in source.glob("*_net_*.pth"))
+        remedy = f"name one of {', '.join(files)}" if files else "name a file"
+        raise ValueError(
+            f"'{source}' is a folder, and none that Keras 2 wrote: {remedy}, or begin "
+            "a recipe with it by tfi2i train --init-from."
+        )
+
+
+def _forget_unreadable(path, address):
+    """Removes what was fetched where it is no checkpoint, and says what it was."""
+    try:
+        checkpoint.read(path)
+    except ValueError as error:
+        path.unlink(missing_ok=True)
+        why = str(error).partition("': ")[2] or str(error)
+        raise ValueError(f"{address} gave no checkpoint: {why}") from error
+
+
 def _fetched(item, host, console):
     folder = zoo.cache()
+    if zoo.path(item, folder).is_file():
+        return zoo.path(item, folder)
     size = zoo.size(item, host)
     megabytes = "of unknown size" if size is None else f"{size / 1e6:.1f} MB"
     console.print(

@@ -2,16 +2,18 @@
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import h5py
 import keras
 
 from tfi2i.errors import reason
-from tfi2i.files import make_folder
+from tfi2i.files import check_can_make, make_folder
 from tfi2i.interop import architecture as architectures
 from tfi2i.interop import checkpoint
 from tfi2i.interop.addons import from_addons
@@ -96,7 +98,8 @@ def import_torch(
     model = ImportedConfig(source.name, _sha256(source), outline)
     size = 2**found.num_downs if found.network == "unet" else _SIZE
     write_run(converted.network, model, run, direction, size)
-    return Imported(run, outline, converted.used, converted.dropped, converted.notes)
+    notes = (*converted.notes, *_channel_notes(converted.network))
+    return Imported(run, outline, converted.used, converted.dropped, notes)
 
 
 def import_keras2(
@@ -127,7 +130,8 @@ def import_keras2(
         )
     except ValueError as error:
         # Its arguments are called otherwise on the command line.
-        line = str(error).replace("architecture=", "--architecture ")
+        line = re.sub(r"\barchitecture=(?=\W|$)", "--architecture", str(error))
+        line = re.sub(r"\bpart=(?=[\s.,;:]|$)", "--key", line)
         raise ValueError(line.replace("part=", "--key ")) from error
     taken, made = generator.input_shape, generator.output_shape
     if len(taken) != 4 or len(made) != 4 or made[-1] == 1 < taken[-1]:
@@ -139,7 +143,16 @@ def import_keras2(
     outline = f"Keras 2 model, {taken[-1]} to {made[-1]} channels"
     model = ImportedConfig(source.name, digest, outline)
     write_run(generator, model, run, direction, taken[1] or _SIZE)
-    return Imported(run, outline, (), (), ())
+    return Imported(run, outline, (), (), tuple(_channel_notes(generator)))
+
+
+def _channel_notes(generator):
+    count = generator.input_shape[-1]
+    if count != 3:
+        yield (
+            f"it takes images of {count} channels, and tfi2i translate and evaluate "
+            "read pictures with 3: use it in Python, with tfi2i.load"
+        )
 
 
 def is_keras2(source: Path) -> bool:
@@ -148,19 +161,25 @@ def is_keras2(source: Path) -> bool:
     Args:
         source: file, folder, or prefix of a TensorFlow checkpoint.
     """
+    if source.is_dir():
+        names = {path.name for path in source.iterdir()}
+        return "saved_model.pb" in names or any(n.endswith(".index") for n in names)
+    if source.is_file() and h5py.is_hdf5(source):
+        return True
     is_prefix = source.with_name(f"{source.name}.index").is_file()
-    is_named = source.suffix in (".h5", ".hdf5", ".keras", ".index")
-    return source.is_dir() or is_prefix or is_named
+    return is_prefix or source.suffix in (".keras", ".index")
 
 
 def check_is_new(run: Path) -> None:
-    """Refuses a folder that holds something.
+    """Refuses a folder that holds something or cannot be made.
 
     Raises:
+        OSError: it cannot be made.
         ValueError: it is not empty, or a file.
     """
     if run.exists() and (not run.is_dir() or any(run.iterdir())):
         raise ValueError(f"'{run}' exists and is not empty: choose another folder.")
+    check_can_make(run, "Choose another folder.")
 
 
 def write_run(
@@ -184,19 +203,21 @@ def write_run(
     """
     data = DataConfig(direction=direction, crop_size=size, load_size=size)
     config = TrainConfig(recipe="imported", model=model, data=data, epochs=0)
-    partial = run.absolute().with_name(f".partial-{run.absolute().name}")
+    # Links and "." as what they stand for.
+    target = run.resolve()
+    partial = target.with_name(f".partial-{target.name}")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         make_folder(partial)
         stored.write(config, partial)
         generator.save(partial / stored.MODEL)
-        if run.is_dir():
-            run.rmdir()
-        os.rename(partial, run)
+        make_folder(target)
+        # What makes it a run comes last.
+        for name in (stored.MODEL, stored.CONFIG):
+            os.replace(partial / name, target / name)
     except OSError as error:
-        if error.filename is None:
-            raise OSError(error.errno, reason(error), str(run)) from error
-        raise
+        why = error.strerror or reason(error)
+        raise OSError(f"Cannot write '{run}': {why}. Choose another folder.") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

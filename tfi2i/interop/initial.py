@@ -59,10 +59,11 @@ def initial_networks(source: Path) -> dict[str, keras.Model]:
         )
     networks = {}
     for name, path in found.items():
+        tensors = checkpoint.read(path)
         try:
-            networks[_REFERENCE[name]] = convert(checkpoint.read(path)).network
+            networks[_REFERENCE[name]] = convert(tensors, consume=True).network
         except ValueError as error:
-            raise ValueError(f"Cannot read '{path}': {error}") from error
+            raise ValueError(f"Cannot begin with '{path}': {error}") from error
     return networks
 
 

@@ -81,7 +81,9 @@ def from_torch(
 ) -> keras.Model:
     """Loads a generator or discriminator from a PyTorch checkpoint.
 
-    The architecture is found in the file; `tfi2i.interop.architecture` says how.
+    The architecture is found in the file; `tfi2i.interop.architecture` says how. The
+    network is PyTorch's, in its training and evaluation modes; `tfi2i import` makes a
+    translator that paints as the reference's test script does.
     PyTorch is not needed, and nothing in the file is run.
 
     Args:

@@ -97,6 +97,8 @@ def size(item: Published, host: str = HOST) -> int | None:
     address = item.address(host)
     try:
         answer = requests.head(address, timeout=_SECONDS, allow_redirects=True)
+        if answer.status_code in (405, 501):
+            return None
         answer.raise_for_status()
     except requests.RequestException as error:
         raise _unreachable(address, error) from error
@@ -121,16 +123,21 @@ def fetch(item: Published, folder: Path, host: str = HOST) -> Path:
     address = item.address(host)
     pooch.get_logger().setLevel("WARNING")
     try:
-        path = pooch.retrieve(
+        fetched = pooch.retrieve(
             address,
             known_hash=None,
-            fname=f"{item.kind}_{item.file}.pth",
+            fname=path(item, folder).name,
             path=folder,
             downloader=pooch.HTTPDownloader(timeout=_SECONDS),
         )
     except requests.RequestException as error:
         raise _unreachable(address, error) from error
-    return Path(path)
+    return Path(fetched)
+
+
+def path(item: Published, folder: Path) -> Path:
+    """Where `fetch` keeps one."""
+    return folder / f"{item.kind}_{item.file}.pth"
 
 
 def cache() -> Path:

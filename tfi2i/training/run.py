@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import logging
-import os
 import shlex
 import shutil
 import sys
@@ -16,7 +15,7 @@ import tensorflow as tf
 
 from tfi2i.data import PairedData, UnpairedData
 from tfi2i.data.transforms import resize, to_float
-from tfi2i.files import whole
+from tfi2i.files import check_can_make, whole
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.config import ImportedConfig, TrainConfig, resolve
 from tfi2i.training.backup import Backup, Position
@@ -149,7 +148,7 @@ def resume_command(run: Path) -> str:
 
 def _check_is_new(run):
     if (run / stored.MODEL).exists():
-        raise ValueError(f"{_finished(run, None)} Choose another --run.")
+        raise ValueError(f"'{run}' holds a model already: choose another --run.")
     if _is_exports_only(run):
         raise ValueError(f"{_exports_only(run)}: choose another --run.")
     if (run / stored.CONFIG).exists():
@@ -159,17 +158,11 @@ def _check_is_new(run):
         )
     if run.exists() and (not run.is_dir() or any(run.iterdir())):
         raise ValueError(f"'{run}' exists and is not empty: choose another --run.")
-    folder = next(path for path in (run, *run.absolute().parents) if path.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise OSError(
-            f"Cannot make the run '{run}': '{folder}' is not a folder that you may "
-            "write to. Choose another --run."
-        )
+    check_can_make(run, "Choose another --run.")
 
 
 def _finished(run, epochs):
-    trained = "all its" if epochs is None else f"all {epochs}"
-    return f"'{run}' is finished: {trained} epochs are trained."
+    return f"'{run}' is finished: all {epochs} epochs are trained."
 
 
 def _is_exports_only(run):
