@@ -203,7 +203,7 @@ def test_published_generators_by_name(resnet, tmp_path, capsys, monkeypatch):
     # Without the server now; a wrong option leaves the file alone.
     again = [*words[:2], tmp_path / "again", *words[3:]]
     assert "only with batch norm" in refused(capsys, *again, "--statistics", "image")
-    import_source(parse(import_options(), list(map(str, again)), "", ""), Console())
+    import_source(parse(import_options(), list(map(str, again[1:])), "", ""), Console())
     size = f"{len(path.read_bytes()) / 1e6:.1f} MB"
     assert f"{host}/cyclegan/pretrained_models/horse2zebra.pth, {size}" in printed
     assert printed.index("terms of their own") < printed.index("stem/kernel")
