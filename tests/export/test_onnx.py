@@ -9,10 +9,14 @@ import onnxruntime
 import pytest
 
 from tests.translators import TINY, make_cyclegan_run, make_run, photos
+from tfi2i import networks
 from tfi2i.data.transforms import to_float
 from tfi2i.export import export
-from tfi2i.export.onnx import write_onnx
-from tfi2i.inference.engines import KerasEngine
+from tfi2i.export.onnx import OnnxEngine, write_onnx
+from tfi2i.export.saved_model import write_float_model
+from tfi2i.export.tflite import write_tflite
+from tfi2i.export.verify import compare, paint
+from tfi2i.inference.engines import KerasEngine, TFLiteEngine
 from tfi2i.inference.load import trained_generators
 
 
@@ -88,3 +92,21 @@ def test_says_what_to_install(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"pip install 'tfi2i\[onnx\]'"):
         export(tmp_path / "emoji", formats=["savedmodel", "onnx"])
     assert not (tmp_path / "emoji" / "export").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+def test_large_images_through_deep_networks(tmp_path, norm):
+    """Runtimes add up 65,536 pixels otherwise than TensorFlow, six blocks deep."""
+    generator = networks.resnet(6, filters=16, norm=norm, seed=0)
+    painted = paint(generator, photos(4, 256, 256), [(256, 256), (321, 191)])
+    write_onnx(generator, tmp_path / "deep.onnx")
+    write_float_model(generator, tmp_path / "deep", None)
+    write_tflite(tmp_path / "deep", tmp_path / "deep.tflite", "none")
+    for engine in (
+        OnnxEngine(tmp_path / "deep.onnx"),
+        TFLiteEngine(tmp_path / "deep.tflite"),
+    ):
+        parity = compare(painted, engine.run, engine)
+        assert parity.mean < 1e-5
+        assert parity.worst < 5e-5
