@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from tfi2i.data.transforms import resize, to_float, to_uint8
 from tfi2i.inference.engines import KerasEngine
-from tfi2i.layers import InstanceNormalization
 
 Paint = Callable[[np.ndarray], np.ndarray]
 
@@ -130,14 +129,14 @@ def check(path: Path, parity: Parity, generator: keras.Model, quantize: str) -> 
     Args:
         path: where it would be published.
         parity: from `compare`.
-        generator: the trained one; what normalizes each image by itself, and what adds
-            up many residuals, rounds more.
+        generator: the trained one; what adds up many residuals rounds more.
         quantize: of the weights: `"none"` or `"float16"`.
 
     Raises:
         ValueError: a difference is above its bound.
     """
-    worst = 2e-4 if any(map(_rounds_more, generator.layers)) else 2e-5
+    is_residual = any(isinstance(x, keras.layers.Add) for x in generator.layers)
+    worst = 2e-4 if is_residual else 2e-5
     exact = {"mean": 1e-5, "worst": worst, "worst_levels": 1}
     for name, bound in (exact if quantize == "none" else _ROUNDED).items():
         value = getattr(parity, name)
@@ -146,11 +145,6 @@ def check(path: Path, parity: Parity, generator: keras.Model, quantize: str) -> 
                 f"'{path}' would not paint what the model paints: {name} differs by "
                 f"{value:.2g}, expected at most {bound:.2g}. It was not published."
             )
-
-
-def _rounds_more(layer):
-    kinds = (keras.layers.Add, InstanceNormalization, keras.layers.GroupNormalization)
-    return isinstance(layer, kinds) or getattr(layer, "statistics", "") == "image"
 
 
 def _levels(expected, got):
