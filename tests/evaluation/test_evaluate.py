@@ -115,6 +115,9 @@ def test_mistakes_are_one_line(capsys, cyclegan_run, images, tmp_path):
     assert "needs SOURCE" in refused(capsys, "evaluate")
     given = ("evaluate", cyclegan_run, "--data.dir", images)
     assert "has no 'val' split" in refused(capsys, *given, "--split", "val")
+    for size in ("10", "0", "-5"):
+        line = refused(capsys, *given, "--data.crop-size", size)
+        assert line.startswith(f"--data.crop-size is {size}; expected at least 11")
     assert "expected one of a2b, b2a" in refused(
         capsys, "evaluate", cyclegan_run, cyclegan_run, "--direction", "left"
     )

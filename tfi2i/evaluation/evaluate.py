@@ -16,6 +16,9 @@ BATCH_SIZE = 8
 
 COPY = "copying the input"
 
+LEAST_SIZE = 11
+"""Side of the window of SSIM in pixels."""
+
 
 class Evaluation(NamedTuple):
     """One line of results.
@@ -74,6 +77,11 @@ def evaluate(
             load_size=data.crop_size,
             direction=translator.direction or data.direction,
         )
+        if data.crop_size < LEAST_SIZE:
+            raise ValueError(
+                f"--data.crop-size is {data.crop_size}; expected at least {LEAST_SIZE}, "
+                "the window of SSIM."
+            )
         if data != compared:
             compared, pairs = data, _pairs(data, split, "dir" in changes)
             scores = score(lambda real_a: real_a, pairs.evaluation(BATCH_SIZE))
