@@ -79,8 +79,8 @@ def evaluate(
         )
         if data.crop_size < LEAST_SIZE:
             raise ValueError(
-                f"--data.crop-size is {data.crop_size}; expected at least {LEAST_SIZE}, "
-                "the window of SSIM."
+                f"--data.crop-size is {data.crop_size}; expected at least "
+                f"{LEAST_SIZE}, the window of SSIM."
             )
         if data != compared:
             compared, pairs = data, _pairs(data, split, "dir" in changes)
