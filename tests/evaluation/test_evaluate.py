@@ -94,6 +94,7 @@ def test_an_export_without_a_run_asks_how_to_read(paired_run, images, tmp_path):
     assert copied.size == scored.size == 32
 
 
+@pytest.mark.slow
 def test_copying_is_scored_again_where_the_images_differ(
     cyclegan_run, paired_run, images
 ):

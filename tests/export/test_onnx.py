@@ -60,6 +60,7 @@ def test_others_can_tell_what_it_takes(tmp_path):
     assert {node.domain for node in model.graph.node} <= {"", "ai.onnx"}
 
 
+@pytest.mark.slow
 def test_both_directions_are_published(tmp_path):
     run = tmp_path / "emoji"
     make_cyclegan_run(run, norm="batch", statistics="stored")

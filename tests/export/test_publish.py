@@ -36,6 +36,7 @@ def _reported(run):
     return [entry["path"] for entry in entries]
 
 
+@pytest.mark.slow
 def test_versions_and_fixed_size(run):
     (run / "export" / "emoji_a2b" / "1").mkdir(parents=True)
     (second,) = export(run, formats=["savedmodel"])

@@ -89,6 +89,7 @@ NORMS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("norm", "use_bias"), NORMS)
 def test_no_two_architectures_look_alike(norm, use_bias):
     rest = dict(norm=norm, use_bias=use_bias)

@@ -132,6 +132,7 @@ def test_without_identity():
     assert _step(model, 0).keys() == {n for n in NAMES if not n.startswith("idt")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -173,6 +174,7 @@ def test_averages_are_found_under_loss_scaling():
     assert all(np.any(a != b) for a, b in zip(means, trained, strict=True))
 
 
+@pytest.mark.slow
 def test_trains_where_xla_is_asked_for():
     # Keras asks for it wherever it sees a GPU.
     model = tiny_cyclegan(pool_size=1)

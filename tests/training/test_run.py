@@ -69,6 +69,7 @@ def test_what_a_run_keeps(config, tmp_path):
     assert loaded.generator_optimizer.iterations.numpy() == 12
 
 
+@pytest.mark.slow
 def test_a_seed_fixes_the_run(config, tmp_path):
     weights = [
         train(replace(config, epochs=1, seed=seed), tmp_path / name).get_weights()
@@ -251,7 +252,7 @@ def test_a_finished_run_is_not_resumed(config, tmp_path):
     train(replace(config, epochs=1), run)
     with pytest.raises(ValueError, match="finished: all 1 epochs are trained"):
         resume(run)
-    with pytest.raises(ValueError, match="finished: all its epochs are trained. Cho"):
+    with pytest.raises(ValueError, match="holds a model already: choose another --run"):
         train(config, run)
 
 
