@@ -1,0 +1,105 @@
+"""What a pixel of a domain is: channels, numbers, and which of them are black and white.
+
+Inside the program every image is float32 in [-1, 1]. What it was before, and becomes
+again when an output is written, is one of these.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+
+Dtype = Literal["uint8", "uint16", "float32"]
+DTYPES = ("uint8", "uint16", "float32")
+
+MAX_CHANNELS = 32
+"""More pages or channels than this are taken for a volume."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PixelType:
+    """How the pixels of a domain are stored.
+
+    Attributes:
+        channels: 1 is grey, 3 is RGB, 4 is RGBA where the file says so.
+        dtype: of the numbers.
+        low: what becomes -1.
+        high: what becomes 1.
+    """
+
+    channels: int = 3
+    dtype: Dtype = "uint8"
+    low: float = 0.0
+    high: float = 255.0
+
+    @classmethod
+    def of(
+        cls,
+        channels: int | None = None,
+        dtype: Dtype | None = None,
+        low: float | None = None,
+        high: float | None = None,
+    ) -> PixelType:
+        """Fill what is None in: 3 channels, uint8, all that its numbers can hold.
+
+        Raises:
+            ValueError: numbers of a kind that is not stored, too few or too many
+                channels, a range that is none, or float32 without one.
+        """
+        channels = 3 if channels is None else channels
+        dtype = "uint8" if dtype is None else dtype
+        if dtype not in DTYPES:
+            raise ValueError(f"dtype is '{dtype}', expected {', '.join(DTYPES)}")
+        if not 1 <= channels <= MAX_CHANNELS:
+            raise ValueError(f"channels are {channels}, expected 1 to {MAX_CHANNELS}")
+        if dtype == "float32":
+            if low is None or high is None:
+                raise ValueError(
+                    "float32 needs a range: which values are black (low) and white "
+                    "(high)"
+                )
+        else:
+            low = 0.0 if low is None else low
+            high = float(np.iinfo(dtype).max) if high is None else high
+        if not low < high:
+            raise ValueError(f"the range is {low:g} to {high:g}, expected low below high")
+        return cls(channels, dtype, float(low), float(high))
+
+
+RGB = PixelType()
+"""Colour of 8 bits, what the networks' authors train on."""
+
+
+def to_float(image: tf.Tensor, pixels: PixelType = RGB) -> tf.Tensor:
+    """Map the stored range onto [-1, 1]; what lies outside of it stays outside.
+
+    Args:
+        image: of `pixels.dtype`, any shape.
+        pixels: how it is stored.
+
+    Returns:
+        float32 of the same shape.
+    """
+    half = (pixels.high - pixels.low) / 2
+    return tf.cast(image, tf.float32) / half - (1.0 + pixels.low / half)
+
+
+def from_float(image: tf.Tensor, pixels: PixelType = RGB) -> tf.Tensor:
+    """Map [-1, 1] onto the stored range; for integers the inverse of `to_float`.
+
+    Args:
+        image: float, any shape; values outside [-1, 1] are clipped.
+        pixels: how it will be stored.
+
+    Returns:
+        `pixels.dtype` of the same shape; integers are rounded to nearest.
+    """
+    half = (pixels.high - pixels.low) / 2
+    values = (tf.cast(image, tf.float32) + (1.0 + pixels.low / half)) * half
+    if pixels.dtype != "float32":
+        values = tf.round(values)
+    values = tf.clip_by_value(values, pixels.low, pixels.high)
+    return tf.cast(values, pixels.dtype)
