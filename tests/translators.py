@@ -7,7 +7,7 @@ import numpy as np
 
 from tfi2i.export import export
 from tfi2i.recipes import build, stored
-from tfi2i.recipes.config import resolve
+from tfi2i.recipes.resolve import resolve
 from tfi2i.recipes.named import get
 
 NETWORKS = {

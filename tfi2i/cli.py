@@ -179,7 +179,7 @@ def _train(words: list[str]) -> None:
 
 
 def _train_recipe(name: str, words: list[str]) -> None:
-    from tfi2i.recipes.config import resolve
+    from tfi2i.recipes.resolve import resolve
     from tfi2i.recipes.named import get
 
     recipe = get(name)

@@ -113,7 +113,8 @@ def parse_training(
     """
     import tyro
 
-    from tfi2i.recipes.config import TrainConfig, without_unused
+    from tfi2i.recipes.config import TrainConfig
+    from tfi2i.recipes.resolve import without_unused
 
     fields = [field.name for field in dataclasses.fields(TrainConfig)]
     model_kind = type(recipe.config.model)

@@ -12,8 +12,8 @@ from tfi2i import networks
 from tfi2i.data import PairedData, UnpairedData
 from tfi2i.models import CycleGAN, Pix2Pix
 from tfi2i.recipes import build
-from tfi2i.recipes.config import resolve
 from tfi2i.recipes.named import get
+from tfi2i.recipes.resolve import resolve
 
 SMALL = {
     "data__crop_size": 32,

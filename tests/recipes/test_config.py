@@ -16,11 +16,9 @@ from tfi2i.recipes.config import (
     OptimizerConfig,
     Pix2PixConfig,
     TrainConfig,
-    from_dict,
-    resolve,
-    to_dict,
-    without_unused,
 )
+from tfi2i.recipes.resolve import resolve, without_unused
+from tfi2i.recipes.serialize import from_dict, to_dict
 
 
 def values(hint):

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.recipes.changes import config, cyclegan
-from tfi2i.recipes.config import resolve
+from tfi2i.recipes.resolve import resolve
 
 
 @pytest.mark.parametrize(
@@ -197,3 +197,52 @@ def test_a_cyclegan_refuses_what_cannot_train(changes, message):
 def test_a_cyclegan_accepts_what_can_train(changes):
     chosen = cyclegan(**changes)
     assert resolve(resolve(chosen)) == resolve(chosen)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"data__crop_width": 100}, "--data.crop-width is 100; .* 96 or 128"),
+        (
+            {"data__crop_width": 512, "data__load_width": 300},
+            "--data.load-width is 300; expected at least the crop size, 512",
+        ),
+        (
+            {"data__preprocess": "scale_width_and_crop", "data__load_size": 128},
+            "--data.load-size is 128; expected at least the crop size, 256",
+        ),
+        ({"data__rotate": 181.0}, "--data.rotate is 181.0; expected at most 180"),
+        ({"data__color_jitter": 1.0}, "--data.color-jitter is 1.0; .* including 1"),
+        ({"data__downscale": 8}, "downscale is 8, .* only with --data.input downscale"),
+        (
+            {"data__input": "grayscale", "data__direction": "b2a"},
+            "expected a2b with --data.input grayscale, which is made from B",
+        ),
+        ({"data__domain_a__channels": 0}, "--data.domain-a.channels is 0; .* least 1"),
+        (
+            {"data__domain_b__low": 1.0, "data__domain_b__high": 1.0},
+            "--data.domain-b.high is 1.0; expected more than low, 1",
+        ),
+    ],
+)
+def test_images_that_cannot_be_prepared(changes, message):
+    with pytest.raises(ValueError, match=message):
+        resolve(config(**changes))
+
+
+def test_a_cyclegan_keeps_colours_and_compares_equal_channels_only():
+    with pytest.raises(ValueError, match="--data.color-jitter is 0.1; expected 0: a C"):
+        resolve(cyclegan(data__color_jitter=0.1))
+    channels = {"data__domain_a__channels": 1, "data__domain_b__channels": 3}
+    with pytest.raises(ValueError, match="--model.identity-weight is 0.5; expected 0:"):
+        resolve(cyclegan(**channels))
+    resolve(cyclegan(**channels, model__identity_weight=0.0))
+
+
+def test_sizes_follow_from_what_is_given():
+    data = resolve(config(data__crop_size=128, data__crop_width=256)).data
+    assert (data.crop_shape, data.load_shape) == ((128, 256), (143, 286))
+    assert resolve(config(data__preprocess="crop")).data.load_size is None
+    assert resolve(config(data__preprocess="none")).data.load_size is None
+    wide = config(data__crop_size=32, data__crop_width=512)
+    assert resolve(wide).model.generator.num_downs == 5

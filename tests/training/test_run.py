@@ -19,7 +19,7 @@ from tfi2i.data import bundled
 from tfi2i.data.transforms import to_uint8
 from tfi2i.inference.load import trained_generators
 from tfi2i.recipes import build, stored
-from tfi2i.recipes.config import resolve
+from tfi2i.recipes.resolve import resolve
 from tfi2i.recipes.named import get
 from tfi2i.training import ConstantThenLinear
 from tfi2i.training.backup import Backup, Position

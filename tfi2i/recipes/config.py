@@ -2,26 +2,32 @@
 
 Every value is a frozen dataclass, so a configuration can be compared, hashed and
 changed only with `dataclasses.replace`. `None` means "computed from the other
-fields": `resolve` fills it in and refuses values that cannot train.
-
-`to_dict` and `from_dict` are the stored form (JSON in a run folder).
+fields": `tfi2i.recipes.resolve` fills it in and refuses values that cannot train.
 """
 
-import dataclasses
 import difflib
-import types
-import typing
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
-
-from tfi2i.recipes.limits import OWNERS, check
-
-FORMAT = 1
-"""Version of the stored form. Every released one stays readable."""
+from dataclasses import dataclass, field
+from typing import Literal
 
 Norm = Literal["batch", "instance", "instance_affine", "none"]
 AdversarialLoss = Literal["vanilla", "lsgan", "hinge", "wgan-gp"]
+
+
+@dataclass(frozen=True)
+class DomainConfig:
+    """What a pixel of one domain is; None is looked up in the training images."""
+
+    channels: int | None = None
+    """1 is grey, 3 colour; None: 3 for ordinary pictures, else what the files have."""
+    dtype: Literal["uint8", "uint16", "float32"] | None = None
+    """Numbers; None: uint8 for ordinary pictures, else what the files hold."""
+    low: float | None = None
+    """Value that is black; None: 0, or found in the files where these hold floats."""
+    high: float | None = None
+    """Value that is white; None: 255 or 65535, or found likewise."""
+    resize: Literal["bicubic", "nearest"] = "bicubic"
+    """How images change their size; nearest keeps the values of labels."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +44,65 @@ class DataConfig:
     """Name of domain B's folder."""
     direction: Literal["a2b", "b2a"] = "a2b"
     """Which domain is translated into which (a CycleGAN learns both ways)."""
-    input: Literal["files", "edges"] = "files"
-    """Where inputs come from; edges are drawn from the target image by Canny."""
+    exclude: str | None = None
+    """File that lists images to leave out, as tfi2i data check --exclude writes it."""
+    input: Literal["files", "edges", "grayscale", "downscale"] = "files"
+    """Where inputs come from: files, or made from the target image (edges by Canny)."""
+    downscale: int = 4
+    """How much smaller the input is before it is enlarged again (input downscale)."""
+    preprocess: Literal[
+        "resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none"
+    ] = "resize_and_crop"
+    """What is done to training images; crop sizes matter to those with crop."""
     crop_size: int = 256
-    """Side of the square that the networks see, in pixels."""
+    """Height of what the networks see, and width, in pixels."""
+    crop_width: int | None = None
+    """Its width, where that is another; None is the crop size."""
     load_size: int | None = None
-    """Side of images before the random crop; None is 286/256 of the crop size."""
+    """Height of images before the random crop; None is 286/256 of the crop size."""
+    load_width: int | None = None
+    """Their width (all that counts with scale_width); None is in proportion."""
     flip: bool = True
     """Mirror half of the training pairs, or of each domain's images if unpaired."""
+    rotate: float = 0.0
+    """Turn training images by up to this many degrees, either way."""
+    color_jitter: float = 0.0
+    """Change brightness, contrast and saturation of inputs by up to this share."""
     batch_size: int = 1
     """Images in one step, over all devices together."""
     background: str = "white"
     """Colour under transparent pixels: a CSS name or #rrggbb."""
+    domain_a: DomainConfig = field(default_factory=DomainConfig)
+    """Pixels of A."""
+    domain_b: DomainConfig = field(default_factory=DomainConfig)
+    """Pixels of B."""
+    cache: Literal["auto", "memory", "disk", "off"] = "auto"
+    """Where decoded images are kept; auto: memory if they fit, else disk, else off."""
+
+    @property
+    def crop_shape(self) -> tuple[int, int]:
+        """Height and width of what the networks see, in pixels."""
+        return self.crop_size, self.crop_width or self.crop_size
+
+    @property
+    def load_shape(self) -> tuple[int, int]:
+        """Height and width of images before the random crop; resolved ones only."""
+        height, width = self.crop_shape
+        return self.load_size, self.load_width or round(self.load_size * width / height)
+
+    @property
+    def is_resized(self) -> bool:
+        """Whether training resizes images before the crop, if there is one."""
+        return self.preprocess in (
+            "resize_and_crop",
+            "scale_width",
+            "scale_width_and_crop",
+        )
+
+    @property
+    def is_cropped(self) -> bool:
+        """Whether training cuts a random part out of images."""
+        return self.preprocess in ("resize_and_crop", "crop", "scale_width_and_crop")
 
 
 @dataclass(frozen=True)
@@ -231,163 +284,3 @@ def suggest(name: str, choices: Iterable[str]) -> str:
     """Return `" Did you mean 'x'?"` for the choice nearest to `name`, or `""`."""
     near = difflib.get_close_matches(name, list(choices), n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
-
-
-def to_dict(config: TrainConfig) -> dict[str, Any]:
-    """Return the stored form: JSON types only, with `"format"` and `"model.type"`."""
-    stored = dataclasses.asdict(config)
-    kinds = {kind: name for name, kind in MODELS.items()}
-    stored["model"] = {"type": kinds[type(config.model)], **stored["model"]}
-    return {"format": FORMAT, **stored}
-
-
-def from_dict(stored: dict[str, Any]) -> TrainConfig:
-    """Read the stored form back.
-
-    A field that is missing takes its default, so that fields can be added without a
-    new format.
-
-    Args:
-        stored: what `to_dict` returned, also after a round trip through JSON.
-
-    Returns:
-        A configuration equal to the one that was stored.
-
-    Raises:
-        ValueError: for an unknown format, model type or field (the nearest is
-            suggested), or a value of another type.
-    """
-    if not isinstance(stored, dict):
-        raise ValueError(f"The configuration is {stored!r}; expected a JSON object.")
-    values = dict(stored)
-    written = values.pop("format", None)
-    if type(written) is not int or written != FORMAT:
-        raise ValueError(
-            f"The configuration has format {written!r}; this version of tfi2i reads "
-            f"format {FORMAT}. Use the version that wrote it, or a newer one."
-        )
-    return _read_fields(values, TrainConfig(), "")
-
-
-def _read(value: Any, hint: Any, path: str) -> Any:
-    """Check `value` against the annotation `hint`."""
-    if typing.get_origin(hint) in (types.UnionType, typing.Union):
-        if value is None:
-            return None
-        (hint,) = (arm for arm in typing.get_args(hint) if arm is not types.NoneType)
-        return _read(value, hint, path)
-    if typing.get_origin(hint) is Literal:
-        choices = typing.get_args(hint)
-        if isinstance(value, str) and value in choices:
-            return value
-        expected = "one of " + ", ".join(map(repr, choices))
-    # bool is a subclass of int, and JSON writes 1.0 as 1 in other languages.
-    elif type(value) is hint:
-        return value
-    elif hint is float and type(value) is int:
-        return float(value)
-    else:
-        expected = f"a value of type {hint.__name__}"
-    raise ValueError(
-        f"Field {path!r} of the configuration is {value!r}; expected {expected}."
-    )
-
-
-def _read_fields(value: Any, default: Any, path: str) -> Any:
-    """Replace the fields of `default`, a dataclass, that `value` names."""
-    if not isinstance(value, dict):
-        raise ValueError(
-            f"Field {path!r} of the configuration is {value!r}; expected an object."
-        )
-    values = dict(value)
-    if path == "model":
-        model = values.pop("type", None)
-        if not isinstance(model, str) or model not in MODELS:
-            raise ValueError(
-                f"Field 'model.type' of the configuration is {model!r}; expected one "
-                f"of {', '.join(map(repr, MODELS))}."
-            )
-        default = MODELS[model]()
-    prefix = f"{path}." if path else ""
-    hints = typing.get_type_hints(type(default))
-    for name in values:
-        if name not in hints:
-            siblings = [prefix + hint for hint in hints]
-            hint = suggest(prefix + str(name), siblings)
-            raise ValueError(
-                f"The configuration has no field {prefix + str(name)!r}."
-                f"{hint or ' Its fields are ' + ', '.join(siblings) + '.'}"
-            )
-    for name, field_value in values.items():
-        part, at = getattr(default, name), prefix + name
-        if dataclasses.is_dataclass(part):
-            values[name] = _read_fields(field_value, part, at)
-        else:
-            values[name] = _read(field_value, hints[name], at)
-    return replace(default, **values)
-
-
-def resolve(config: TrainConfig) -> TrainConfig:
-    """Fill in every `None` that follows from other fields, and check the values.
-
-    `data.dir` and `devices` stay as they are: their `None` depends on the machine.
-    Resolving twice changes nothing.
-
-    Args:
-        config: any configuration.
-
-    Returns:
-        The configuration with `load_size`, `num_downs` (U-Net), `statistics` and
-        `decay_epochs` as numbers or names.
-
-    Raises:
-        ValueError: naming the field, or the command-line flag, whose value cannot
-            train, and what would.
-    """
-    config = from_dict(to_dict(config))
-    check(config)
-    data, generator = config.data, config.model.generator
-    load_size = data.load_size
-    if load_size is None:
-        load_size = round(data.crop_size * 286 / 256)
-    num_downs = generator.num_downs
-    if num_downs is None and generator.network == "unet":
-        num_downs = _halvings(data.crop_size)
-    statistics = generator.statistics
-    if statistics is None:
-        statistics = "image" if data.batch_size == 1 else "stored"
-    decay_epochs = config.decay_epochs
-    if decay_epochs is None:
-        decay_epochs = config.epochs // 2
-    generator = replace(generator, num_downs=num_downs, statistics=statistics)
-    return replace(
-        config,
-        data=replace(data, load_size=load_size),
-        model=replace(config.model, generator=generator),
-        decay_epochs=decay_epochs,
-    )
-
-
-def without_unused(config: TrainConfig, recipe: TrainConfig) -> TrainConfig:
-    """Take back what a recipe says of a network that was exchanged for another.
-
-    Args:
-        config: made from `recipe` by changing fields.
-        recipe: of the same model type.
-
-    Returns:
-        `config`, in which the fields that only the recipe's network has, such as the
-        number of residual blocks, are at their defaults.
-    """
-    for path, network in OWNERS.items():
-        side, name = path.split(".")
-        part, given = getattr(config.model, side), getattr(recipe.model, side)
-        if part.network != network and getattr(part, name) == getattr(given, name):
-            part = replace(part, **{name: getattr(type(part)(), name)})
-            config = replace(config, model=replace(config.model, **{side: part}))
-    return config
-
-
-def _halvings(size: int) -> int:
-    """Return how often `size` can be halved without remainder, at most 8 times."""
-    return min(8, (size & -size).bit_length() - 1)

@@ -23,7 +23,14 @@ if typing.TYPE_CHECKING:
 
 _AT_LEAST = {
     "data.crop_size": 1,
+    "data.crop_width": 1,
+    "data.load_size": 1,
+    "data.load_width": 1,
     "data.batch_size": 1,
+    "data.downscale": 2,
+    "data.rotate": 0,
+    "data.domain_a.channels": 1,
+    "data.domain_b.channels": 1,
     "model.generator.filters": 1,
     "model.generator.num_downs": 5,
     "model.generator.blocks": 0,
@@ -45,8 +52,14 @@ _AT_LEAST = {
     "validation_images": 0,
 }
 _ABOVE_ZERO = ("optimizer.learning_rate", "optimizer.clip_norm", "backup_minutes")
-_SHARES = ("model.generator.dropout", "optimizer.beta_1", "optimizer.beta_2")
+_SHARES = (
+    "data.color_jitter",
+    "model.generator.dropout",
+    "optimizer.beta_1",
+    "optimizer.beta_2",
+)
 _MOST_POOLED = 1_000
+_SIDES = ("data.crop_size", "data.crop_width")
 
 OWNERS = {
     "generator.num_downs": "unet",
@@ -84,7 +97,9 @@ def check(config: "TrainConfig") -> None:
     if not config.model.is_paired:
         _check_unpaired(config.data)
     _check_data(config.data)
-    _check_networks(config.model, config.data.crop_size)
+    for size, path in zip(config.data.crop_shape, _SIDES, strict=True):
+        _check_networks(config.model, size, path)
+    _check_channels(config)
     _check_losses(config.model)
     _check_unused(config)
     _check_run(config)
@@ -123,19 +138,28 @@ def _check_unpaired(data: "DataConfig") -> None:
         )
         _refuse("data.direction", data.direction, expected)
     if data.input != "files":
-        expected = "files: a CycleGAN learns from images of A, not from edges of B"
+        expected = "files: a CycleGAN learns from images of A, not from what B gives"
         _refuse("data.input", data.input, expected)
+    if data.color_jitter:
+        expected = "0: a CycleGAN's inputs are targets, too, whose colours are true"
+        _refuse("data.color_jitter", data.color_jitter, expected)
     if data.layout == "targets":
         expected = "another layout: a CycleGAN needs images of A and of B"
         _refuse("data.layout", data.layout, expected)
 
 
 def _check_data(data: "DataConfig") -> None:
-    if data.load_size is not None and data.load_size < data.crop_size:
-        expected = f"at least the crop size, {data.crop_size}"
-        _refuse("data.load_size", data.load_size, expected)
+    _check_sizes(data)
+    if data.rotate > 180:
+        _refuse("data.rotate", data.rotate, "at most 180")
+    for path, domain in (
+        ("data.domain_a", data.domain_a),
+        ("data.domain_b", data.domain_b),
+    ):
+        if None not in (domain.low, domain.high) and domain.low >= domain.high:
+            _refuse(f"{path}.high", domain.high, f"more than low, {domain.low:g}")
     if data.layout == "targets" and data.input == "files":
-        expected = "another layout, or --data.input edges to draw the inputs"
+        expected = "another layout, or --data.input edges to make the inputs"
         _refuse("data.layout", data.layout, expected)
     for path, name in (("data.a", data.a), ("data.b", data.b)):
         if not name:
@@ -147,7 +171,40 @@ def _check_data(data: "DataConfig") -> None:
             _refuse("data.background", data.background, "#rrggbb or a CSS name")
 
 
-def _check_networks(model: "Model", crop_size: int) -> None:
+def _check_sizes(data: "DataConfig") -> None:
+    """Refuse images that would be smaller than what is cut out of them."""
+    if not (data.is_cropped and data.is_resized):
+        return
+    height, width = data.crop_shape
+    # Each image's own shape decides its height where only widths are scaled.
+    if data.preprocess == "resize_and_crop" and data.load_size is not None:
+        _check_holds("data.load_size", data.load_size, height)
+    if data.load_width is not None:
+        _check_holds("data.load_width", data.load_width, width)
+    elif data.load_size is not None:
+        _check_holds("data.load_size", data.load_shape[1], width)
+
+
+def _check_holds(path: str, load: int, crop: int) -> None:
+    if load < crop:
+        _refuse(path, load, f"at least the crop size, {crop}")
+
+
+def _check_channels(config: "TrainConfig") -> None:
+    """Refuse domains that a CycleGAN's identity loss cannot compare."""
+    model, data = config.model, config.data
+    counts = (data.domain_a.channels, data.domain_b.channels)
+    if model.is_paired or None in counts or counts[0] == counts[1]:
+        return
+    if model.identity_weight:
+        expected = (
+            f"0: A has {counts[0]} channels and B {counts[1]}, so no image of one can "
+            "be shown to the generator of the other"
+        )
+        _refuse("model.identity_weight", model.identity_weight, expected)
+
+
+def _check_networks(model: "Model", crop_size: int, path: str) -> None:
     generator, discriminator = model.generator, model.discriminator
     if generator.network == "unet":
         step = 2 ** (generator.num_downs or 5)
@@ -161,7 +218,7 @@ def _check_networks(model: "Model", crop_size: int) -> None:
         expected = (
             f"a multiple of {step}, at least {least}, for a {name}, such as {near}"
         )
-        _refuse("data.crop_size", crop_size, expected)
+        _refuse(path, crop_size, expected)
     patchgan = discriminator.network == "patchgan" and model.is_adversarial
     if patchgan and crop_size >> discriminator.num_layers < 3:
         most = (crop_size // 3).bit_length() - 1
@@ -216,9 +273,13 @@ def _check_unused(config: "TrainConfig") -> None:
     # The names of A and B are passed over for the same reason.
     if data.dir is None:
         _refuse_unused(data, "data", "layout", "images of your own, --data.dir")
-    if data.input == "edges" and data.direction != "a2b":
-        expected = "a2b with --data.input edges, which is drawn from B (--data.b)"
+    if data.input != "files" and data.direction != "a2b":
+        expected = (
+            f"a2b with --data.input {data.input}, which is made from B (--data.b)"
+        )
         _refuse("data.direction", data.direction, expected)
+    if data.input != "downscale":
+        _refuse_unused(data, "data", "downscale", "--data.input downscale")
 
 
 def _check_statistics(generator: "GeneratorConfig", batch_size: int) -> None:

@@ -48,12 +48,42 @@ def _emoji(name: str, data: DataConfig) -> TrainConfig:
     )
 
 
-def _cyclegan(name: str, a: str, b: str) -> TrainConfig:
+def _cyclegan(name: str, data: DataConfig) -> TrainConfig:
     """Return the reference's defaults: ResNet-9, 286 to 256 pixels, 200 epochs."""
-    return TrainConfig(recipe=name, model=CycleGANConfig(), data=DataConfig(a=a, b=b))
+    return TrainConfig(recipe=name, model=CycleGANConfig(), data=data)
 
+
+_YOURS = (
+    "as many steps an epoch as you have images; tfi2i data check estimates the time"
+)
 
 RECIPES: dict[str, Recipe] = {
+    "pix2pix": Recipe(
+        config=TrainConfig(recipe="pix2pix"),
+        summary="your own pairs, resized to 286 and cropped to 256 pixels",
+        cost=f"200 epochs, {_YOURS}",
+        scores="depend on your images",
+    ),
+    "pix2pix-crops": Recipe(
+        config=TrainConfig(recipe="pix2pix-crops", data=DataConfig(preprocess="crop")),
+        summary="your own pairs, larger ones: on crops of 256 pixels, not resized; "
+        "whole images are translated",
+        cost=f"200 epochs, {_YOURS}",
+        scores="depend on your images",
+    ),
+    "cyclegan": Recipe(
+        config=_cyclegan("cyclegan", DataConfig()),
+        summary="your own two sets of images, resized to 286 and cropped to 256 pixels",
+        cost=f"200 epochs, {_YOURS}",
+        scores="depend on your images",
+    ),
+    "cyclegan-crops": Recipe(
+        config=_cyclegan("cyclegan-crops", DataConfig(preprocess="crop")),
+        summary="your own two sets, larger images: on crops of 256 pixels, not "
+        "resized; whole images are translated",
+        cost=f"200 epochs, {_YOURS}",
+        scores="depend on your images",
+    ),
     "pix2pix-facades": Recipe(
         config=TrainConfig(
             recipe="pix2pix-facades",
@@ -108,7 +138,7 @@ RECIPES: dict[str, Recipe] = {
         bundled=True,
     ),
     "cyclegan-horse2zebra": Recipe(
-        config=_cyclegan("cyclegan-horse2zebra", a="horse", b="zebra"),
+        config=_cyclegan("cyclegan-horse2zebra", DataConfig(a="horse", b="zebra")),
         summary="horses to zebras and back (unpaired)",
         cost="1,067 and 1,334 images, 200 epochs: 266,800 steps at 256 px; time not "
         "measured",
@@ -116,7 +146,7 @@ RECIPES: dict[str, Recipe] = {
         "here not measured",
     ),
     "cyclegan-summer2winter": Recipe(
-        config=_cyclegan("cyclegan-summer2winter", a="summer", b="winter"),
+        config=_cyclegan("cyclegan-summer2winter", DataConfig(a="summer", b="winter")),
         summary="Yosemite in summer to winter and back (unpaired)",
         cost="1,231 and 962 images, 200 epochs: 246,200 steps at 256 px; time not "
         "measured",
@@ -124,7 +154,7 @@ RECIPES: dict[str, Recipe] = {
         "here not measured",
     ),
     "cyclegan-monet2photo": Recipe(
-        config=_cyclegan("cyclegan-monet2photo", a="monet", b="photo"),
+        config=_cyclegan("cyclegan-monet2photo", DataConfig(a="monet", b="photo")),
         summary="Monet's paintings to photographs and back (unpaired)",
         cost="1,072 and 6,287 images, 200 epochs: 1,257,400 steps at 256 px; time not "
         "measured",

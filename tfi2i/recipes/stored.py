@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tfi2i._version import __version__
 from tfi2i.files import whole
-from tfi2i.recipes.config import TrainConfig, from_dict, to_dict
+from tfi2i.recipes.config import TrainConfig
+from tfi2i.recipes.serialize import from_dict, to_dict
 
 CONFIG = "config.json"
 MODEL = "model.keras"

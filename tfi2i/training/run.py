@@ -17,7 +17,8 @@ from tfi2i.data import PairedData, UnpairedData
 from tfi2i.data.transforms import resize, to_float
 from tfi2i.files import check_can_make, whole
 from tfi2i.recipes import build, stored
-from tfi2i.recipes.config import ImportedConfig, TrainConfig, resolve
+from tfi2i.recipes.config import ImportedConfig, TrainConfig
+from tfi2i.recipes.resolve import resolve
 from tfi2i.training.backup import Backup, Position
 from tfi2i.training.callbacks import (
     Averages,
