@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from tfi2i.data import folders, listing
+from tfi2i.data import excluded, folders, listing
 from tfi2i.data.headers import EXTENSIONS, ImageFile
 
 LAYOUTS = ("auto", "folders", "side_by_side")
@@ -40,6 +40,7 @@ def find_unpaired(
     layout: folders.Layout = "auto",
     a: str = "A",
     b: str = "B",
+    exclude: str | Path | None = None,
 ) -> UnpairedFiles:
     """Find the images of both domains of one split.
 
@@ -55,15 +56,18 @@ def find_unpaired(
         layout: `auto` looks; `folders` and `side_by_side` accept that form only.
         a: name of the folder that holds domain A.
         b: name of the folder that holds domain B.
+        exclude: file that lists images to leave out, unread, by their paths from
+            `directory`.
 
     Returns:
         The files, with displayed sizes and EXIF orientation from the headers.
 
     Raises:
-        FileNotFoundError: the data folder, the split or one domain's folder does
-            not exist.
+        FileNotFoundError: the data folder, the split, one domain's folder or the
+            list does not exist.
         ValueError: a domain without images, one folder for both domains, an odd
-            width, an unreadable header, or a layout that does not exist.
+            width, an unreadable header, a layout that does not exist, or a list that
+            names nothing in the folder.
     """
     root = Path(directory)
     if layout not in LAYOUTS:
@@ -72,21 +76,23 @@ def find_unpaired(
             f"{LAYOUTS[-1]}: unpaired images are those of A and those of B"
         )
     folders.check_split(root, split)
+    out = excluded.read(root, exclude)
     found = folders.two_folders(root, split, layout, a, b)
     if found is not None:
-        return _from_two_folders(root, *found)
+        return _from_two_folders(root, *found, out)
     if layout == "folders" or not listing.has_images(root / split):
         _check_no_domain_is_missing(root, split, a, b)
     flat = folders.one_folder(root, split, layout, a, b)
-    return _from_halves(root, flat, asked=layout == "side_by_side")
+    return _from_halves(root, flat, out, asked=layout == "side_by_side")
 
 
 def _from_two_folders(
-    root: Path, folder_a: Path, folder_b: Path, reason: str
+    root: Path, folder_a: Path, folder_b: Path, reason: str, out: excluded.Excluded
 ) -> UnpairedFiles:
     """All images of two folders."""
     folders.check_different(folder_a, folder_b)
-    paths_a, paths_b = listing.images(folder_a), listing.images(folder_b)
+    paths_a, out_a = out.part(listing.images(folder_a))
+    paths_b, out_b = out.part(listing.images(folder_b))
     empty = [
         f"'{folder}' (domain {name})"
         for name, folder, paths in (("A", folder_a, paths_a), ("B", folder_b, paths_b))
@@ -98,18 +104,22 @@ def _from_two_folders(
     return UnpairedFiles(
         "folders",
         (folder_a, folder_b),
-        f"{reason}; unpaired, {len(paths_a)} and {len(paths_b)} images",
+        f"{reason}; unpaired, {len(paths_a)} and {len(paths_b)} images"
+        f"{out.note(len(out_a) + len(out_b))}",
         tuple(files[path] for path in paths_a),
         tuple(files[path] for path in paths_b),
     )
 
 
-def _from_halves(root: Path, folder: Path, asked: bool) -> UnpairedFiles:
+def _from_halves(
+    root: Path, folder: Path, out: excluded.Excluded, asked: bool
+) -> UnpairedFiles:
     """Left and right halves of a folder's images.
 
     Unless `asked` for, the reason says so where most do not look like pairs.
     """
-    pairs, doubt = listing.halves(root, listing.images(folder))
+    paths, gone = out.part(listing.images(folder))
+    pairs, doubt = listing.halves(root, paths)
     where = listing.relative(root, folder)
     reason = (
         f"side by side in {where}: A is the left half, B the right; unpaired, "
@@ -120,6 +130,7 @@ def _from_halves(root: Path, folder: Path, asked: bool) -> UnpairedFiles:
             f"; but {doubt}: if they are single images, put those of A and those of B "
             "into two folders"
         )
+    reason += out.note(len(gone))
     left, right = zip(*pairs, strict=True)
     return UnpairedFiles("side_by_side", (folder,), reason, left, right)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from tfi2i.data import listing
+from tfi2i.data import excluded, listing
 from tfi2i.data.headers import EXTENSIONS, ImageFile, shortened
 
 Layout = Literal["auto", "side_by_side", "folders", "targets"]
@@ -63,6 +63,7 @@ def find_pairs(
     a: str = "A",
     b: str = "B",
     targets_only: bool = False,
+    exclude: str | Path | None = None,
 ) -> PairedFiles:
     """Find the paired images of one split.
 
@@ -81,14 +82,17 @@ def find_pairs(
         targets_only: the input will be made from the target, so A is not
             needed: of two folders only B's is read, of side-by-side images
             (which then must be asked for) the right half.
+        exclude: file that lists images to leave out, unread, by their paths from
+            `directory`; of two folders, their partners are left out, too.
 
     Returns:
         The files, with displayed sizes and EXIF orientation from the headers.
 
     Raises:
-        FileNotFoundError: the folder or the split does not exist.
+        FileNotFoundError: the folder, the split or the list does not exist.
         ValueError: no images, unmatched or duplicate stems, an odd width, an
-            unreadable header, or a layout that does not exist.
+            unreadable header, a layout that does not exist, or a list that names
+            nothing in the folder.
     """
     root = Path(directory)
     if layout not in LAYOUTS:
@@ -99,17 +103,18 @@ def find_pairs(
             "the input from the target, or choose 'side_by_side' or 'folders'"
         )
     check_split(root, split)
+    out = excluded.read(root, exclude)
     found = two_folders(root, split, layout, a, b)
     if found is not None:
         folder_a, folder_b, reason = found
         if targets_only:
-            return _targets(root, folder_b, "folders", f"targets only, {reason}")
+            return _targets(root, folder_b, out, "folders", f"targets only, {reason}")
         check_different(folder_a, folder_b)
-        return _matched(root, folder_a, folder_b, reason)
+        return _matched(root, folder_a, folder_b, out, reason)
     flat = one_folder(root, split, layout, a, b)
     if layout == "targets" or (layout == "auto" and targets_only):
-        return _targets(root, flat, "targets", "single images, read as targets")
-    return _side_by_side(root, flat, targets_only, asked=layout == "side_by_side")
+        return _targets(root, flat, out, "targets", "single images, read as targets")
+    return _side_by_side(root, flat, out, targets_only, asked=layout == "side_by_side")
 
 
 def available_splits(
@@ -225,9 +230,19 @@ def _folders_reason(root: Path, folder_a: Path, folder_b: Path) -> str:
     return f"two folders: A is {a}, B is {b}"
 
 
-def _matched(root: Path, folder_a: Path, folder_b: Path, reason: str) -> PairedFiles:
+def _matched(
+    root: Path, folder_a: Path, folder_b: Path, out: excluded.Excluded, reason: str
+) -> PairedFiles:
     """Pair the files of two folders by stem."""
-    stems_a, stems_b = _by_stem(folder_a), _by_stem(folder_b)
+    stems_a, out_a = _by_stem(folder_a, out)
+    stems_b, out_b = _by_stem(folder_b, out)
+    # Another file of the name may be the one that is kept.
+    gone = (out_a - stems_a.keys()) | (out_b - stems_b.keys())
+    for stems in (stems_a, stems_b):
+        for stem in gone & stems.keys():
+            del stems[stem]
+    if not stems_a and not stems_b:
+        raise ValueError(out.nothing_left(folder_a))
     lonely = []
     for here, mine, there, other in (
         (folder_a, stems_a, folder_b, stems_b),
@@ -249,17 +264,18 @@ def _matched(root: Path, folder_a: Path, folder_b: Path, reason: str) -> PairedF
         Sample(stem, files[stems_a[stem]], files[stems_b[stem]])
         for stem in sorted(stems_a)
     )
+    reason += out.note(len(gone))
     return PairedFiles("folders", (folder_a, folder_b), reason, samples)
 
 
 def _side_by_side(
-    root: Path, folder: Path, targets_only: bool, asked: bool
+    root: Path, folder: Path, out: excluded.Excluded, targets_only: bool, asked: bool
 ) -> PairedFiles:
     """Split every file of a folder down the middle: A left, B right.
 
     Unless `asked` to, the reason says so where most do not look like pairs.
     """
-    stems = _by_stem(folder)
+    stems, gone = _by_stem(folder, out)
     names = sorted(stems)
     pairs, doubt = listing.halves(root, [stems[name] for name in names])
     samples = tuple(
@@ -275,12 +291,15 @@ def _side_by_side(
             f"; but {doubt}: if they are single images, draw their inputs with "
             "--data.input edges, or put A and B into two folders"
         )
+    reason += out.note(len(gone))
     return PairedFiles("side_by_side", (folder,), reason, samples)
 
 
-def _targets(root: Path, folder: Path, layout: Layout, reason: str) -> PairedFiles:
+def _targets(
+    root: Path, folder: Path, out: excluded.Excluded, layout: Layout, reason: str
+) -> PairedFiles:
     """Single images, each a target."""
-    stems = _by_stem(folder)
+    stems, gone = _by_stem(folder, out)
     files = listing.indexed(root, stems.values())
     samples = tuple(Sample(s, None, files[stems[s]]) for s in sorted(stems))
     if layout == "targets" and all(
@@ -288,12 +307,16 @@ def _targets(root: Path, folder: Path, layout: Layout, reason: str) -> PairedFil
     ):
         reason += "; all are twice as wide as high: if they are pairs, "
         reason += "say so with --data.layout side_by_side"
+    reason += out.note(len(gone))
     return PairedFiles(layout, (folder,), reason, samples)
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
-    """Stem to file; a stem may occur once, since it names the sample."""
-    found = listing.images(folder)
+def _by_stem(folder: Path, out: excluded.Excluded) -> tuple[dict[str, Path], set[str]]:
+    """Stem to file, and the stems of files that are left out.
+
+    A stem may occur once, since it names the sample.
+    """
+    found, gone = out.part(listing.images(folder))
     if not found:
         raise ValueError(f"no images in '{folder}': expected {' '.join(EXTENSIONS)}")
     stems: dict[str, Path] = {}
@@ -306,7 +329,7 @@ def _by_stem(folder: Path) -> dict[str, Path]:
         raise ValueError(
             f"images of one name in '{folder}': {shortened(repeated)}; keep one of each"
         )
-    return stems
+    return stems, {path.stem for path in gone}
 
 
 def _split_missing(root: Path, split: str, a: str, b: str) -> str:
