@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfi2i._version import __version__
+from tfi2i.cli_data import data
 from tfi2i.files import stderr_aside
 from tfi2i.options import (
     CommandError,
@@ -381,6 +382,7 @@ def _memory_line(run: Path | None, config: "TrainConfig | None") -> str:
 
 COMMANDS: dict[str, tuple[Callable[[list[str]], None], str]] = {
     "recipes": (_recipes, "what can be trained, with cost and expected scores"),
+    "data": (data, "look at images, and make data sets of them"),
     "train": (_train, "train a recipe on a folder of images, or resume a run"),
     "translate": (_translate, "translate images with a run, SavedModel or .tflite"),
     "evaluate": (_evaluate, "score translators against true outputs"),

@@ -44,6 +44,9 @@ class Excluded:
         )
 
 
+NOTHING = Excluded()
+
+
 def read(root: Path, source: str | Path | None) -> Excluded:
     """Read a list of images to leave out.
 
@@ -57,7 +60,7 @@ def read(root: Path, source: str | Path | None) -> Excluded:
         ValueError: it names paths, and none of them is a file of the data folder.
     """
     if source is None:
-        return Excluded()
+        return NOTHING
     source = Path(source)
     try:
         # Names need not be UTF-8; what is not is kept as it is.

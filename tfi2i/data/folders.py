@@ -110,7 +110,7 @@ def find_pairs(
         if targets_only:
             return _targets(root, folder_b, out, "folders", f"targets only, {reason}")
         check_different(folder_a, folder_b)
-        return _matched(root, folder_a, folder_b, out, reason)
+        return match_folders(root, folder_a, folder_b, out, reason)
     flat = one_folder(root, split, layout, a, b)
     if layout == "targets" or (layout == "auto" and targets_only):
         return _targets(root, flat, out, "targets", "single images, read as targets")
@@ -230,10 +230,25 @@ def _folders_reason(root: Path, folder_a: Path, folder_b: Path) -> str:
     return f"two folders: A is {a}, B is {b}"
 
 
-def _matched(
-    root: Path, folder_a: Path, folder_b: Path, out: excluded.Excluded, reason: str
+def match_folders(
+    root: Path,
+    folder_a: Path,
+    folder_b: Path,
+    out: excluded.Excluded = excluded.NOTHING,
+    reason: str = "",
 ) -> PairedFiles:
-    """Pair the files of two folders by stem."""
+    """Pair the files of two folders by stem, whatever the extension.
+
+    Args:
+        root: the data set's folder, from which messages name files.
+        folder_a: images of domain A.
+        folder_b: images of domain B.
+        out: images to leave out, with their partners.
+        reason: why these two folders.
+
+    Raises:
+        ValueError: no images, unmatched or duplicate stems, an unreadable header.
+    """
     stems_a, out_a = _by_stem(folder_a, out)
     stems_b, out_b = _by_stem(folder_b, out)
     # Another file of the name may be the one that is kept.

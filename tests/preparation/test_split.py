@@ -1,0 +1,189 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.data.conftest import one_line
+from tfi2i.preparation.split import split
+
+
+def write(root, *names):
+    """Files that differ in their bytes; nothing is decoded."""
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+
+
+def placed(out: Path) -> dict[str, str]:
+    """Split of every file, by its path below the split."""
+    found = {}
+    for path in sorted(out.rglob("*")):
+        if path.is_file():
+            name, rest = path.relative_to(out).as_posix().split("/", 1)
+            assert found.setdefault(rest, name) == name
+    return found
+
+
+def test_every_image_is_in_one_split_and_its_bytes_are_kept(tmp_path):
+    names = [f"{i}.jpg" for i in range(50)]
+    write(tmp_path / "all", *names, "notes.txt")
+    done = split(tmp_path / "all", tmp_path / "out", val=0.2, test=0.1)
+    assert done.counts == {
+        "train": {"images": 35},
+        "val": {"images": 10},
+        "test": {"images": 5},
+    }
+    where = placed(tmp_path / "out")
+    assert sorted(where) == sorted(names)
+    for name, folder in where.items():
+        assert (tmp_path / "out" / folder / name).read_bytes() == name.encode()
+    assert done.is_paired is done.groups is None and done.identical == 0
+
+
+def test_seed_and_names_decide(tmp_path):
+    write(tmp_path / "all", *(f"{i}.png" for i in range(40)))
+    found = []
+    for name, seed in (("x", 3), ("y", 3), ("z", 4)):
+        split(tmp_path / "all", tmp_path / name, seed=seed)
+        found.append(placed(tmp_path / name))
+    assert found[0] == found[1] != found[2]
+
+
+def test_no_folder_is_made_where_a_share_is_0(tmp_path):
+    write(tmp_path / "all", *(f"{i}.png" for i in range(4)))
+    done = split(tmp_path / "all", tmp_path / "out", test=0)
+    assert done.counts == {"train": {"images": 3}, "val": {"images": 1}}
+    assert not (tmp_path / "out" / "test").exists()
+
+
+def test_pairs_stay_together_whatever_folders_and_extensions(tmp_path):
+    for i in range(20):
+        write(tmp_path / "all", f"photo/{i}.jpg", f"label map/{i}.png")
+    done = split(tmp_path / "all", tmp_path / "out")
+    assert done.is_paired and done.counts["train"] == {"pairs": 16}
+    where = placed(tmp_path / "out")
+    assert len(where) == 40
+    for i in range(20):
+        assert where[f"photo/{i}.jpg"] == where[f"label map/{i}.png"]
+
+
+def test_other_folders_are_split_each_on_its_own(tmp_path):
+    write(tmp_path / "all", *(f"horse/h{i}.jpg" for i in range(20)))
+    write(tmp_path / "all", *(f"zebra/z{i}.jpg" for i in range(40)))
+    done = split(tmp_path / "all", tmp_path / "out")
+    assert done.is_paired is False
+    assert done.counts == {
+        "train": {"horse": 16, "zebra": 32},
+        "val": {"horse": 2, "zebra": 4},
+        "test": {"horse": 2, "zebra": 4},
+    }
+
+
+def test_names_that_nearly_match_are_a_question(tmp_path):
+    write(tmp_path / "all", *(f"A/{i}.jpg" for i in range(9)), "A/odd.jpg")
+    write(tmp_path / "all", *(f"B/{i}.jpg" for i in range(9)))
+    with pytest.raises(ValueError, match=r"9 names .* 1 in one only: odd") as error:
+        split(tmp_path / "all", tmp_path / "out")
+    one_line(error)
+    done = split(tmp_path / "all", tmp_path / "out", unpaired=True)
+    assert done.is_paired is False and done.counts["train"] == {"A": 8, "B": 7}
+
+
+def test_groups_never_cross_splits(tmp_path):
+    names = [f"patient{i % 12:02}-slice{i}.png" for i in range(120)]
+    write(tmp_path / "all", *names)
+    done = split(tmp_path / "all", tmp_path / "out", group=r"patient(\d+)")
+    assert done.groups == 12
+    splits = {}
+    for name, folder in placed(tmp_path / "out").items():
+        splits.setdefault(name[:9], set()).add(folder)
+    assert len(splits) == 12 and all(len(found) == 1 for found in splits.values())
+    assert done.counts == {
+        "train": {"images": 100},
+        "val": {"images": 10},
+        "test": {"images": 10},
+    }
+    # Without parentheses, all that is matched is the group.
+    whole = split(tmp_path / "all", tmp_path / "whole", group=r"^patient\d+")
+    assert whole.groups == 12
+
+
+def test_a_large_group_fills_a_split_rather_than_none(tmp_path):
+    write(tmp_path / "all", *(f"{i % 3}-{i}.png" for i in range(30)))
+    done = split(tmp_path / "all", tmp_path / "out", group="^.")
+    assert done.counts == {name: {"images": 10} for name in ("train", "val", "test")}
+
+
+def test_same_bytes_never_cross_splits(tmp_path):
+    names = [f"{i}.png" for i in range(60)]
+    write(tmp_path / "all", *names)
+    for i, name in enumerate(names):
+        (tmp_path / "all" / name).write_bytes(bytes([i // 3]) * 7)
+    done = split(tmp_path / "all", tmp_path / "out", val=0.2, test=0.2)
+    assert done.identical == 60
+    where = placed(tmp_path / "out")
+    for i in range(0, 60, 3):
+        assert len({where[f"{j}.png"] for j in range(i, i + 3)}) == 1
+    assert set(where.values()) == {"train", "val", "test"}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"val": 0.5, "test": 0.5}, "leave nothing for training"),
+        ({"val": -0.1}, "--val is -0.1; expected a share from 0"),
+        ({"test": float("nan")}, "--test is nan; expected a share"),
+        ({"val": 0, "test": 0}, "both 0"),
+        ({"group": "("}, "no regular expression: missing"),
+        ({"group": "^a"}, r"finds nothing in 2 of 4 names: b0, b1"),
+        ({"group": "(x)?"}, r"finds nothing in 4 of 4 names"),
+        ({"group": "."}, "too few to split: "),
+    ],
+)
+def test_requests_that_cannot_be_met(tmp_path, options, expected):
+    write(tmp_path / "all", "a0.png", "a1.png", "b0.png", "b1.png")
+    with pytest.raises(ValueError, match=expected) as error:
+        split(tmp_path / "all", tmp_path / "out", **options)
+    one_line(error)
+    assert [path.name for path in tmp_path.iterdir()] == ["all"]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ([], "holds no images: expected .*.png"),
+        (["train/1.png"], "is split already .it has train.: name the folder to split"),
+        (["trainA/1.png", "trainB/1.png"], "is split already"),
+        (["A/1.png"], "holds folder 'A': expected"),
+        (["A/1.png", "B/1.png", "C/1.png"], "'A', folder 'B', folder 'C': expected"),
+        (["A/1.png", "B/1.png", "2.png"], "holds 1 images, folder 'A', folder 'B'"),
+        (["1.png"], "too few to split: train would get none of the 1 images"),
+    ],
+)
+def test_folders_that_cannot_be_split(tmp_path, names, expected):
+    (tmp_path / "all").mkdir()
+    write(tmp_path / "all", *names)
+    with pytest.raises(ValueError, match=expected) as error:
+        split(tmp_path / "all", tmp_path / "out")
+    one_line(error)
+
+
+def test_nothing_is_overwritten_or_half_written(tmp_path):
+    write(tmp_path / "all", *(f"{i}.png" for i in range(4)))
+    (tmp_path / "all" / "5.png").symlink_to("nowhere")
+    with pytest.raises(OSError):
+        split(tmp_path / "all", tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["all"]
+    (tmp_path / "all" / "5.png").unlink()
+    write(tmp_path / "out", "mine.txt")
+    with pytest.raises(FileExistsError, match="not empty; name a new folder"):
+        split(tmp_path / "all", tmp_path / "out")
+    with pytest.raises(ValueError, match="lies in .*, whose images are read"):
+        split(tmp_path / "all", tmp_path / "all" / "out")
+    with pytest.raises(FileNotFoundError, match="does not exist: expected a folder"):
+        split(tmp_path / "none", tmp_path / "new")
+    with pytest.raises(NotADirectoryError, match=re.escape("mine.txt' is a file")):
+        split(tmp_path / "out" / "mine.txt", tmp_path / "new")
+    (tmp_path / "empty").mkdir()
+    assert split(tmp_path / "all", tmp_path / "empty").counts["val"] == {"images": 1}

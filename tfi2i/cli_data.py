@@ -1,0 +1,151 @@
+"""`tfi2i data`: commands about images, before anything is trained."""
+
+import contextlib
+import dataclasses
+import shlex
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tfi2i.options import CommandError, parse
+
+
+def data(words: list[str]) -> None:
+    """Run one command of `tfi2i data`.
+
+    Args:
+        words: what follows `tfi2i data`.
+
+    Raises:
+        CommandError: there is no such command, or its words do not fit.
+        SystemExit: after showing help, and with status 1 where images cannot train.
+    """
+    if not words or words[0] in ("-h", "--help"):
+        print(_help())
+    elif words[0] in COMMANDS:
+        COMMANDS[words[0]][0](words[1:])
+    else:
+        from tfi2i.recipes.config import suggest
+
+        raise CommandError(
+            f"There is no command 'data {words[0]}'.{suggest(words[0], COMMANDS)} "
+            f"Commands: {', '.join(COMMANDS)}."
+        )
+
+
+def _help() -> str:
+    commands = "\n".join(
+        f"  {name:<11}{about}" for name, (_, about) in COMMANDS.items()
+    )
+    return f"""usage: tfi2i data COMMAND [OPTIONS]
+
+Look at images, and make data sets of them.
+
+commands:
+{commands}
+
+options:
+  -h, --help  show this help; after a command, that command's"""
+
+
+def pair_options() -> type:
+    """What `tfi2i data pair` takes."""
+    from tyro.conf import Positional, arg
+
+    @dataclasses.dataclass(frozen=True)
+    class PairOptions:
+        dir_a: typing.Annotated[Positional[Path], arg(metavar="DIR_A")]
+        """Images of A, or train, val and test folders of them."""
+        dir_b: typing.Annotated[Positional[Path], arg(metavar="DIR_B")]
+        """Images of B, of the same names; extensions may differ."""
+        out: typing.Annotated[Positional[Path], arg(metavar="OUT")]
+        """Folder to make."""
+        resize: typing.Literal["a", "b"] | None = None
+        """Whose size both images of a pair get where they differ; None refuses them."""
+
+    return PairOptions
+
+
+def split_options() -> type:
+    """What `tfi2i data split` takes."""
+    from tyro.conf import Positional, arg
+
+    @dataclasses.dataclass(frozen=True)
+    class SplitOptions:
+        dir: typing.Annotated[Positional[Path], arg(metavar="DIR")]
+        """Images, single or side by side, or two folders of images (pairs, if their
+        names match)."""
+        out: typing.Annotated[Positional[Path], arg(metavar="OUT")]
+        """Folder to make; images are copied."""
+        val: float = 0.1
+        """Share of the images for validation."""
+        test: float = 0.1
+        """Share of the images for the test."""
+        seed: int = 0
+        """Another seed splits otherwise."""
+        group: str | None = None
+        """Regular expression on names; images in which its first group (or the whole)
+        finds the same never cross splits."""
+        unpaired: bool = False
+        """Split two folders each on its own, though names match."""
+
+    return SplitOptions
+
+
+def _pair(words: list[str]) -> None:
+    about = "Join two folders of images into one of images side by side, A left."
+    options = parse(pair_options(), words, "tfi2i data pair", about)
+    with _loaded():
+        from tfi2i.preparation.pair import pair
+
+        done = pair(options.dir_a, options.dir_b, options.out, resize=options.resize)
+    for split, count in done.counts.items():
+        print(f"{split}: {count} pairs")
+    if done.resized:
+        print(f"{done.resized} pairs brought to the size of {options.resize.upper()}")
+    if not done.is_split:
+        source, target = _quoted(done.out / "train"), _quoted(f"{done.out}-split")
+        print(f"To set some aside: tfi2i data split {source} {target}")
+    _print_next(done.out)
+
+
+def _split(words: list[str]) -> None:
+    about = "Copy images to folders train, val and test, so that none is in two."
+    options = parse(split_options(), words, "tfi2i data split", about)
+    with _loaded():
+        from tfi2i.preparation.split import split
+
+        values = dataclasses.asdict(options)
+        done = split(values.pop("dir"), values.pop("out"), **values)
+    for name, kinds in done.counts.items():
+        counts = [f"{count} {kind}" for kind, count in kinds.items()]
+        print(f"{name}: {', '.join(counts)}")
+    if done.is_paired is False:
+        print("The two folders were split each on its own: their names do not match.")
+    if done.groups is not None:
+        print(f"{done.groups} groups, none in two splits")
+    if done.identical:
+        print(f"{done.identical} files have the same bytes as another, in one split")
+    _print_next(done.out)
+
+
+def _loaded() -> contextlib.AbstractContextManager[None]:
+    # The module that offers these commands; it imports this one.
+    from tfi2i.cli import loaded_tensorflow
+
+    return loaded_tensorflow()
+
+
+def _print_next(folder: Path) -> None:
+    print(f"Next: tfi2i data check {_quoted(folder)}")
+
+
+def _quoted(word: Any) -> str:
+    return shlex.quote(str(word))
+
+
+COMMANDS: dict[str, tuple[Callable[[list[str]], None], str]] = {
+    "pair": (_pair, "join two folders of images into one of images side by side"),
+    "split": (_split, "copy images to folders train, val and test"),
+}
