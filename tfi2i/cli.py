@@ -180,8 +180,8 @@ def _train(words: list[str]) -> None:
 
 
 def _train_recipe(name: str, words: list[str]) -> None:
-    from tfi2i.recipes.resolve import resolve
     from tfi2i.recipes.named import get
+    from tfi2i.recipes.resolve import resolve
 
     recipe = get(name)
     config, run = parse_training(name, recipe, words)
@@ -233,7 +233,8 @@ def _translate(words: list[str]) -> None:
     with loaded_tensorflow():
         from tfi2i.inference import load, translate_files
 
-        translator = load(options.source, options.direction, noise_seed=noise)
+        cut = {"tile": options.tile, "tile_statistics": options.tile_statistics}
+        translator = load(options.source, options.direction, noise, **cut)
         report = translate_files(
             translator, options.input, options.output, overwrite=options.overwrite
         )

@@ -160,6 +160,12 @@ def translate_options() -> type:
         """Paint with dropout's noise, as the paper does (runs trained with dropout)."""
         seed: int | None = None
         """Seed of that noise; None is 0."""
+        tile: int | None = None
+        """Side of the tiles, in pixels, in which larger images are painted; None paints
+        images whole."""
+        tile_statistics: typing.Literal["tile", "whole"] | None = None
+        """What normalization sees of a tiled image: each tile (None), or a small copy
+        of the whole."""
 
     return TranslateOptions
 

@@ -1,5 +1,6 @@
 """A translator from a run folder, a SavedModel or a `.tflite` file."""
 
+import logging
 import re
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import keras
 import tfi2i.models  # noqa: F401  (what a run's model.keras is made of)
 import tfi2i.networks  # noqa: F401
 from tfi2i.errors import reason
-from tfi2i.inference import engines
+from tfi2i.inference import engines, tiles
 from tfi2i.inference.noise import with_noise
 from tfi2i.inference.translator import Translator
 from tfi2i.recipes import stored
 from tfi2i.recipes.config import ImportedConfig
+
+log = logging.getLogger(__name__)
 
 DIRECTIONS = ("a2b", "b2a")
 
@@ -21,7 +24,12 @@ _NAME = re.compile(r"_(a2b|b2a)(_float16)?$")
 
 
 def load(
-    source: str | Path, direction: str | None = None, noise_seed: int | None = None
+    source: str | Path,
+    direction: str | None = None,
+    noise_seed: int | None = None,
+    *,
+    tile: int | None = None,
+    tile_statistics: tiles.Statistics | None = None,
 ) -> Translator:
     """Loads a translator; its architecture comes from the files.
 
@@ -31,6 +39,12 @@ def load(
         direction: `"a2b"` or `"b2a"`; None takes the one that there is, of two a2b.
         noise_seed: paints with dropout's noise, the paper's only source of variety
             (section 3), drawn from this seed; None paints without. Runs only.
+        tile: side of the tiles, in pixels, in which larger images are painted, for
+            images that memory does not hold at work; None paints images whole. What to
+            expect of the seams is logged.
+        tile_statistics: of what normalization takes its statistics where it takes them
+            from what is painted: each tile (None) or, runs only, a small copy of the
+            `"whole"` image.
 
     Returns:
         A translator. Of a run it uses `model.keras`, or else an export. An export that
@@ -40,15 +54,16 @@ def load(
     Raises:
         FileNotFoundError: `source` does not exist.
         ValueError: it is none of the three, is not trained to the end, or lacks the
-            direction or dropout.
+            direction or dropout; the tile is too small, or an option does not apply.
     """
     path = Path(source)
+    _check_tiles(tile, tile_statistics, noise_seed)
     if direction not in (None, *DIRECTIONS):
         raise ValueError(f"--direction is {direction!r}; expected 'a2b' or 'b2a'.")
     if not path.exists():
         raise FileNotFoundError(f"'{path}' does not exist.")
     if (path / stored.CONFIG).is_file():
-        return _from_run(path, direction, noise_seed)
+        return _from_run(path, direction, noise_seed, tile, tile_statistics)
     if not _is_export(path):
         raise ValueError(
             f"'{path}' is {_describe(path)}; expected a run folder (with "
@@ -62,7 +77,7 @@ def load(
         )
     if direction is not None:
         _check_direction(path, direction)
-    return _from_export(path)
+    return _from_export(path, tile=tile, statistics=tile_statistics)
 
 
 def trained_generators(run: Path) -> dict[str, keras.Model]:
@@ -91,7 +106,20 @@ def trained_generators(run: Path) -> dict[str, keras.Model]:
         raise ValueError(f"Cannot read '{path}': {reason(error)}") from error
 
 
-def _from_run(run, direction, noise_seed):
+def _check_tiles(tile, statistics, noise_seed):
+    if statistics is not None and tile is None:
+        raise ValueError(
+            f"--tile-statistics is '{statistics}', but applies only with --tile; add "
+            "that, or leave it out."
+        )
+    if tile is not None and noise_seed is not None:
+        raise ValueError(
+            "--stochastic draws a mask for a whole image, and --tile would draw one "
+            "for each tile: leave one of the two out."
+        )
+
+
+def _from_run(run, direction, noise_seed, tile, statistics):
     config = stored.read(run)
     known = stored.directions(config)
     if direction not in (None, *known):
@@ -104,13 +132,16 @@ def _from_run(run, direction, noise_seed):
         generator = trained_generators(run)[direction]
         if noise_seed is not None:
             generator = with_noise(generator, noise_seed)
-        engine = engines.KerasEngine(generator)
+        if tile is None:
+            engine = engines.KerasEngine(generator)
+        else:
+            engine = _told(tiles.tiled_generator(generator, tile, statistics or "tile"))
         background = config.data.background
         return Translator(engine, engine.in_channels, background, direction)
     exports = [path for path in _exports(run) if _direction(path) == direction]
     if not exports or noise_seed is not None:
         raise _unfinished(run, config)
-    return _from_export(exports[0], config.data.background)
+    return _from_export(exports[0], config.data.background, tile, statistics)
 
 
 def _unfinished(run, config):
@@ -185,12 +216,26 @@ def _saved_model(path):
     return max(versions, key=lambda folder: int(folder.name), default=None)
 
 
-def _from_export(path, background="white"):
+def _from_export(path, background="white", tile=None, statistics=None):
+    if statistics == "whole":
+        raise ValueError(
+            f"'{path}' is an export, whose normalization cannot be told what to take: "
+            "--tile-statistics whole needs a run folder with its model.keras."
+        )
     if path.is_file():
         engine = engines.TFLiteEngine(path)
     else:
         engine = engines.SavedModelEngine(_saved_model(path))
+    if tile is not None:
+        engine = _told(tiles.tiled_export(engine, tile))
     return Translator(engine, engine.in_channels, background, _direction(path))
+
+
+def _told(tiled):
+    engine, remark = tiled
+    if remark is not None:
+        log.info(remark)
+    return engine
 
 
 def _describe(path):

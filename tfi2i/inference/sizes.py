@@ -44,8 +44,8 @@ def at_own_size(
     """
     shape = tf.shape(images)
     height, width = shape[1], shape[2]
-    top, rows = _reflected(height, rule)
-    left, columns = _reflected(width, rule)
+    top, rows = reflected(height, rule)
+    left, columns = reflected(width, rule)
     padded = tf.gather(tf.gather(images, rows, axis=1), columns, axis=2)
     outputs = network(padded)
     return outputs[:, top : top + height, left : left + width]
@@ -69,7 +69,7 @@ def at_inference(generator) -> Callable[[tf.Tensor], tf.Tensor]:
     return lambda images: at_own_size(network, images, rule)
 
 
-def _reflected(length, rule):
+def reflected(length: int, rule: SizeRule) -> tuple[tf.Tensor, tf.Tensor]:
     """Where the image starts in its padded form, and whence each pixel comes.
 
     Indices rather than `tf.pad`, which fails where the padding exceeds the image and

@@ -82,7 +82,10 @@ def translate_files(
             pixels = read_image(image, translator.background)
             painted = _picture(translator(pixels))
         except (MemoryError, tf.errors.ResourceExhaustedError):
-            failed.append(f"{image}: not enough memory for it: make it smaller")
+            failed.append(
+                f"{image}: not enough memory for it: paint it in "
+                "tiles (--tile 512), or make it smaller"
+            )
             continue
         except (ValueError, OSError, tf.errors.OpError) as error:
             failed.append(f"{image}: {reason(error)}")

@@ -1,0 +1,127 @@
+"""Normalization by statistics that are taken once, for all tiles of an image."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfi2i.inference.reach import statistics_layers
+from tfi2i.inference.sizes import at_own_size, size_rule
+from tfi2i.layers import PACKAGE
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class FixedNormalization(keras.layers.Layer):
+    """`scale * (x - mean) / sqrt(variance + epsilon) + offset`, all of them given.
+
+    Args:
+        epsilon: added to the variance.
+        **kwargs: of `keras.layers.Layer`.
+
+    Input: `(batch, height, width, channels)`, float. Output: the same shape.
+    """
+
+    def __init__(self, epsilon, **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def build(self, input_shape):
+        for name, start in (
+            ("mean", "zeros"),
+            ("variance", "ones"),
+            ("scale", "ones"),
+            ("offset", "zeros"),
+        ):
+            weight = self.add_weight(
+                name=name,
+                shape=(input_shape[-1],),
+                initializer=start,
+                trainable=False,
+                autocast=False,
+            )
+            setattr(self, name, weight)
+
+    def call(self, inputs):
+        centred = tf.cast(inputs, tf.float32) - self.mean
+        outputs = centred * (1.0 / tf.sqrt(self.variance + self.epsilon))
+        return tf.cast(outputs * self.scale + self.offset, self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
+class FixedStatistics:
+    """A generator whose normalization does not look at what it paints.
+
+    Args:
+        generator: with layers that normalize by each image's own statistics.
+
+    Attributes:
+        generator: a copy with the same weights, that normalizes by what `take` saw.
+    """
+
+    def __init__(self, generator: keras.Model):
+        layers = statistics_layers(generator)
+        names = [layer.name for layer in layers]
+
+        def copy(layer):
+            if layer.name in names:
+                return FixedNormalization(
+                    layer.epsilon, name=layer.name, dtype=layer.dtype_policy
+                )
+            return layer.__class__.from_config(layer.get_config())
+
+        self.generator = keras.models.clone_model(generator, clone_function=copy)
+        for layer in generator.layers:
+            target = self.generator.get_layer(layer.name)
+            if layer.name not in names:
+                target.set_weights(layer.get_weights())
+                continue
+            for given, name in (("gamma", "scale"), ("beta", "offset")):
+                if getattr(layer, given, None) is not None:
+                    getattr(target, name).assign(getattr(layer, given))
+        self._fixed = [self.generator.get_layer(name) for name in names]
+        self._measure = _measurement(generator, layers)
+
+    def take(self, image: np.ndarray) -> None:
+        """Takes the statistics that the generator itself would use for an image.
+
+        Args:
+            image: float32 `(1, height, width, channels)` in [-1, 1].
+        """
+        for layer, (mean, variance) in zip(
+            self._fixed, self._measure(image), strict=True
+        ):
+            layer.mean.assign(mean)
+            layer.variance.assign(variance)
+
+
+def _measurement(generator, layers) -> Callable:
+    """From an image to the mean and variance of what each layer normalizes."""
+    inner = keras.Model(generator.inputs, [layer.input for layer in layers])
+    rule = size_rule(generator)
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec((1, None, None, generator.input_shape[-1]), tf.float32)
+        ]
+    )
+    def measure(image):
+        found = []
+
+        def network(padded):
+            for value in inner(padded, training=False):
+                value = tf.cast(value, tf.float32)
+                mean = _mean(value)
+                found.append((mean, _mean((value - mean) ** 2)))
+            return padded
+
+        at_own_size(network, image, rule)
+        return found
+
+    def _mean(value):
+        # Rows of columns, as the layers do.
+        return tf.reduce_mean(tf.reduce_mean(value, 2, keepdims=True), (0, 1, 2))
+
+    return measure
