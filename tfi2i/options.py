@@ -205,8 +205,12 @@ class EvaluationData:
     """Name of domain A's folder."""
     b: str | None = None
     """Name of domain B's folder."""
-    input: typing.Literal["files", "edges"] | None = None
-    """Where inputs come from; edges are drawn from the target image by Canny."""
+    exclude: str | None = None
+    """File that lists images to leave out."""
+    input: typing.Literal["files", "edges", "grayscale", "downscale"] | None = None
+    """Where inputs come from: files, or made from the target image (edges by Canny)."""
+    preprocess: typing.Literal["resize_and_crop", "none"] | None = None
+    """Whether images are resized to the crop size, or scored at their own."""
     crop_size: int | None = None
     """Side to which images are resized, in pixels."""
 

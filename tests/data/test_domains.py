@@ -1,7 +1,7 @@
 import pytest
 
 from tests.data.conftest import one_line, touch
-from tfi2i.data import bundled, find_pairs, find_unpaired
+from tfi2i.data import bundled, find_pairs, find_unpaired, headers
 
 
 def names(images) -> list[str]:
@@ -75,7 +75,8 @@ def test_an_empty_domain(tmp_path, folder, empty):
     full = {"A": "B", "B": "A"}[empty]
     touch(tmp_path, f"{folder.format(full)}/1.png")
     lacking = tmp_path / folder.format(empty)
-    expected = "expected .jpg .jpeg .png .webp files of both domains, of any names"
+    suffixes = " ".join(headers.EXTENSIONS)
+    expected = f"expected {suffixes} files of both domains, of any names"
     with pytest.raises(FileNotFoundError) as error:
         find_unpaired(tmp_path, "train")
     beside = tmp_path / folder.format(full)
@@ -83,7 +84,7 @@ def test_an_empty_domain(tmp_path, folder, empty):
         f"no folder '{lacking}' (domain {empty}) beside '{beside}': {expected}"
     )
     lacking.mkdir()
-    (lacking / "1.tif").write_text("")
+    (lacking / "1.txt").write_text("")
     with pytest.raises(ValueError) as error:
         find_unpaired(tmp_path, "train")
     assert one_line(error) == f"no images in '{lacking}' (domain {empty}): {expected}"
@@ -151,7 +152,8 @@ def test_unreadable_headers_are_named_all_at_once(tmp_path):
         find_unpaired(tmp_path, "train")
     assert one_line(error) == (
         f"2 unreadable images in '{tmp_path}': trainA/1.png (empty), trainB/0.png "
-        "(not JPEG, PNG or WebP); replace or remove them"
+        "(damaged, or no image: expected JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or "
+        "NumPy); replace or remove them"
     )
 
 

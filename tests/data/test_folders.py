@@ -206,7 +206,7 @@ def test_unknown_split_and_layout(tmp_path):
 
 def test_no_images(tmp_path):
     (tmp_path / "train").mkdir()
-    (tmp_path / "train" / "1.tif").write_text("")
+    (tmp_path / "train" / "1.txt").write_text("")
     with pytest.raises(ValueError, match=r"no images in .*train'.*\.png .*'A' and 'B'"):
         find_pairs(tmp_path, "train")
     with pytest.raises(ValueError, match="does not hold two folders"):
@@ -256,7 +256,7 @@ def test_unreadable_headers_are_named_all_at_once(tmp_path):
     text = one_line(error)
     assert text.startswith("3 unreadable images in")
     assert "train/A/0.png (empty)" in text
-    assert "train/A/2.png (not JPEG, PNG or WebP)" in text
+    assert "train/A/2.png (damaged, or no image: expected JPEG, PNG, WebP, B" in text
     assert "train/B/3.png (" in text
 
 

@@ -25,7 +25,7 @@ def test_size_and_orientation(tmp_path, image):
     exif[0x0112] = 6
     path = tmp_path / "a.jpg"
     image.save(path, exif=exif)
-    assert headers.read(path) == headers.ImageFile(path, 6, 8, 6, "whole")
+    assert headers.read(path) == headers.ImageFile(path, 6, 8, 6, "whole", "JPEG")
 
 
 def test_reasons(tmp_path, image):
@@ -35,7 +35,9 @@ def test_reasons(tmp_path, image):
     path.write_bytes(b"")
     assert reason(path) == "empty"
     path.write_bytes(b"GIF89a nonsense")
-    assert reason(path) == "not JPEG, PNG or WebP"
+    assert reason(path).startswith("damaged, or no image: expected JPEG, PNG, WebP, B")
+    path.write_bytes(b"nonsense")
+    assert reason(path).startswith("not an image: expected JPEG, PNG, WebP, BMP, GIF")
     image.save(path)
     path.write_bytes(path.read_bytes()[:20])
     assert reason(path)

@@ -222,7 +222,7 @@ def animals(tmp_path):
 
 def test_load(animals):
     data = UnpairedData.load(animals, load_size=8)
-    assert data.load_size == 8 and len(data) == 5
+    assert data.real_a.image_shape == (8, 8, 3) and len(data) == 5
     assert data.names == (
         *("A/A0.png", "A/A0.webp", "A/A1.png"),
         *(f"B/B{i}.png" for i in range(5)),

@@ -60,7 +60,7 @@ def test_scores_are_those_of_the_painted_images(cyclegan_run, images, direction)
         l1, psnr = _l1_and_psnr(truth, output)
         assert abs(line.scores.l1 - l1) < 1e-6
         assert abs(line.scores.psnr - psnr) < 1e-4
-        assert line[1:3] == (direction, SIZE)
+        assert line[1:3] == (direction, (SIZE, SIZE))
         assert line.scores.images == 5
     assert [copied.name, scored.name] == [COPY, str(cyclegan_run)]
 
@@ -91,7 +91,7 @@ def test_an_export_without_a_run_asks_how_to_read(paired_run, images, tmp_path):
         list(evaluate([alone], {"dir": str(images)}))
     changes = {"dir": str(images), "crop_size": 32}
     copied, scored = evaluate([alone], changes)
-    assert copied.size == scored.size == 32
+    assert copied.size == scored.size == (32, 32)
 
 
 @pytest.mark.slow

@@ -217,4 +217,4 @@ def test_unpaired_images_of_ones_own(tmp_path):
     assert data.real_a.shape == (2, 36, 36, 3)
     assert data.real_b.shape == (3, 36, 36, 3)
     # The first image is wholly transparent.
-    np.testing.assert_array_equal(data.real_a[0, 0, 0], [255, 0, 0])
+    np.testing.assert_array_equal(data.real_a[0][0, 0], [255, 0, 0])

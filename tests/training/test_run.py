@@ -14,13 +14,15 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from tests.checks import images as images_in_range
 from tests.checks import tiny_cyclegan
+from tests.recipes.changes import changed
 from tests.test_cli import tfi2i
 from tfi2i.data import bundled
 from tfi2i.data.transforms import to_uint8
 from tfi2i.inference.load import trained_generators
 from tfi2i.recipes import build, stored
-from tfi2i.recipes.resolve import resolve
+from tfi2i.recipes.config import DomainConfig
 from tfi2i.recipes.named import get
+from tfi2i.recipes.resolve import resolve
 from tfi2i.training import ConstantThenLinear
 from tfi2i.training.backup import Backup, Position
 from tfi2i.training.health import Diverged
@@ -35,7 +37,9 @@ def _lines(run):
 def test_what_a_run_keeps(config, tmp_path):
     run = tmp_path / "run"
     model = train(config, run)
-    assert stored.read(run) == resolve(config)
+    rgb = DomainConfig(3, "uint8", 0.0, 255.0)
+    found = changed(resolve(config), data__domain_a=rgb, data__domain_b=rgb)
+    assert stored.read(run) == found
     versions = json.loads((run / "config.json").read_text())["versions"]
     assert versions["tensorflow"] == tf.__version__
 

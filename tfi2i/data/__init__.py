@@ -1,8 +1,9 @@
 """Image files -> checked paths -> `tf.data`."""
 
+from tfi2i.data.datasets import paired, unpaired
 from tfi2i.data.domains import find_unpaired
 from tfi2i.data.folders import find_pairs
-from tfi2i.data.pipelines import PairedData, UnpairedData, bundled, paired, unpaired
+from tfi2i.data.pipelines import PairedData, UnpairedData, bundled
 
 __all__ = [
     "PairedData",

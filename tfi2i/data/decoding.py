@@ -1,7 +1,8 @@
-"""Image files to uint8 RGB tensors, with TensorFlow's own decoders.
+"""Image files to tensors: JPEG, PNG and WebP with TensorFlow's own decoders.
 
 What TensorFlow leaves open is settled here: alpha, palettes, bit depths below
-eight, CMYK and EXIF orientation all come out as Pillow shows them.
+eight, CMYK and EXIF orientation all come out as Pillow shows them. Other formats are
+read by `formats`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,12 @@ from __future__ import annotations
 import tensorflow as tf
 from PIL import ImageColor
 
-JPEG, PNG, WEBP = range(3)
+from tfi2i.data import formats
+from tfi2i.data.pixels import RGB, PixelType
+
+JPEG, PNG, WEBP, OTHER = range(4)
+NATIVE = {"JPEG": JPEG, "PNG": PNG, "WEBP": WEBP}
+"""Formats that TensorFlow decodes."""
 
 # Bytes looked at, and what some of them hold.
 _HEADER = 32
@@ -41,48 +47,62 @@ def parse_colour(text: str) -> tuple[int, int, int]:
     return colour
 
 
-def decode(path: tf.Tensor, orientation: tf.Tensor, background: tf.Tensor) -> tf.Tensor:
+def decode(
+    path: tf.Tensor,
+    orientation: tf.Tensor | int,
+    background: tf.Tensor,
+    pixels: PixelType = RGB,
+    format: str | None = None,
+) -> tf.Tensor:
     """Read one image file as it is meant to be seen.
-
-    The format is told by the content, not by the name. Greyscale becomes three
-    equal channels, 16-bit PNG keeps its high bytes.
 
     Args:
         path: string scalar.
         orientation: int32 scalar, EXIF orientation 1 (upright) to 8.
         background: int32 `(3,)`, 0 to 255: the colour under transparent pixels.
+        pixels: what the image is to be made of. Greyscale becomes equal channels,
+            colour its luma; 16 bits become 8 by their high byte, 8 become 16 by
+            repetition; floats keep the numbers of the file.
+        format: of `headers.ImageFile`, where it is known for all that the graph will
+            read; None looks at the content.
 
     Returns:
-        uint8 `(height, width, 3)`.
+        `pixels.dtype` `(height, width, pixels.channels)`.
 
     Raises:
-        tf.errors.OpError: not there, not JPEG, PNG or WebP, truncated, or an
-            animated WebP.
+        tf.errors.OpError: not there, damaged, of an unknown kind, of channels that
+            cannot become those wanted, or an animated WebP.
     """
     contents = tf.io.read_file(path)
     header = tf.io.decode_raw(contents, tf.uint8, fixed_length=_HEADER)
-    image = tf.switch_case(
-        _format(header),
-        {
-            JPEG: lambda: _decode_jpeg(contents),
-            PNG: lambda: flatten(_decode_png(contents, header), background),
-            WEBP: lambda: _decode_webp(contents, header, background),
-        },
-    )
-    return orient(tf.ensure_shape(image, (None, None, 3)), orientation)
+    decoders = {
+        JPEG: lambda: _of_colour(_decode_jpeg(contents), pixels),
+        PNG: lambda: _png(contents, header, background, pixels),
+        WEBP: lambda: _of_colour(_decode_webp(contents, header, background), pixels),
+        OTHER: lambda: _other(path, background, pixels),
+    }
+    if format is None:
+        image = tf.switch_case(_format(header), decoders)
+    else:
+        image = decoders[NATIVE.get(format, OTHER)]()
+    image = tf.ensure_shape(image, (None, None, pixels.channels))
+    return orient(image, orientation)
 
 
-def decode_contents(contents: tf.Tensor, background: tf.Tensor) -> tf.Tensor:
+def decode_contents(
+    contents: tf.Tensor, background: tf.Tensor, pixels: PixelType = RGB
+) -> tf.Tensor:
     """Read an image's bytes as `decode` reads an upright file, in graphs that travel.
 
-    Without WebP, whose operator is too new for some of the programs that run them.
+    Without WebP and what needs Python, which the programs that run them lack.
 
     Args:
         contents: string scalar, a JPEG or PNG file.
         background: int32 `(3,)`, 0 to 255: the colour under transparent pixels.
+        pixels: of 1, 3 or 4 channels.
 
     Returns:
-        uint8 `(height, width, 3)`.
+        `pixels.dtype` `(height, width, pixels.channels)`.
 
     Raises:
         tf.errors.OpError: neither JPEG nor PNG, or truncated.
@@ -90,35 +110,39 @@ def decode_contents(contents: tf.Tensor, background: tf.Tensor) -> tf.Tensor:
     header = tf.io.decode_raw(contents, tf.uint8, fixed_length=_HEADER)
     image = tf.cond(
         _holds(header, 0, b"\xff\xd8\xff"),
-        lambda: _decode_jpeg(contents),
-        lambda: flatten(_decode_png(contents, header), background),
+        lambda: _of_colour(_decode_jpeg(contents), pixels),
+        lambda: _png(contents, header, background, pixels),
     )
-    return tf.ensure_shape(image, (None, None, 3))
+    return tf.ensure_shape(image, (None, None, pixels.channels))
 
 
 def flatten(rgba: tf.Tensor, background: tf.Tensor) -> tf.Tensor:
     """Composite an image with alpha over one colour, rounded to nearest.
 
     Args:
-        rgba: uint8 `(height, width, 4)`, alpha not premultiplied.
+        rgba: uint8 or uint16 `(height, width, 4)`, alpha not premultiplied.
         background: int32 `(3,)`, 0 to 255.
 
     Returns:
-        uint8 `(height, width, 3)`.
+        `(height, width, 3)` of the same dtype.
     """
-    rgba = tf.cast(rgba, tf.int32)
-    colour, alpha = rgba[..., :3], rgba[..., 3:]
-    # 255 is odd, so no quotient lies halfway and adding 127 rounds to nearest.
-    mixed = (colour * alpha + background * (255 - alpha) + 127) // 255
-    return tf.cast(mixed, tf.uint8)
+    rgba = tf.convert_to_tensor(rgba)
+    white = rgba.dtype.max
+    # Products of 16-bit numbers need more than 32.
+    wide = tf.int32 if rgba.dtype == tf.uint8 else tf.int64
+    colour, alpha = tf.cast(rgba[..., :3], wide), tf.cast(rgba[..., 3:], wide)
+    background = tf.cast(background, wide) * (white // 255)
+    # White is odd, so no quotient lies halfway and adding its half rounds to nearest.
+    mixed = (colour * alpha + background * (white - alpha) + white // 2) // white
+    return tf.cast(mixed, rgba.dtype)
 
 
-def orient(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+def orient(image: tf.Tensor, orientation: tf.Tensor | int) -> tf.Tensor:
     """Turn an image upright.
 
     Args:
         image: `(height, width, channels)`.
-        orientation: int32 scalar, EXIF orientation 1 to 8.
+        orientation: EXIF orientation 1 to 8, an int32 scalar or known beforehand.
 
     Returns:
         The image as shown; 5 to 8 exchange height and width.
@@ -127,28 +151,87 @@ def orient(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     def swapped():
         return tf.transpose(image, (1, 0, 2))
 
-    return tf.switch_case(
-        orientation - 1,
-        (
-            lambda: image,
-            lambda: tf.reverse(image, (1,)),
-            lambda: tf.reverse(image, (0, 1)),
-            lambda: tf.reverse(image, (0,)),
-            swapped,
-            lambda: tf.reverse(swapped(), (1,)),
-            lambda: tf.reverse(swapped(), (0, 1)),
-            lambda: tf.reverse(swapped(), (0,)),
-        ),
+    ways = (
+        lambda: image,
+        lambda: tf.reverse(image, (1,)),
+        lambda: tf.reverse(image, (0, 1)),
+        lambda: tf.reverse(image, (0,)),
+        swapped,
+        lambda: tf.reverse(swapped(), (1,)),
+        lambda: tf.reverse(swapped(), (0, 1)),
+        lambda: tf.reverse(swapped(), (0,)),
     )
+    if isinstance(orientation, int):
+        return ways[orientation - 1]()
+    return tf.switch_case(orientation - 1, ways)
 
 
 def _format(header: tf.Tensor) -> tf.Tensor:
     """Which decoder the first bytes ask for."""
-    is_png = _holds(header, 0, b"\x89PNG")
     is_webp = _holds(header, 0, b"RIFF") & _holds(header, 8, b"WEBP")
-    is_known = is_png | is_webp | _holds(header, 0, b"\xff\xd8\xff")
-    with tf.control_dependencies([tf.Assert(is_known, ["not JPEG, PNG or WebP"])]):
-        return tf.where(is_png, PNG, tf.where(is_webp, WEBP, JPEG))
+    return tf.case(
+        [
+            (_holds(header, 0, b"\xff\xd8\xff"), lambda: tf.constant(JPEG)),
+            (_holds(header, 0, b"\x89PNG"), lambda: tf.constant(PNG)),
+            (is_webp, lambda: tf.constant(WEBP)),
+        ],
+        default=lambda: tf.constant(OTHER),
+    )
+
+
+def _of_colour(image: tf.Tensor, pixels: PixelType) -> tf.Tensor:
+    """Colour of 8 or 16 bits to what is wanted of it."""
+    image = tf.convert_to_tensor(image)
+    white = image.dtype.max
+    if pixels.dtype == "uint16" and image.dtype == tf.uint8:
+        image, white = tf.cast(image, tf.uint16) * 257, 65_535
+    if pixels.channels == 1:
+        # As Pillow's mode L.
+        weighed = tf.cast(image, tf.int64) * tf.constant([19595, 38470, 7471], tf.int64)
+        grey = (tf.reduce_sum(weighed, axis=-1, keepdims=True) + 0x8000) // 65536
+        image = tf.cast(grey, image.dtype)
+    elif pixels.channels == 4:
+        opaque = tf.fill(tf.shape(image[..., :1]), tf.cast(white, image.dtype))
+        image = tf.concat([image, opaque], axis=-1)
+    elif pixels.channels != 3:
+        raise_it = tf.Assert(False, [f"3 channels, expected {pixels.channels}"])
+        with tf.control_dependencies([raise_it]):
+            image = tf.repeat(image[..., :1], pixels.channels, axis=-1)
+    return tf.cast(image, pixels.dtype)
+
+
+def _png(contents, header, background, pixels):
+    """PNG to what is wanted of it."""
+
+    def made_of(rgba):
+        if pixels.channels != 4:
+            return _of_colour(flatten(rgba, background), pixels)
+        if pixels.dtype == "uint16" and rgba.dtype == tf.uint8:
+            return tf.cast(rgba, tf.uint16) * 257
+        return tf.cast(rgba, pixels.dtype)
+
+    def of_8_bits():
+        return made_of(_decode_png(contents, header))
+
+    def of_16_bits():
+        return made_of(tf.io.decode_png(contents, 4, tf.uint16))
+
+    # The decoder takes the high byte of 16 bits by itself.
+    if pixels.dtype == "uint8":
+        return of_8_bits()
+    return tf.cond(header[_PNG_DEPTH] == 16, of_16_bits, of_8_bits)
+
+
+def _other(path, background, pixels):
+    """Files that need Python."""
+
+    def read(path, background):
+        image, file = formats.read(path.decode())
+        return formats.convert(image, file, background, pixels)
+
+    return tf.numpy_function(
+        read, [path, background], tf.as_dtype(pixels.dtype), stateful=False
+    )
 
 
 def _holds(header: tf.Tensor, offset: int, expected: bytes) -> tf.Tensor:

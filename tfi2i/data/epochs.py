@@ -1,8 +1,8 @@
 """From two sets of decoded images to the batches of every epoch.
 
-Images are kept as uint8. Whatever is random comes after that and is a function
-of (seed, epoch, index) alone, so training can start again at any step and see
-exactly what it would have seen.
+Images are kept as they are stored. Whatever is random comes after that and is a
+function of (seed, epoch, index) alone, so training can start again at any step and
+see exactly what it would have seen.
 """
 
 from __future__ import annotations
@@ -10,31 +10,37 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from tfi2i.data import transforms
+from tfi2i.data.geometry import Size, shape_of
+from tfi2i.data.pixels import to_float
+from tfi2i.data.store import Held, Images
 
 
 class TwoDomains(abc.ABC):
-    """One split's images of domains A and B, decoded and held in memory.
+    """One split's images of domains A and B.
 
     A subclass says which image of A meets which of B, and how both are cut.
 
     Attributes:
-        real_a: uint8 tensor `(count, load_size, load_size, 3)`.
+        real_a: `store.Images`; arrays `(count, height, width, channels)` become some.
         real_b: likewise; the count may be another.
         names: names of the files, by which a resumed run knows them again.
-        load_size: side of the stored images.
+        methods: how values between pixels are found, in A and in B.
     """
 
     # What `len` counts, in messages.
     _unit: str
 
-    def __init__(self, real_a: tf.Tensor, real_b: tf.Tensor, names: tuple[str, ...]):
-        self.real_a = real_a
-        self.real_b = real_b
+    def __init__(self, real_a, real_b, names: tuple[str, ...], methods=None):
+        self.real_a, self.real_b = (
+            images if isinstance(images, Images) else Held.of(images)
+            for images in (real_a, real_b)
+        )
         self.names = names
-        self.load_size = int(real_a.shape[1])
+        self.methods = methods or ("bicubic", "bicubic")
 
     def __len__(self) -> int:
         """Number of examples in an epoch: images in the larger domain."""
@@ -60,9 +66,11 @@ class TwoDomains(abc.ABC):
         self,
         *,
         batch_size: int,
-        crop_size: int,
+        crop_size: Size | None,
         epochs: int,
         flip: bool = True,
+        rotate: float = 0.0,
+        color_jitter: float = 0.0,
         seed: int = 0,
         start_epoch: int = 0,
         start_step: int = 0,
@@ -76,20 +84,24 @@ class TwoDomains(abc.ABC):
 
         Args:
             batch_size: examples per batch; each epoch's remainder is left out.
-            crop_size: side in pixels, at most `load_size`.
+            crop_size: side in pixels, or height and width, at most those of the
+                images; None takes them whole, one by one if their sizes differ.
             epochs: the epoch to stop before, counted from 0.
             flip: whether to mirror half of the images.
+            rotate: degrees by which images are turned at most, either way.
+            color_jitter: share by which the colours of A change at most, see
+                `transforms.color_jitter`.
             seed: the run's seed.
             start_epoch: first epoch.
             start_step: batches of the first epoch to leave out.
 
         Returns:
-            `(real_a, real_b)`, each float32
-            `(batch_size, crop_size, crop_size, 3)` in [-1, 1].
+            `(real_a, real_b)`, each float32 `(batch_size, *crop_size, channels)` in
+            [-1, 1].
 
         Raises:
             ValueError: a batch larger than the split, a crop larger than the
-                images, a start beyond the end.
+                images, images of several sizes in one batch, a start beyond the end.
         """
         steps = self.steps_per_epoch(batch_size)
         if not (0 <= start_epoch <= epochs and 0 <= start_step <= steps):
@@ -102,15 +114,22 @@ class TwoDomains(abc.ABC):
             tf.data.Dataset.range(start_epoch, epochs),
             lambda epoch: tf.where(tf.equal(epoch, start_epoch), skipped, 0),
             batch_size=batch_size,
-            crop_size=crop_size,
-            flip=flip,
+            jitter=self._jitter(crop_size, batch_size, flip, rotate),
+            color_jitter=color_jitter,
             seed=seed,
         )
         left = max(0, (epochs - start_epoch) * steps - start_step)
         return batches.apply(tf.data.experimental.assert_cardinality(left))
 
     def training_by_iteration(
-        self, *, batch_size: int, crop_size: int, flip: bool = True, seed: int = 0
+        self,
+        *,
+        batch_size: int,
+        crop_size: Size | None,
+        flip: bool = True,
+        rotate: float = 0.0,
+        color_jitter: float = 0.0,
+        seed: int = 0,
     ) -> tf.data.Dataset:
         """One epoch of `training` each time that the dataset is iterated.
 
@@ -121,6 +140,8 @@ class TwoDomains(abc.ABC):
             batch_size: as in `training`.
             crop_size: as in `training`.
             flip: as in `training`.
+            rotate: as in `training`.
+            color_jitter: as in `training`.
             seed: as in `training`.
 
         Returns:
@@ -134,38 +155,44 @@ class TwoDomains(abc.ABC):
             _counted(),
             tf.zeros_like,
             batch_size=batch_size,
-            crop_size=crop_size,
-            flip=flip,
+            jitter=self._jitter(crop_size, batch_size, flip, rotate),
+            color_jitter=color_jitter,
             seed=seed,
         )
         steps = self.steps_per_epoch(batch_size)
         return batches.apply(tf.data.experimental.assert_cardinality(steps))
 
-    def evaluation(self, batch_size: int, limit: int | None = None) -> tf.data.Dataset:
-        """Whole images in order, without randomness.
+    def evaluation(
+        self, batch_size: int, limit: int | None = None, crop_size: Size | None = None
+    ) -> tf.data.Dataset:
+        """Images in order, without randomness.
 
         Where one domain has fewer images, the other's surplus is left out.
 
         Args:
             batch_size: examples per batch; the last batch may be smaller.
             limit: how many examples at most, None for all.
+            crop_size: what is cut out of the middle; None for whole images.
 
         Returns:
-            `(real_a, real_b)`, each float32 `(batch, load_size, load_size, 3)`
-            in [-1, 1].
+            `(real_a, real_b)`, each float32 `(batch, height, width, channels)` in
+            [-1, 1].
 
         Raises:
-            ValueError: a batch size or limit below 1.
+            ValueError: a batch size or limit below 1; images of several sizes in one
+                batch.
         """
         if batch_size < 1:
             raise ValueError(f"batch size is {batch_size}, expected at least 1")
         if limit is not None and limit < 1:
             raise ValueError(f"limit is {limit}, expected at least 1 or None")
+        if crop_size is None:
+            self._check_batch(batch_size)
 
         def look_up(index):
-            return (
-                transforms.to_float(tf.gather(self.real_a, index)),
-                transforms.to_float(tf.gather(self.real_b, index)),
+            return tuple(
+                _shown(images, images.get(index), crop_size)
+                for images in (self.real_a, self.real_b)
             )
 
         count = min(len(self.real_a), len(self.real_b))
@@ -179,17 +206,39 @@ class TwoDomains(abc.ABC):
 
     @abc.abstractmethod
     def _example(
-        self, index: tf.Tensor, seed: tf.Tensor, *, crop_size: int, flip: bool
+        self, index: tf.Tensor, seed: tf.Tensor, jitter: transforms.Jitter
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Cut out one training example, uint8 `(crop_size, crop_size, 3)` twice.
+        """Cut out one training example, as it is stored.
 
         Args:
             index: int64, 0 to `len(self) - 1`; an epoch goes through all of them.
             seed: int64 `(2,)`, another for each epoch and index; the only source
                 of randomness.
-            crop_size: side of the squares.
-            flip: whether to mirror left to right half of the time.
+            jitter: what is changed at random.
         """
+
+    def _jitter(self, crop_size, batch_size, flip, rotate):
+        """What is changed at random, after a look at the images' sizes."""
+        if crop_size is None:
+            self._check_batch(batch_size)
+            return transforms.Jitter(None, flip, rotate)
+        crop = shape_of(crop_size)
+        least = np.concatenate([self.real_a.shapes, self.real_b.shapes]).min(axis=0)
+        for side, most in zip(crop, least.tolist(), strict=True):
+            if not 1 <= side <= most:
+                raise ValueError(
+                    f"--data.crop-size is {side}, expected 1 to {most}, the size at "
+                    "which images are loaded (--data.load-size)"
+                )
+        return transforms.Jitter(crop, flip, rotate)
+
+    def _check_batch(self, batch_size):
+        are_alike = self.real_a.is_uniform and self.real_b.is_uniform
+        if batch_size > 1 and not are_alike:
+            raise ValueError(
+                f"--data.batch-size is {batch_size}, expected 1: these images have "
+                "several sizes and are not cropped (--data.preprocess)"
+            )
 
     def _jittered(
         self,
@@ -197,17 +246,12 @@ class TwoDomains(abc.ABC):
         skipped: Callable[[tf.Tensor], tf.Tensor],
         *,
         batch_size: int,
-        crop_size: int,
-        flip: bool,
+        jitter: transforms.Jitter,
+        color_jitter: float,
         seed: int,
     ) -> tf.data.Dataset:
         """Batches of the epochs whose int64 numbers a dataset gives."""
         used = self.steps_per_epoch(batch_size) * batch_size
-        if not 1 <= crop_size <= self.load_size:
-            raise ValueError(
-                f"--data.crop-size is {crop_size}, expected 1 to {self.load_size}, the "
-                "size at which images are loaded (--data.load-size)"
-            )
 
         def order(epoch):
             shuffled = tf.random.experimental.stateless_shuffle(
@@ -226,10 +270,11 @@ class TwoDomains(abc.ABC):
                 index,
                 alg=transforms.RANDOM_ALGORITHM,
             )
-            real_a, real_b = self._example(
-                index, example_seed, crop_size=crop_size, flip=flip
-            )
-            return transforms.to_float(real_a), transforms.to_float(real_b)
+            real_a, real_b = self._example(index, example_seed, jitter)
+            real_a = to_float(real_a, self.real_a.pixels)
+            if color_jitter:
+                real_a = transforms.color_jitter(real_a, color_jitter, example_seed)
+            return real_a, to_float(real_b, self.real_b.pixels)
 
         return (
             epochs.flat_map(order)
@@ -239,20 +284,11 @@ class TwoDomains(abc.ABC):
         )
 
 
-def size_to_load(training: bool, load_size: int, crop_size: int) -> int:
-    """Side at which images are loaded: only training cuts a part out of them.
-
-    Raises:
-        ValueError: training images smaller than what is cut out of them.
-    """
-    if not training:
-        return crop_size
-    if load_size < crop_size:
-        raise ValueError(
-            f"--data.load-size is {load_size}, expected at least the crop size, "
-            f"{crop_size}"
-        )
-    return load_size
+def _shown(images, image, crop_size):
+    """One image as evaluation sees it."""
+    if crop_size is not None:
+        image = transforms.center(image, *shape_of(crop_size))
+    return to_float(image, images.pixels)
 
 
 def _counted() -> tf.data.Dataset:

@@ -1,4 +1,7 @@
-"""What the first bytes of an image file say, and why some files cannot be read."""
+"""What the first bytes of an image file say, and why some files cannot be read.
+
+Nothing is decoded here, and nothing is allocated that a file merely claims to need.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,37 @@ from typing import Literal
 
 from PIL import Image, UnidentifiedImageError
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
+from tfi2i.data import arrays, tiff
+from tfi2i.data.limits import Refused, check_size
+from tfi2i.data.pixels import Dtype, PixelType
+
+EXTENSIONS = (
+    *(".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
+    *(".npy", ".npz", ".heic", ".heif"),
+)
 
 _ORIENTATION_TAG = 0x0112
 _NAMES_SHOWN = 5
+_HEADER = 32
+_KNOWN = "expected JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or NumPy"
+
+# How files begin.
+_SIGNATURES = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG": "PNG",
+    b"BM": "BMP",
+    b"GIF8": "GIF",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+    b"\x93NUMPY": "NPY",
+    b"PK\3\4": "NPZ",
+}
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+# By Pillow's mode: channels, and whether the last is alpha.
+_MODES = {"1": (1, False), "L": (1, False), "LA": (2, True), "RGBA": (4, True)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +57,11 @@ class ImageFile:
         height: likewise.
         orientation: EXIF orientation, 1 (upright) to 8.
         half: which part of the file is meant.
+        format: what the content is, whatever the name: `JPEG`, `PNG`, `WEBP`, `BMP`,
+            `GIF`, `TIFF`, `HEIF`, `NPY` or `NPZ`.
+        channels: of the file, alpha included; colour with a palette has 3.
+        alpha: whether the last channel says how opaque a pixel is.
+        dtype: of numbers that hold the file's without loss.
     """
 
     path: Path
@@ -34,6 +69,28 @@ class ImageFile:
     height: int
     orientation: int = 1
     half: Literal["whole", "left", "right"] = "whole"
+    format: str = "PNG"
+    channels: int = 3
+    alpha: bool = False
+    dtype: Dtype = "uint8"
+
+    @property
+    def opaque_channels(self) -> int:
+        """Channels without alpha."""
+        return self.channels - self.alpha
+
+    def misfit(self, pixels: PixelType) -> str | None:
+        """Say why this file cannot be made of such pixels, None where it can."""
+        if self.dtype == "float32" and pixels.dtype != "float32":
+            return f"floats, expected {pixels.dtype} (--data.domain-a.dtype, or -b)"
+        if self.channels == pixels.channels and self.channels != 2 * self.alpha:
+            return None
+        if self.opaque_channels in (1, 3) and pixels.channels in (1, 3, 4):
+            return None
+        return (
+            f"{self.opaque_channels} channels, expected {pixels.channels} "
+            "(--data.domain-a.channels, or -b)"
+        )
 
 
 def read(path: Path) -> ImageFile:
@@ -47,20 +104,25 @@ def read(path: Path) -> ImageFile:
 
     Raises:
         OSError: there is no such file, or it may not be read.
-        ValueError: it is empty, damaged, animated, or not JPEG, PNG or WebP.
-            Both messages are one line that says why, without the path.
+        ValueError: it is empty, damaged, animated, a volume, too large, or of another
+            kind. Both messages are one line that says why, without the path.
     """
     try:
         return _read(path)
     except UnidentifiedImageError:
-        raise ValueError("not JPEG, PNG or WebP") from None
+        raise ValueError(f"damaged, or no image: {_KNOWN}") from None
     except OSError as error:
         # Pillow's own have no number, and those of the system repeat the path.
         if error.errno is None:
             raise ValueError(_first_line(error)) from error
         raise type(error)(error.strerror or _first_line(error)) from error
-    except (SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Refused:
+        raise
+    except Image.DecompressionBombError as error:
         raise ValueError(_first_line(error)) from error
+    except Exception as error:
+        # Damaged files lead Pillow and tifffile to errors of every kind.
+        raise ValueError(f"damaged ({_first_line(error)})") from error
 
 
 def shortened(names: Sequence[str]) -> str:
@@ -70,28 +132,96 @@ def shortened(names: Sequence[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
+def format_of(header: bytes) -> str | None:
+    """Which format begins with these bytes, None for one that is not read."""
+    if header[:4] == b"RIFF" and header[8:12] == b"WEBP":
+        return "WEBP"
+    if header[4:8] == b"ftyp" and header[8:12] in _HEIF_BRANDS:
+        return "HEIF"
+    known = (name for start, name in _SIGNATURES.items() if header.startswith(start))
+    return next(known, None)
+
+
+def open_heif() -> None:
+    """Let Pillow read HEIC.
+
+    Raises:
+        Refused: pillow-heif is not installed.
+    """
+    try:
+        import pillow_heif
+    except ImportError:
+        raise Refused(
+            "HEIC needs the package pillow-heif: pip install pillow-heif"
+        ) from None
+    pillow_heif.register_heif_opener()
+
+
 def _read(path: Path) -> ImageFile:
     status = path.stat()
     # Opening a pipe would wait for ever.
     if not stat.S_ISREG(status.st_mode):
-        raise ValueError("not a file")
+        raise Refused("not a file")
     if status.st_size == 0:
-        raise ValueError("empty")
+        raise Refused("empty")
+    with path.open("rb") as file:
+        header = file.read(_HEADER)
+    kind = format_of(header)
+    if kind is None:
+        raise Refused(f"not an image: {_KNOWN}")
+    if kind in ("NPY", "NPZ"):
+        height, width, channels, dtype = arrays.header(path)
+        return ImageFile(path, width, height, 1, "whole", kind, channels, False, dtype)
+    if kind == "TIFF":
+        found = tiff.header(path)
+        picture = ImageFile(path, *found.size, 1, "whole", kind, *found.pixels)
+        return _turned(picture, found.orientation)
+    return _picture(path, kind, header)
+
+
+def _picture(path: Path, kind: str, header: bytes) -> ImageFile:
+    """What Pillow says of a file."""
+    if kind == "HEIF":
+        open_heif()
     with warnings.catch_warnings():
         # A large or oddly tagged picture is not this reader's concern.
         warnings.simplefilter("ignore")
-        with Image.open(path, formats=("JPEG", "PNG", "WEBP")) as image:
+        with Image.open(path, formats=(kind,)) as image:
             # A JPEG of several pictures (MPO) is a photograph and its previews.
-            if image.format in ("PNG", "WEBP") and getattr(image, "n_frames", 1) > 1:
-                raise ValueError("animated")
+            if kind in ("PNG", "WEBP") and getattr(image, "n_frames", 1) > 1:
+                raise Refused("animated")
             # PngImageFile.getexif decodes all pixels to look for a late tag.
             orientation = Image.Image.getexif(image).get(_ORIENTATION_TAG, 1)
             width, height = image.size
+            is_clear = "transparency" in image.info
+            channels, alpha = _MODES.get(image.mode, (3, False))
+    check_size(height, width)
+    dtype = "uint8"
+    if kind == "PNG" and header[24:25] == b"\x10":
+        dtype = "uint16"
+        # Pillow knows no 16-bit colour.
+        channels, alpha = {0: (1, False), 2: (3, False), 4: (2, True)}.get(
+            header[25], (4, True)
+        )
+    if is_clear and not alpha:
+        channels, alpha = channels + 1, True
+    if kind == "HEIF":
+        # Its decoder turns the picture.
+        orientation = 1
+    picture = ImageFile(path, width, height, 1, "whole", kind, channels, alpha, dtype)
+    return _turned(picture, orientation)
+
+
+def _turned(image: ImageFile, orientation: int) -> ImageFile:
+    """The image as it is shown."""
     if orientation not in range(1, 9):
         orientation = 1
+    width, height = image.width, image.height
     if orientation >= 5:
         width, height = height, width
-    return ImageFile(path, width, height, orientation)
+    return dataclasses.replace(
+        image, width=width, height=height, orientation=orientation
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -60,7 +60,7 @@ def halves(
         raise ValueError(
             f"side-by-side images need an even width, in '{root}': {shortened(odd)}"
         )
-    unlike = sum(not _like_a_pair(image) for image in whole)
+    unlike = sum(not looks_like_a_pair(image) for image in whole)
     doubt = f"{unlike} of {len(whole)} are not about twice as wide as high"
     pairs = [
         (
@@ -77,6 +77,6 @@ def relative(root: Path, path: Path) -> str:
     return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
-def _like_a_pair(image: ImageFile) -> bool:
+def looks_like_a_pair(image: ImageFile) -> bool:
     """Whether the halves are no longer than a photograph, 4:3 either way."""
     return 1.5 <= image.width / image.height <= 2.7

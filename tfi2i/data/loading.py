@@ -1,11 +1,11 @@
-"""A split's images from disk into memory, decoded and resized on all cores."""
+"""Image files to decoded, resized images: kept in memory, in a file, or read anew."""
 
 from __future__ import annotations
 
 import collections
 import concurrent.futures
-import itertools
-import math
+import dataclasses
+import functools
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,77 +15,298 @@ import tensorflow as tf
 from rich.console import Console
 from rich.progress import track
 
-from tfi2i.data import decoding, headers, transforms
+from tfi2i.data import decoding, formats, headers, store, transforms
+from tfi2i.data.derived import Derivation
+from tfi2i.data.geometry import Geometry
+from tfi2i.data.headers import ImageFile
+from tfi2i.data.pixels import RGB, PixelType
 
-# TensorFlow's kernels refuse memory that is aligned less.
-_ALIGNMENT = 64
+_HALVES = ("whole", "left", "right")
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """How the files of a domain become images.
+
+    Attributes:
+        pixels: what they are made of then.
+        geometry: which size they get.
+        method: how they get it.
+        background: red, green, blue under transparent pixels, 0 to 255.
+    """
+
+    pixels: PixelType
+    geometry: Geometry
+    method: transforms.Method
+    background: tuple[int, int, int]
+
+    def shapes(self, files: Sequence[ImageFile]) -> np.ndarray:
+        """Heights and widths that images will have, `(count, 2)`.
+
+        Raises:
+            ValueError: naming the images that are smaller than the crop.
+        """
+        shapes, small = [], []
+        for file in files:
+            width = file.width if file.half == "whole" else file.width // 2
+            try:
+                shapes.append(self.geometry.loaded(file.height, width))
+            except ValueError as error:
+                small.append(f"'{file.path}' ({error})")
+        if small:
+            raise ValueError(
+                f"images too small ({len(small)}): {headers.shortened(small)}; choose "
+                "a smaller --data.crop-size, leave them out with --data.exclude, or "
+                "choose a --data.preprocess that resizes"
+            )
+        return np.array(shapes, np.int64)
+
+    def decode(self, file: ImageFile) -> np.ndarray:
+        """Decode a whole file.
+
+        Raises:
+            tf.errors.OpError: it is damaged.
+        """
+        return _decoded(file, self.background, self.pixels)
+
+    def cut(self, image: np.ndarray, file: ImageFile, shape) -> np.ndarray:
+        """Take what is meant of a decoded file, and resize it.
+
+        Args:
+            image: the whole file, `(height, width, channels)`.
+            file: says which half.
+            shape: height and width wanted.
+        """
+        middle = image.shape[1] // 2
+        if file.half != "whole":
+            image = image[:, :middle] if file.half == "left" else image[:, middle:]
+        return transforms.resized(image, *shape, self.method)
+
+
+class OnDemand(store.Images):
+    """Images that are decoded each time that they are looked up."""
+
+    def __init__(self, files: Sequence[ImageFile], reading: Reading):
+        super().__init__(reading.shapes(files), reading.pixels)
+        self._reading = reading
+        self._paths = tf.constant([str(file.path) for file in files])
+        self._rest = tf.constant(
+            [[file.orientation, _HALVES.index(file.half)] for file in files], tf.int32
+        )
+
+    def get(self, index: tf.Tensor) -> tf.Tensor:
+        path, orientation, half, shape = self.where(index)
+        reading = self._reading
+        background = tf.constant(reading.background, tf.int32)
+        image = decoding.decode(path, orientation, background, reading.pixels)
+        image = _cut(image, half, shape, reading.method)
+        return tf.ensure_shape(image, self.image_shape)
+
+    def where(self, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Path, orientation, half and wanted shape of an image."""
+        orientation, half = tf.unstack(tf.gather(self._rest, index))
+        shape = tf.cast(tf.gather(self.shapes, index), tf.int32)
+        return tf.gather(self._paths, index), orientation, half, shape
+
+
+class Derived(store.Images):
+    """Images that are made from others each time that they are looked up."""
+
+    def __init__(self, targets: store.Images, derivation: Derivation):
+        super().__init__(targets.shapes, derivation.pixels(targets.pixels))
+        self._targets = targets
+        self._derivation = derivation
+
+    def get(self, index: tf.Tensor) -> tf.Tensor:
+        return self._derivation(self._targets.get(index))
 
 
 def load(
-    files_a: Sequence[headers.ImageFile | None],
-    files_b: Sequence[headers.ImageFile],
-    *,
-    size: int,
-    colour: tuple[int, int, int],
-    edges: bool = False,
-    progress: bool,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decode and resize the images of a split.
+    domains: Sequence[tuple[Sequence[ImageFile], Reading]],
+    cache: str,
+    progress: bool = True,
+) -> list[store.Images]:
+    """Decode and resize images on all cores, or prepare to do so later.
 
     Args:
-        files_a: images of domain A, None for those that are drawn from edges.
-        files_b: images of domain B, as many or not; where one is the right half
-            of a file, that of A at its place is the left half.
-        size: side in pixels of the images wanted.
-        colour: red, green, blue under transparent pixels, 0 to 255.
-        edges: draw the images of A from the edges of those of B.
+        domains: files, and what becomes of them, of each domain.
+        cache: `memory`, `disk` or `off`, where decoded images are kept.
         progress: show a bar on stderr, if that is a terminal.
 
     Returns:
-        Two uint8 tensors `(count, size, size, 3)`, domains A and B. They need
-        little more memory than that, since nothing is held twice.
+        The images of each domain.
 
     Raises:
-        ValueError: naming every file that cannot be decoded; too little memory; a
-            size below 1.
+        ValueError: naming every file that cannot be decoded, or is too small; too
+            little memory.
+        OSError: too little room on the disk.
     """
-    if size < 1:
-        raise ValueError(f"--data.load-size is {size}, expected at least 1")
-    array_a, array_b = _allocate((len(files_a), len(files_b)), size)
-    background = tf.constant(colour, tf.int32)
-    places = list(itertools.zip_longest(files_a, files_b))
-    damaged: list[Path] = []
+    sources = [OnDemand(files, reading) for files, reading in domains]
+    if cache == "off":
+        return sources
 
-    def fill(index: int) -> None:
-        image_a, image_b = _read(*places[index], size, background, damaged)
-        if image_b is not None:
-            array_b[index] = image_b
-        if edges and image_b is not None:
-            image_a = transforms.edges(image_b)
-        if image_a is not None:
-            array_a[index] = image_a
+    def reader(source, files, reading):
+        def read(index):
+            file = files[index]
+            image = reading.cut(reading.decode(file), file, source.shapes[index])
+            return (image,)
 
-    _in_threads(fill, len(places), progress)
-    if damaged:
-        names = [f"'{path}'" for path in sorted(damaged)]
-        raise ValueError(
-            f"truncated or damaged images ({len(names)}): "
-            f"{headers.shortened(names)}; replace or remove them"
+        return read
+
+    work = [
+        ((source,), reader(source, *domain), domain[0])
+        for source, domain in zip(sources, domains, strict=True)
+    ]
+    return _keep(work, cache, progress)
+
+
+def load_halves(
+    left: Sequence[ImageFile],
+    right: Sequence[ImageFile],
+    readings: tuple[Reading, Reading],
+    cache: str,
+    progress: bool = True,
+) -> list[store.Images]:
+    """Load the halves of files, each decoded once where it is kept.
+
+    Args:
+        left: left halves.
+        right: right halves of the same files.
+        readings: what becomes of the left ones and of the right ones.
+        cache: of `load`.
+        progress: likewise.
+
+    Raises:
+        ValueError, OSError: of `load`.
+    """
+    sources = list(map(OnDemand, (left, right), readings))
+    if cache == "off":
+        return sources
+
+    def read(index):
+        first = second = readings[0].decode(left[index])
+        if readings[1].pixels != readings[0].pixels:
+            second = readings[1].decode(right[index])
+        return (
+            readings[0].cut(first, left[index], sources[0].shapes[index]),
+            readings[1].cut(second, right[index], sources[1].shapes[index]),
         )
-    return _as_tensor(array_a), _as_tensor(array_b)
+
+    return _keep([(sources, read, left)], cache, progress)
 
 
-def read_image(path: str | Path, background: str = "white") -> np.ndarray:
+def load_derived(
+    files: Sequence[ImageFile],
+    reading: Reading,
+    derivation: Derivation,
+    cache: str,
+    progress: bool = True,
+) -> list[store.Images]:
+    """Load targets, and the inputs that are made from them.
+
+    Args:
+        files: of the targets.
+        reading: what becomes of them.
+        derivation: what the inputs are.
+        cache: of `load`.
+        progress: likewise.
+
+    Returns:
+        Inputs and targets.
+
+    Raises:
+        ValueError, OSError: of `load`, and of `Derivation.pixels`.
+    """
+    targets = OnDemand(files, reading)
+    sources = [Derived(targets, derivation), targets]
+    if cache == "off":
+        return sources
+
+    def read(index):
+        target = reading.cut(
+            reading.decode(files[index]), files[index], targets.shapes[index]
+        )
+        return derivation(tf.constant(target)).numpy(), target
+
+    return _keep([(sources, read, files)], cache, progress)
+
+
+def _keep(
+    work: Sequence[tuple[Sequence[store.Images], Callable, Sequence[ImageFile]]],
+    cache: str,
+    progress: bool,
+) -> list[store.Images]:
+    """Read all images once and hold them.
+
+    Args:
+        work: which images, of one or two domains; what reads one of each by index;
+            which files it reads.
+        cache: `memory` or `disk`.
+        progress: show a bar on stderr, if that is a terminal.
+    """
+    sources = [source for group, _, _ in work for source in group]
+    buffers = [_allocate(source, cache == "disk") for source in sources]
+    places = iter(
+        store.places(buffer, source.shapes, source.pixels)
+        for buffer, source in zip(buffers, sources, strict=True)
+    )
+    tasks = []
+    for group, read, files in work:
+        rooms = [next(places) for _ in group]
+        for index, file in enumerate(files):
+            tasks.append((read, index, [room[index] for room in rooms], file.path))
+    damaged: list[str] = []
+
+    def fill(number: int) -> None:
+        read, index, rooms, path = tasks[number]
+        try:
+            images = read(index)
+        except tf.errors.OpError:
+            # TensorFlow's message names graph nodes, and not the file.
+            damaged.append(f"'{path}'")
+            return
+        except ValueError as error:
+            damaged.append(f"'{path}' ({error})")
+            return
+        for room, image in zip(rooms, images, strict=True):
+            room[:] = image
+
+    _in_threads(fill, len(tasks), progress)
+    if damaged:
+        raise ValueError(
+            f"truncated or damaged images ({len(damaged)}): "
+            f"{headers.shortened(sorted(damaged))}; replace or remove them"
+        )
+    return [
+        store.Held(buffer, source.shapes, source.pixels)
+        for buffer, source in zip(buffers, sources, strict=True)
+    ]
+
+
+def bytes_needed(files: Sequence[ImageFile], reading: Reading) -> int:
+    """Bytes that decoded images take.
+
+    Raises:
+        ValueError: of `Reading.shapes`.
+    """
+    values = int(reading.shapes(files).prod(axis=1).sum()) * reading.pixels.channels
+    return values * np.dtype(reading.pixels.dtype).itemsize
+
+
+def read_image(
+    path: str | Path, background: str = "white", pixels: PixelType = RGB
+) -> np.ndarray:
     """Decode one image at its own size, as training sees it.
 
     EXIF orientation is applied and alpha is composited.
 
     Args:
-        path: a JPEG, PNG or WebP file.
+        path: of the file.
         background: colour under transparent pixels, CSS name or `#rrggbb`.
+        pixels: what the image is to be made of.
 
     Returns:
-        uint8 `(height, width, 3)`, RGB.
+        `(height, width, pixels.channels)` of `pixels.dtype`.
 
     Raises:
         OSError: there is no such file, or it may not be read.
@@ -93,79 +314,58 @@ def read_image(path: str | Path, background: str = "white") -> np.ndarray:
             background is no colour. All messages are one line without the path.
         tf.errors.ResourceExhaustedError: memory is too small for it.
     """
-    colour = tf.constant(decoding.parse_colour(background), tf.int32)
+    colour = decoding.parse_colour(background)
     image = headers.read(Path(path))
+    why_not = image.misfit(pixels)
+    if why_not is not None:
+        raise ValueError(why_not)
     try:
-        pixels = _read_own_size(
-            tf.constant(str(path)), tf.constant(image.orientation), colour
-        )
+        return _decoded(image, colour, pixels)
     except tf.errors.ResourceExhaustedError:
         # The image may be sound; it is memory that is short.
         raise
     except tf.errors.OpError:
         # TensorFlow's message names graph nodes, and not the reason.
         raise ValueError("truncated or damaged") from None
-    return pixels.numpy()
 
 
-def _read(
-    file_a: headers.ImageFile | None,
-    file_b: headers.ImageFile | None,
-    size: int,
-    background: tf.Tensor,
-    damaged: list[Path],
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Decode an image of A and of B; None for one absent or added to `damaged`."""
-
-    def read(image: headers.ImageFile | None, reader: Callable) -> list:
-        if image is None:
-            return [None]
-        path = tf.constant(str(image.path))
-        try:
-            images = reader(path, tf.constant(image.orientation), background, size)
-        except tf.errors.OpError:
-            # TensorFlow's message names graph nodes, and not the file.
-            damaged.append(image.path)
-            return [None, None]
-        return [image.numpy() for image in images]
-
-    if file_b is not None and file_b.half == "right":
-        left, right = read(file_b, _read_halves)
-        return left, right
-    return read(file_a, _read_whole)[0], read(file_b, _read_whole)[0]
+def _decoded(file, background, pixels):
+    if file.format not in decoding.NATIVE:
+        # Here, errors keep their reasons.
+        image = formats.convert(*formats.read(file.path), background, pixels)
+        return decoding.orient(tf.constant(image), file.orientation).numpy()
+    decode = _decoder(pixels, file.format, file.orientation)
+    path = tf.constant(str(file.path))
+    return decode(path, tf.constant(background, tf.int32)).numpy()
 
 
-_FILE = (
-    tf.TensorSpec((), tf.string),
-    tf.TensorSpec((), tf.int32),
-    tf.TensorSpec((3,), tf.int32),
-    tf.TensorSpec((), tf.int32),
-)
+# What traces a graph is kept, since that takes longer than reading many images; one
+# for each kind of file, since looking at the content takes as long as a small JPEG.
+@functools.cache
+def _decoder(pixels: PixelType, format: str, orientation: int) -> Callable:
+    signature = (tf.TensorSpec((), tf.string), tf.TensorSpec((3,), tf.int32))
+
+    @tf.function(input_signature=signature)
+    def decode(path, background):
+        with tf.device("CPU:0"):
+            return decoding.decode(path, orientation, background, pixels, format)
+
+    return decode
 
 
-@tf.function(input_signature=_FILE[:3])
-def _read_own_size(path, orientation, background):
-    with tf.device("CPU:0"):
-        return decoding.decode(path, orientation, background)
+def _cut(image, half, shape, method):
+    """Take what is meant of a file, and resize it.
 
-
-@tf.function(input_signature=_FILE)
-def _read_whole(path, orientation, background, size):
-    with tf.device("CPU:0"):
-        image = decoding.decode(path, orientation, background)
-        return (transforms.resize(image, size, size),)
-
-
-@tf.function(input_signature=_FILE)
-def _read_halves(path, orientation, background, size):
-    with tf.device("CPU:0"):
-        image = decoding.decode(path, orientation, background)
-        middle = tf.shape(image)[1] // 2
-        left, right = image[:, :middle], image[:, middle:]
-        return (
-            transforms.resize(left, size, size),
-            transforms.resize(right, size, size),
-        )
+    Args:
+        image: the whole file, `(height, width, channels)`.
+        half: int32 scalar, 0 for the whole, 1 for the left, 2 for the right.
+        shape: int32 `(2,)`, height and width wanted.
+        method: of `transforms.resize`.
+    """
+    width = tf.shape(image)[1]
+    start = tf.where(half == 2, width // 2, 0)
+    end = tf.where(half == 1, width // 2, width)
+    return transforms.resize(image[:, start:end], shape[0], shape[1], method)
 
 
 def _in_threads(work: Callable[[int], None], count: int, progress: bool) -> None:
@@ -184,25 +384,14 @@ def _in_threads(work: Callable[[int], None], count: int, progress: bool) -> None
         collections.deque(done, maxlen=0)
 
 
-def _allocate(counts: Sequence[int], size: int) -> list[np.ndarray]:
-    """Uninitialised uint8 `(count, size, size, 3)` that tensors can share."""
+def _allocate(source: store.Images, on_disk: bool) -> np.ndarray:
     try:
-        return [_aligned((count, size, size, 3)) for count in counts]
+        return store.allocate(source.shapes, source.pixels, on_disk)
     except MemoryError as error:
-        needed = sum(counts) * size * size * 3 / 1e9
+        values = float(source.shapes.prod(axis=1).sum()) * source.pixels.channels
+        needed = values * np.dtype(source.pixels.dtype).itemsize / 1e9
         raise ValueError(
-            f"{sum(counts)} images at {size} pixels need {needed:.1f} GB of memory, "
-            "more than there is: choose a smaller --data.load-size or fewer images"
+            f"{len(source)} images need {needed:.1f} GB of memory, more than there is: "
+            "choose a smaller --data.load-size, --data.cache disk or off, or fewer "
+            "images"
         ) from error
-
-
-def _aligned(shape: tuple[int, ...]) -> np.ndarray:
-    length = math.prod(shape)
-    buffer = np.empty(length + _ALIGNMENT, np.uint8)
-    start = -buffer.ctypes.data % _ALIGNMENT
-    return buffer[start : start + length].reshape(shape)
-
-
-def _as_tensor(array: np.ndarray) -> tf.Tensor:
-    """Give an array to TensorFlow without a copy; `tf.constant` makes two."""
-    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())

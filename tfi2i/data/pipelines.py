@@ -1,40 +1,40 @@
-"""Paired and unpaired images from disk to `tf.data`."""
+"""One split of paired or unpaired images, from disk to what is trained on."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tensorflow as tf
 
-from tfi2i.data import decoding, domains, folders, loading, transforms
-from tfi2i.data.epochs import TwoDomains, size_to_load
+from tfi2i.data import derived, domains, folders, loading, memory, transforms
+from tfi2i.data.epochs import TwoDomains
+from tfi2i.data.headers import shortened
+from tfi2i.data.preprocessing import Preprocessing
 
 Direction = Literal["a2b", "b2a"]
-Input = Literal["files", "edges"]
 
 
 class PairedData(TwoDomains):
-    """One split of paired images, decoded and held in memory.
+    """One split of paired images, decoded.
 
-    The images of a pair are cropped and mirrored alike.
+    The images of a pair are turned, cropped and mirrored alike.
 
     Attributes:
-        real_a: uint8 tensor `(count, load_size, load_size, 3)`, the inputs.
+        real_a: `store.Images`, the inputs.
         real_b: likewise, the targets.
         files: which files were read and how.
         names: file stems, in order.
-        load_size: side of the stored images.
     """
 
     _unit = "pairs"
 
-    def __init__(
-        self, real_a: tf.Tensor, real_b: tf.Tensor, files: folders.PairedFiles
-    ):
+    def __init__(self, real_a, real_b, files: folders.PairedFiles, methods=None):
         """Hold images that are loaded already; `load` reads them from disk."""
-        super().__init__(real_a, real_b, tuple(s.name for s in files.samples))
+        names = tuple(sample.name for sample in files.samples)
+        super().__init__(real_a, real_b, names, methods)
         self.files = files
 
     @classmethod
@@ -46,16 +46,17 @@ class PairedData(TwoDomains):
         layout: folders.Layout = "auto",
         a: str = "A",
         b: str = "B",
+        exclude: str | Path | None = None,
         direction: Direction = "a2b",
-        input: Input = "files",
-        load_size: int = 286,
-        background: str = "white",
+        input: derived.Input = "files",
+        downscale: int = 4,
         limit: int | None = None,
         progress: bool = True,
+        **preprocessing: Any,
     ) -> PairedData:
         """Decode and resize a whole split, on all cores.
 
-        Takes `6 * load_size**2` bytes per pair: 0.5 MB at 286 pixels.
+        Takes `6 * load_size**2` bytes per pair of 8-bit colour: 0.5 MB at 286 pixels.
 
         Args:
             directory: the data set's folder.
@@ -63,14 +64,15 @@ class PairedData(TwoDomains):
             layout: see `folders.find_pairs`.
             a: name of the folder that holds domain A.
             b: name of the folder that holds domain B.
+            exclude: file that lists images to leave out.
             direction: `b2a` makes B the input and A the target.
-            input: `edges` draws the input from the target's edges. The target
-                is then the single image, the B folder or the right half, and
-                `direction` has no meaning.
-            load_size: side in pixels to which images are resized.
-            background: colour under transparent pixels, CSS name or `#rrggbb`.
+            input: `edges`, `grayscale` or `downscale` make the input from the target,
+                see `derived.Derivation`. The target is then the single image, the
+                B folder or the right half, and `direction` has no meaning.
+            downscale: how much smaller inputs of that kind are.
             limit: how many pairs to decode, the first ones; None for all.
             progress: show a bar on stderr, if that is a terminal.
+            **preprocessing: fields of `Preprocessing`, such as `load_size`.
 
         Returns:
             The split.
@@ -81,60 +83,60 @@ class PairedData(TwoDomains):
                 an argument outside its range; too little memory.
         """
         _check_choice("direction", direction, ("a2b", "b2a"))
-        _check_choice("input", input, ("files", "edges"))
-        colour = decoding.parse_colour(background)
-        from_target = input == "edges"
+        _check_choice("input", input, derived.INPUTS)
+        how = Preprocessing(**preprocessing)
+        from_target = input != "files"
         files = folders.find_pairs(
-            directory, split, layout=layout, a=a, b=b, targets_only=from_target
+            directory,
+            split,
+            layout=layout,
+            a=a,
+            b=b,
+            targets_only=from_target,
+            exclude=exclude,
         )
         files = dataclasses.replace(files, samples=files.samples[:limit])
-        real_a, real_b = loading.load(
-            [sample.a for sample in files.samples],
-            [sample.b for sample in files.samples],
-            size=load_size,
-            colour=colour,
-            edges=from_target,
-            progress=progress,
-        )
-        if direction == "b2a" and not from_target:
-            real_a, real_b = real_b, real_a
-        return cls(real_a, real_b, files)
+        methods = how.domain_a.method, how.domain_b.method
+        if from_target:
+            derivation = derived.Derivation(input, downscale)
+            real_a, real_b = _load_derived(files, how, derivation, progress)
+            return cls(real_a, real_b, files, (methods[1], methods[1]))
+        real_a, real_b = _load_pairs(files, how, progress)
+        if direction == "b2a":
+            return cls(real_b, real_a, files, methods[::-1])
+        return cls(real_a, real_b, files, methods)
 
-    def _example(self, index, seed, *, crop_size, flip):
-        return transforms.jitter(
-            tf.gather(self.real_a, index),
-            tf.gather(self.real_b, index),
-            crop_size=crop_size,
-            flip=flip,
+    def _example(self, index, seed, jitter):
+        return jitter(
+            self.real_a.get(index),
+            self.real_b.get(index),
             seed=seed,
+            methods=self.methods,
         )
 
 
 class UnpairedData(TwoDomains):
-    """One split of two domains' images, decoded and held in memory.
+    """One split of two domains' images, decoded.
 
     An epoch has as many examples as the larger domain has images. Those of A come
     in turn, in another order each epoch, so that each occurs equally often, give or
     take one; every one of them meets an image of B that is drawn at random. Both
-    are cropped and mirrored independently. So does the CycleGAN authors' code.
+    are turned, cropped and mirrored independently. So does the CycleGAN authors' code.
 
     Attributes:
-        real_a: uint8 tensor `(count, load_size, load_size, 3)`, domain A.
+        real_a: `store.Images` of domain A.
         real_b: likewise, domain B; the count may be another.
         files: which files were read and how.
         names: file names of A, then of B, `A/` or `B/` before each.
-        load_size: side of the stored images.
     """
 
     _unit = "images in the larger domain"
 
-    def __init__(
-        self, real_a: tf.Tensor, real_b: tf.Tensor, files: domains.UnpairedFiles
-    ):
+    def __init__(self, real_a, real_b, files: domains.UnpairedFiles, methods=None):
         """Hold images that are loaded already; `load` reads them from disk."""
         names_a = [f"A/{image.path.name}" for image in files.a]
         names_b = [f"B/{image.path.name}" for image in files.b]
-        super().__init__(real_a, real_b, (*names_a, *names_b))
+        super().__init__(real_a, real_b, (*names_a, *names_b), methods)
         self.files = files
 
     @classmethod
@@ -146,14 +148,14 @@ class UnpairedData(TwoDomains):
         layout: folders.Layout = "auto",
         a: str = "A",
         b: str = "B",
-        load_size: int = 286,
-        background: str = "white",
+        exclude: str | Path | None = None,
         limit: int | None = None,
         progress: bool = True,
+        **preprocessing: Any,
     ) -> UnpairedData:
         """Decode and resize a whole split, on all cores.
 
-        Takes `3 * load_size**2` bytes per image: 0.25 MB at 286 pixels.
+        Takes `3 * load_size**2` bytes per image of 8-bit colour: 0.25 MB at 286 pixels.
 
         Args:
             directory: the data set's folder.
@@ -161,11 +163,11 @@ class UnpairedData(TwoDomains):
             layout: see `domains.find_unpaired`.
             a: name of the folder that holds domain A.
             b: name of the folder that holds domain B.
-            load_size: side in pixels to which images are resized.
-            background: colour under transparent pixels, CSS name or `#rrggbb`.
+            exclude: file that lists images to leave out.
             limit: how many images of each domain to decode, the first ones; None for
                 all.
             progress: show a bar on stderr, if that is a terminal.
+            **preprocessing: fields of `Preprocessing`, such as `load_size`.
 
         Returns:
             The split.
@@ -175,15 +177,21 @@ class UnpairedData(TwoDomains):
             ValueError: see `domains.find_unpaired`; files that cannot be decoded; an
                 argument outside its range; too little memory.
         """
-        colour = decoding.parse_colour(background)
-        files = domains.find_unpaired(directory, split, layout=layout, a=a, b=b)
-        files = dataclasses.replace(files, a=files.a[:limit], b=files.b[:limit])
-        real_a, real_b = loading.load(
-            files.a, files.b, size=load_size, colour=colour, progress=progress
+        how = Preprocessing(**preprocessing)
+        files = domains.find_unpaired(
+            directory, split, layout=layout, a=a, b=b, exclude=exclude
         )
-        return cls(real_a, real_b, files)
+        files = dataclasses.replace(files, a=files.a[:limit], b=files.b[:limit])
+        readings = how.reading(files.a, "a"), how.reading(files.b, "b")
+        cache = _cache(how, (files.a, files.b), readings)
+        if files.layout == "side_by_side":
+            real = loading.load_halves(files.a, files.b, readings, cache, progress)
+        else:
+            found = zip((files.a, files.b), readings, strict=True)
+            real = loading.load(list(found), cache, progress)
+        return cls(*real, files, (how.domain_a.method, how.domain_b.method))
 
-    def _example(self, index, seed, *, crop_size, flip):
+    def _example(self, index, seed, jitter):
         seed_a, seed_b, seed_choice = tf.unstack(
             tf.random.split(seed, 3, alg=transforms.RANDOM_ALGORITHM)
         )
@@ -194,150 +202,12 @@ class UnpairedData(TwoDomains):
             dtype=tf.int64,
             alg=transforms.RANDOM_ALGORITHM,
         )
-
-        def cut(image, seed):
-            (image,) = transforms.jitter(
-                image, crop_size=crop_size, flip=flip, seed=seed
-            )
-            return image
-
         # The order of an epoch is a permutation of the larger domain's indices.
-        image_a = tf.gather(self.real_a, index % len(self.real_a))
-        return cut(image_a, seed_a), cut(tf.gather(self.real_b, chosen), seed_b)
-
-
-def paired(
-    directory: str | Path,
-    split: str = "train",
-    *,
-    batch_size: int = 1,
-    direction: Direction = "a2b",
-    layout: folders.Layout = "auto",
-    a: str = "A",
-    b: str = "B",
-    input: Input = "files",
-    load_size: int = 286,
-    crop_size: int = 256,
-    flip: bool = True,
-    background: str = "white",
-    seed: int = 0,
-    training: bool | None = None,
-) -> tf.data.Dataset:
-    """Paired images as a dataset for `model.fit`.
-
-    Training pairs are shuffled, cropped and mirrored anew each time the dataset
-    is iterated: the first iteration is epoch 0 of `PairedData.training`, the
-    next is epoch 1 and so on. Under a distribution strategy Keras looks at one
-    batch beforehand, which counts as an iteration.
-
-    Args:
-        directory: the data set's folder.
-        split: `train`, `val` or `test`.
-        batch_size: pairs per batch, over all devices.
-        direction: `b2a` makes B the input and A the target.
-        layout: see `find_pairs`.
-        a: name of the folder that holds domain A.
-        b: name of the folder that holds domain B.
-        input: `edges` draws the input from the target's edges.
-        load_size: side in pixels to which training images are resized.
-        crop_size: side in pixels of what the dataset gives.
-        flip: whether to mirror half of the training pairs.
-        background: colour under transparent pixels, CSS name or `#rrggbb`.
-        seed: what order, crops and flips follow from.
-        training: None means for the split `train`. Without, pairs come in
-            order, whole, resized to `crop_size`, and the last batch may be
-            smaller.
-
-    Returns:
-        `(real_a, real_b)`, each float32 `(batch, crop_size, crop_size, 3)` in
-        [-1, 1], of known cardinality.
-
-    Raises:
-        OSError: the folder or the split does not exist.
-        ValueError: see `PairedData.load` and `PairedData.training`.
-    """
-    if training is None:
-        training = split == "train"
-    data = PairedData.load(
-        directory,
-        split,
-        layout=layout,
-        a=a,
-        b=b,
-        direction=direction,
-        input=input,
-        load_size=size_to_load(training, load_size, crop_size),
-        background=background,
-    )
-    if not training:
-        return data.evaluation(batch_size)
-    return data.training_by_iteration(
-        batch_size=batch_size, crop_size=crop_size, flip=flip, seed=seed
-    )
-
-
-def unpaired(
-    directory: str | Path,
-    split: str = "train",
-    *,
-    batch_size: int = 1,
-    layout: folders.Layout = "auto",
-    a: str = "A",
-    b: str = "B",
-    load_size: int = 286,
-    crop_size: int = 256,
-    flip: bool = True,
-    background: str = "white",
-    seed: int = 0,
-    training: bool | None = None,
-) -> tf.data.Dataset:
-    """Unpaired images as a dataset for `model.fit`.
-
-    Training images are shuffled, matched, cropped and mirrored anew each time the
-    dataset is iterated: the first iteration is epoch 0 of `UnpairedData.training`,
-    the next is epoch 1 and so on. Under a distribution strategy Keras looks at
-    one batch beforehand, which counts as an iteration.
-
-    Args:
-        directory: the data set's folder.
-        split: `train`, `val` or `test`.
-        batch_size: images of each domain per batch, over all devices.
-        layout: see `find_unpaired`.
-        a: name of the folder that holds domain A.
-        b: name of the folder that holds domain B.
-        load_size: side in pixels to which training images are resized.
-        crop_size: side in pixels of what the dataset gives.
-        flip: whether to mirror half of the training images.
-        background: colour under transparent pixels, CSS name or `#rrggbb`.
-        seed: what order, matches, crops and flips follow from.
-        training: None means for the split `train`. Without, images come in
-            order, whole, resized to `crop_size`, as many of each domain as the
-            smaller one has, and the last batch may be smaller.
-
-    Returns:
-        `(real_a, real_b)`, each float32 `(batch, crop_size, crop_size, 3)` in
-        [-1, 1], of known cardinality.
-
-    Raises:
-        OSError: the folder or the split does not exist.
-        ValueError: see `UnpairedData.load` and `UnpairedData.training`.
-    """
-    if training is None:
-        training = split == "train"
-    data = UnpairedData.load(
-        directory,
-        split,
-        layout=layout,
-        a=a,
-        b=b,
-        load_size=size_to_load(training, load_size, crop_size),
-        background=background,
-    )
-    if not training:
-        return data.evaluation(batch_size)
-    return data.training_by_iteration(
-        batch_size=batch_size, crop_size=crop_size, flip=flip, seed=seed
-    )
+        image_a = self.real_a.get(index % len(self.real_a))
+        image_b = self.real_b.get(chosen)
+        (image_a,) = jitter(image_a, seed=seed_a, methods=self.methods[:1])
+        (image_b,) = jitter(image_b, seed=seed_b, methods=self.methods[1:])
+        return image_a, image_b
 
 
 def bundled() -> Path:
@@ -347,6 +217,51 @@ def bundled() -> Path:
         Folder of 1,594 emoji, side by side, 64 pixels: flat (A), shaded (B).
     """
     return Path(__file__).parent / "emoji"
+
+
+def _load_pairs(files, how, progress):
+    files_a = [sample.a for sample in files.samples]
+    files_b = [sample.b for sample in files.samples]
+    readings = how.reading(files_a, "a"), how.reading(files_b, "b")
+    cache = _cache(how, (files_a, files_b), readings)
+    _check_alike(files, readings[0].shapes(files_a), readings[1].shapes(files_b))
+    if files.layout == "side_by_side":
+        return loading.load_halves(files_a, files_b, readings, cache, progress)
+    found = zip((files_a, files_b), readings, strict=True)
+    return loading.load(list(found), cache, progress)
+
+
+def _load_derived(files, how, derivation, progress):
+    targets = [sample.b for sample in files.samples]
+    reading = how.reading(targets, "b")
+    pixels = derivation.pixels(reading.pixels)
+    # They become an input each.
+    needed = loading.bytes_needed(targets, reading)
+    needed += needed * pixels.channels // reading.pixels.channels
+    cache = memory.choose(how.cache, needed)
+    return loading.load_derived(targets, reading, derivation, cache, progress)
+
+
+def _cache(how: Preprocessing, files: Sequence, readings: Sequence) -> str:
+    needed = sum(map(loading.bytes_needed, files, readings))
+    return memory.choose(how.cache, needed)
+
+
+def _check_alike(files, shapes_a, shapes_b):
+    """Refuse pairs whose images would be cut in different places."""
+    unlike = [
+        f"'{sample.name}' ({a[0]}x{a[1]} and {b[0]}x{b[1]})"
+        for sample, a, b in zip(
+            files.samples, shapes_a.tolist(), shapes_b.tolist(), strict=True
+        )
+        if a != b
+    ]
+    if unlike:
+        raise ValueError(
+            f"pairs of images of different sizes ({len(unlike)}): "
+            f"{shortened(unlike)}; make them equal, or choose --data.preprocess "
+            "resize_and_crop, which resizes all"
+        )
 
 
 def _check_choice(field: str, value: str, choices: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""What a pixel of a domain is: channels, numbers, and which of them are black and white.
+"""What a pixel of a domain is: channels, numbers, which of them are black and white.
 
 Inside the program every image is float32 in [-1, 1]. What it was before, and becomes
 again when an output is written, is one of these.
@@ -65,7 +65,7 @@ class PixelType:
             low = 0.0 if low is None else low
             high = float(np.iinfo(dtype).max) if high is None else high
         if not low < high:
-            raise ValueError(f"the range is {low:g} to {high:g}, expected low below high")
+            raise ValueError(f"range is {low:g} to {high:g}, expected low below high")
         return cls(channels, dtype, float(low), float(high))
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tfi2i.data.transforms import to_float, to_uint8
+from tfi2i.data.pixels import from_float, to_float
 from tfi2i.evaluation.protocol import Scores, score
 from tfi2i.inference import load
 from tfi2i.recipes import build, stored
@@ -26,13 +26,13 @@ class Evaluation(NamedTuple):
     Attributes:
         name: of the source, or `COPY`.
         direction: `"a2b"` or `"b2a"`.
-        size: side of the images in pixels.
+        size: height and width of the images in pixels; None where they differ.
         scores: against the truth.
     """
 
     name: str
     direction: str
-    size: int
+    size: tuple[int | None, int | None]
     scores: Scores
 
 
@@ -44,9 +44,10 @@ def evaluate(
 ) -> Iterator[Evaluation]:
     """Scores translators, each on the images that its run would test on.
 
-    Images are read as the run says: its folder, its layout, its input, resized to its
-    crop size. An export that lies in a run's folder has that run's configuration. A
-    CycleGAN learns without pairs, but is scored on pairs, too.
+    Images are read as the run says: its folder, its layout, its input; whole, resized
+    to its crop size, or at the scale that it was trained at where it does not resize.
+    An export that lies in a run's folder has that run's configuration. A CycleGAN
+    learns without pairs, but is scored on pairs, too.
 
     Args:
         sources: of `tfi2i.load`.
@@ -56,7 +57,8 @@ def evaluate(
 
     Yields:
         For each source its scores, and before them, where images or direction differ
-        from those of the source before, what copying the input scores.
+        from those of the source before, what copying the input scores, if inputs and
+        outputs have the same channels.
 
     Raises:
         ValueError, OSError: of `tfi2i.load` and `PairedData.load`; an export without a
@@ -65,50 +67,63 @@ def evaluate(
     compared, pairs = None, None
     for source in sources:
         translator = load(source, direction)
-        if translator.in_channels != 3:
-            raise ValueError(
-                f"'{source}' takes images of {translator.in_channels} channels, and "
-                "pictures are read with 3: it cannot be scored on them."
-            )
-        data = _data(source, changes)
-        # Whole images, of the training split too.
-        data = replace(
-            data,
-            load_size=data.crop_size,
-            direction=translator.direction or data.direction,
-        )
-        if data.crop_size < LEAST_SIZE:
-            raise ValueError(
-                f"--data.crop-size is {data.crop_size}; expected at least "
-                f"{LEAST_SIZE}, the window of SSIM."
-            )
+        data = _as_translated(_data(source, changes), translator)
         if data != compared:
             compared, pairs = data, _pairs(data, split, "dir" in changes)
-            scores = score(lambda real_a: real_a, pairs.evaluation(BATCH_SIZE))
-            yield Evaluation(COPY, data.direction, data.crop_size, scores)
+            size = pairs.real_b.image_shape[:2]
+            # Images of several sizes go one by one.
+            batch_size = 1 if None in size else BATCH_SIZE
+            if pairs.real_a.pixels.channels == pairs.real_b.pixels.channels:
+                batches = pairs.evaluation(batch_size)
+                scores = score(lambda real_a: real_a, batches, pairs.real_b.pixels)
+                yield Evaluation(COPY, data.direction, size, scores)
 
         def translate(real_a, translator=translator):
-            return to_float(translator(to_uint8(real_a).numpy()))
+            image = from_float(real_a, translator.input_pixels).numpy()
+            return to_float(translator(image), translator.output_pixels)
 
-        scores = score(translate, pairs.evaluation(BATCH_SIZE))
-        yield Evaluation(str(source), data.direction, data.crop_size, scores)
+        scores = score(translate, pairs.evaluation(batch_size), pairs.real_b.pixels)
+        yield Evaluation(str(source), data.direction, size, scores)
+
+
+def _as_translated(data, translator):
+    """The images that a translator takes and paints."""
+    direction = translator.direction or data.direction
+    types = [translator.input_pixels, translator.output_pixels]
+    if direction == "b2a":
+        types.reverse()
+    domain_a, domain_b = (
+        replace(domain, **vars(pixels))
+        for domain, pixels in zip((data.domain_a, data.domain_b), types, strict=True)
+    )
+    return replace(data, direction=direction, domain_a=domain_a, domain_b=domain_b)
 
 
 def _data(source, changes):
     run = stored.run_of(source)
     if run is not None:
-        return replace(stored.read(run).data, **changes)
+        data = stored.read(run).data
+        if "dir" in changes:
+            # The list is of the folder that the run was trained on.
+            data = replace(data, exclude=None)
+        return replace(data, **changes)
     if "crop_size" not in changes or "dir" not in changes:
         raise ValueError(
             f"'{source}' lies in no run, which would say how images are read: give "
             "--data.dir and --data.crop-size."
         )
-    return DataConfig(**changes)
+    return DataConfig(**{"load_size": changes["crop_size"], **changes})
 
 
 def _pairs(data, split, is_dir_given):
+    least = min(data.crop_shape)
+    if data.preprocess == "resize_and_crop" and least < LEAST_SIZE:
+        raise ValueError(
+            f"--data.crop-size is {least}; expected at least {LEAST_SIZE}, the window "
+            "of SSIM."
+        )
     try:
-        return build.load_pairs(data, split)
+        pairs = build.load_pairs(data, build.whole_images(data), split)
     except FileNotFoundError as error:
         if is_dir_given:
             raise
@@ -119,3 +134,10 @@ def _pairs(data, split, is_dir_given):
         raise ValueError(
             f"Scores need the true output of each input, and {error}"
         ) from error
+    least = int(pairs.real_b.shapes.min())
+    if least < LEAST_SIZE:
+        raise ValueError(
+            f"An image is {least} pixels small; expected at least {LEAST_SIZE}, the "
+            "window of SSIM: leave it out with --data.exclude."
+        )
+    return pairs

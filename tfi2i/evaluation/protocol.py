@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfi2i import metrics
-from tfi2i.data.transforms import to_float, to_uint8
+from tfi2i.data.pixels import RGB, PixelType, from_float, to_float
 
 
 class Scores(NamedTuple):
@@ -28,16 +28,19 @@ class Scores(NamedTuple):
 
 
 def score(
-    translate: Callable[[tf.Tensor], tf.Tensor], batches: tf.data.Dataset
+    translate: Callable[[tf.Tensor], tf.Tensor],
+    batches: tf.data.Dataset,
+    pixels: PixelType = RGB,
 ) -> Scores:
     """Compares translations with the truth, image by image.
 
-    Outputs are rounded to 8 bits first, as they would be in a file.
+    Outputs are rounded first, as they would be in a file.
 
     Args:
         translate: from `(batch, height, width, channels)` to the same shape, in
             [-1, 1].
         batches: of `(real_a, real_b)` in [-1, 1], at least 11 pixels a side.
+        pixels: of the outputs' files.
 
     Returns:
         Each image counts the same, whatever the batches.
@@ -45,7 +48,7 @@ def score(
     measures = (metrics.l1, metrics.psnr, metrics.ssim)
     values = []
     for real_a, real_b in batches:
-        fake_b = to_float(to_uint8(translate(real_a)))
+        fake_b = to_float(from_float(translate(real_a), pixels), pixels)
         values.append([measure(real_b, fake_b) for measure in measures])
     values = np.concatenate(values, axis=1)
     return Scores(*map(float, values.mean(axis=1)), values.shape[1])

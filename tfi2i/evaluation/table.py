@@ -24,7 +24,7 @@ def scores_table(results: Sequence[Evaluation]) -> Table:
             # As text: names may look like markup.
             Text(item.name),
             item.direction,
-            str(item.size),
+            _shown(item.size),
             str(item.scores.images),
             f"{item.scores.l1:.4f}",
             f"{item.scores.psnr:.2f}",
@@ -32,3 +32,10 @@ def scores_table(results: Sequence[Evaluation]) -> Table:
         )
     table.caption = "L1: 0 is best; PSNR in decibels, the higher the better; SSIM: 1"
     return table
+
+
+def _shown(size):
+    height, width = size
+    if None in size:
+        return "several"
+    return str(height) if height == width else f"{height}x{width}"

@@ -19,7 +19,12 @@ from tfi2i.interop import checkpoint
 from tfi2i.interop.addons import from_addons
 from tfi2i.interop.torch import Dropped, Used, convert
 from tfi2i.recipes import stored
-from tfi2i.recipes.config import DataConfig, ImportedConfig, TrainConfig
+from tfi2i.recipes.config import (
+    DataConfig,
+    DomainConfig,
+    ImportedConfig,
+    TrainConfig,
+)
 
 _SIZE = 256
 """What the reference trains at, where a network does not tell."""
@@ -201,7 +206,18 @@ def write_run(
     Raises:
         OSError: it cannot be written.
     """
-    data = DataConfig(direction=direction, crop_size=size, load_size=size)
+    domains = [
+        DomainConfig(channels=shape[-1], dtype="uint8", low=0.0, high=255.0)
+        for shape in (generator.input_shape, generator.output_shape)
+    ]
+    domain_a, domain_b = domains if direction == "a2b" else reversed(domains)
+    data = DataConfig(
+        direction=direction,
+        crop_size=size,
+        load_size=size,
+        domain_a=domain_a,
+        domain_b=domain_b,
+    )
     config = TrainConfig(recipe="imported", model=model, data=data, epochs=0)
     # Links and "." as what they stand for.
     target = run.resolve()

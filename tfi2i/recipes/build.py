@@ -1,10 +1,13 @@
 """Configuration to data and model: the one place that joins the parts."""
 
 import random
+from dataclasses import replace
 
 from tfi2i import networks
 from tfi2i.data import PairedData, UnpairedData, bundled
 from tfi2i.data.folders import available_splits
+from tfi2i.data.lookup import Wanted
+from tfi2i.data.preprocessing import Preprocessing
 from tfi2i.models import Adam, CycleGAN, Pix2Pix
 from tfi2i.recipes.config import (
     CycleGANConfig,
@@ -12,6 +15,7 @@ from tfi2i.recipes.config import (
     Pix2PixConfig,
     TrainConfig,
 )
+from tfi2i.recipes.limits import check_channels
 
 
 def load_data(
@@ -19,8 +23,8 @@ def load_data(
 ) -> PairedData | UnpairedData:
     """Reads one split as the configuration says.
 
-    Training images are loaded at `load_size`, others at `crop_size`, since only
-    training cuts a random part out of them.
+    Only training cuts a random part out of images, so other splits are read as they
+    are looked at whole (`Preprocessing.whole`).
 
     Args:
         config: resolved; `data.dir` None reads the bundled images.
@@ -33,17 +37,22 @@ def load_data(
     Raises:
         ValueError, OSError: of `PairedData.load` or `UnpairedData.load`.
     """
+    how = preprocessing(config)
+    how = how if split == "train" else how.whole()
     if config.model.is_paired:
-        return load_pairs(config.data, split, limit)
-    folder, common = _where(config.data, split)
-    return UnpairedData.load(folder, split, limit=limit, **common)
+        return load_pairs(config.data, how, split, limit)
+    folder, where = _where(config.data)
+    return UnpairedData.load(folder, split, limit=limit, **where, **vars(how))
 
 
-def load_pairs(data: DataConfig, split: str, limit: int | None = None) -> PairedData:
+def load_pairs(
+    data: DataConfig, how: Preprocessing, split: str, limit: int | None = None
+) -> PairedData:
     """Reads one split as pairs, whatever the model learns from.
 
     Args:
         data: resolved.
+        how: what is done to the images.
         split: as for `load_data`.
         limit: likewise.
 
@@ -53,25 +62,93 @@ def load_pairs(data: DataConfig, split: str, limit: int | None = None) -> Paired
     Raises:
         ValueError, OSError: of `PairedData.load`.
     """
-    folder, common = _where(data, split)
+    folder, where = _where(data)
     return PairedData.load(
         folder,
         split,
         direction=data.direction,
         input=data.input,
+        downscale=data.downscale,
         limit=limit,
-        **common,
+        **where,
+        **vars(how),
     )
 
 
-def _where(data, split):
-    """The folder of the images, and how they are read, paired or not."""
+def preprocessing(config: TrainConfig) -> Preprocessing:
+    """What is done to training images.
+
+    Args:
+        config: resolved.
+    """
+    data, generator = config.data, config.model.generator
+    multiple = 4 if generator.network == "resnet" else 2**generator.num_downs
+    return _preprocessing(data, multiple)
+
+
+def _preprocessing(data, multiple=1):
+    return Preprocessing(
+        preprocess=data.preprocess,
+        load_size=data.load_shape if data.is_resized else data.crop_shape,
+        crop_size=data.crop_shape,
+        multiple=multiple,
+        domain_a=_wanted(data.domain_a),
+        domain_b=_wanted(data.domain_b),
+        background=data.background,
+        cache=data.cache,
+    )
+
+
+def whole_images(data: DataConfig) -> Preprocessing:
+    """What is done to images that a translator is shown, which takes any size.
+
+    Args:
+        data: resolved.
+    """
+    return _preprocessing(data).whole()
+
+
+def with_pixels(
+    config: TrainConfig, training: PairedData | UnpairedData
+) -> TrainConfig:
+    """Writes down what the pixels of both domains were found to be.
+
+    Args:
+        config: resolved.
+        training: the images, as `load_data` read them.
+
+    Raises:
+        ValueError: the model cannot learn from such domains.
+    """
+    found = [training.real_a.pixels, training.real_b.pixels]
+    if config.model.is_paired and config.data.direction == "b2a":
+        found.reverse()
+    domains = {
+        name: replace(
+            getattr(config.data, name),
+            channels=pixels.channels,
+            dtype=pixels.dtype,
+            low=pixels.low,
+            high=pixels.high,
+        )
+        for name, pixels in zip(("domain_a", "domain_b"), found, strict=True)
+    }
+    config = replace(config, data=replace(config.data, **domains))
+    check_channels(config)
+    return config
+
+
+def _wanted(domain):
+    return Wanted(domain.channels, domain.dtype, domain.low, domain.high, domain.resize)
+
+
+def _where(data):
+    """The folder of the images, and how they are found."""
     return data.dir or bundled(), {
         "layout": data.layout if data.dir else "side_by_side",
         "a": data.a,
         "b": data.b,
-        "load_size": data.load_size if split == "train" else data.crop_size,
-        "background": data.background,
+        "exclude": data.exclude,
     }
 
 
@@ -84,23 +161,28 @@ def build_model(config: TrainConfig) -> Pix2Pix | CycleGAN:
     """Makes the networks, with weights that follow from the seed, and the trainer.
 
     Args:
-        config: resolved.
+        config: resolved; channels that it does not know are 3.
 
     Returns:
         The trainer, not compiled.
     """
     build = {Pix2PixConfig: _pix2pix, CycleGANConfig: _cyclegan}[type(config.model)]
-    return build(config.model, random.Random(config.seed))
+    data = config.data
+    channels = [domain.channels or 3 for domain in (data.domain_a, data.domain_b)]
+    if config.model.is_paired and data.direction == "b2a":
+        channels.reverse()
+    return build(config.model, random.Random(config.seed), *channels)
 
 
-def _pix2pix(config, draw):
-    generator = _generator(config.generator, _seed(draw))
+def _pix2pix(config, draw, in_channels, out_channels):
+    channels = in_channels, out_channels
+    generator = _generator(config.generator, *channels, _seed(draw))
     # Drawn also where there is no discriminator, so that what follows is the same.
     seed = _seed(draw)
     discriminator = None
     if config.is_adversarial:
-        channels = 6 if config.conditional else 3
-        discriminator = _discriminator(config.discriminator, channels, seed)
+        judged = out_channels + in_channels * config.conditional
+        discriminator = _discriminator(config.discriminator, judged, seed)
     return Pix2Pix(
         generator,
         discriminator,
@@ -114,12 +196,12 @@ def _pix2pix(config, draw):
     )
 
 
-def _cyclegan(config, draw):
+def _cyclegan(config, draw, of_a, of_b):
     return CycleGAN(
-        generator_ab=_generator(config.generator, _seed(draw)),
-        generator_ba=_generator(config.generator, _seed(draw)),
-        discriminator_a=_discriminator(config.discriminator, 3, _seed(draw)),
-        discriminator_b=_discriminator(config.discriminator, 3, _seed(draw)),
+        generator_ab=_generator(config.generator, of_a, of_b, _seed(draw)),
+        generator_ba=_generator(config.generator, of_b, of_a, _seed(draw)),
+        discriminator_a=_discriminator(config.discriminator, of_a, _seed(draw)),
+        discriminator_b=_discriminator(config.discriminator, of_b, _seed(draw)),
         adversarial_loss=config.adversarial_loss,
         cycle_weight_a=config.cycle_weight_a,
         cycle_weight_b=config.cycle_weight_b,
@@ -157,8 +239,10 @@ def _seed(draw):
     return draw.randrange(2**31)
 
 
-def _generator(config, seed):
+def _generator(config, in_channels, out_channels, seed):
     common = {
+        "in_channels": in_channels,
+        "out_channels": out_channels,
         "filters": config.filters,
         "norm": config.norm,
         "dropout": config.dropout,

@@ -99,10 +99,28 @@ def check(config: "TrainConfig") -> None:
     _check_data(config.data)
     for size, path in zip(config.data.crop_shape, _SIDES, strict=True):
         _check_networks(config.model, size, path)
-    _check_channels(config)
+    check_channels(config)
     _check_losses(config.model)
     _check_unused(config)
     _check_run(config)
+
+
+def check_channels(config: "TrainConfig") -> None:
+    """Refuse domains that a CycleGAN's identity loss cannot compare.
+
+    Raises:
+        ValueError: both numbers of channels are known, and differ.
+    """
+    model, data = config.model, config.data
+    counts = (data.domain_a.channels, data.domain_b.channels)
+    if model.is_paired or None in counts or counts[0] == counts[1]:
+        return
+    if model.identity_weight:
+        expected = (
+            f"0: A has {counts[0]} channels and B {counts[1]}, so no image of one can "
+            "be shown to the generator of the other"
+        )
+        _refuse("model.identity_weight", model.identity_weight, expected)
 
 
 def _refuse(path: str, value: Any, expected: str) -> typing.NoReturn:
@@ -188,20 +206,6 @@ def _check_sizes(data: "DataConfig") -> None:
 def _check_holds(path: str, load: int, crop: int) -> None:
     if load < crop:
         _refuse(path, load, f"at least the crop size, {crop}")
-
-
-def _check_channels(config: "TrainConfig") -> None:
-    """Refuse domains that a CycleGAN's identity loss cannot compare."""
-    model, data = config.model, config.data
-    counts = (data.domain_a.channels, data.domain_b.channels)
-    if model.is_paired or None in counts or counts[0] == counts[1]:
-        return
-    if model.identity_weight:
-        expected = (
-            f"0: A has {counts[0]} channels and B {counts[1]}, so no image of one can "
-            "be shown to the generator of the other"
-        )
-        _refuse("model.identity_weight", model.identity_weight, expected)
 
 
 def _check_networks(model: "Model", crop_size: int, path: str) -> None:

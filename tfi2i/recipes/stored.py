@@ -3,12 +3,13 @@
 import contextlib
 import json
 import platform
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tfi2i._version import __version__
 from tfi2i.files import whole
-from tfi2i.recipes.config import TrainConfig
+from tfi2i.recipes.config import ImportedConfig, TrainConfig
 from tfi2i.recipes.serialize import from_dict, to_dict
 
 CONFIG = "config.json"
@@ -48,9 +49,21 @@ def read(run: Path) -> TrainConfig:
         stored = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(stored, dict):
             stored.pop("versions", None)
-        return from_dict(stored)
+        return _with_pixels(from_dict(stored))
     except ValueError as error:
         raise ValueError(f"Cannot read '{path}': {error}") from error
+
+
+def _with_pixels(config):
+    """What runs mean that were stored when all images were 8-bit colour."""
+    data = config.data
+    if isinstance(config.model, ImportedConfig) or data.domain_a.channels is not None:
+        return config
+    rgb = {"channels": 3, "dtype": "uint8", "low": 0.0, "high": 255.0}
+    domains = {
+        name: replace(getattr(data, name), **rgb) for name in ("domain_a", "domain_b")
+    }
+    return replace(config, data=replace(data, **domains))
 
 
 def directions(config: TrainConfig) -> tuple[str, ...]:

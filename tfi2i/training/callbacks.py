@@ -246,18 +246,23 @@ def panel(*columns, gap: int = 4) -> np.ndarray:
     """Lays batches of images out as columns.
 
     Args:
-        *columns: float tensors `(rows, height, width, 3)` in [-1, 1], of one shape.
+        *columns: float tensors `(rows, height, width, channels)` in [-1, 1]; of other
+            than 3 channels the first is shown, in grey.
         gap: white pixels between images.
 
     Returns:
         uint8 array `(height', width', 3)`.
     """
-    images = np.stack([to_uint8(column).numpy() for column in columns], axis=1)
+    images = np.stack([_colours(to_uint8(column).numpy()) for column in columns], 1)
     sides = ((0, 0), (0, 0), (gap, 0), (gap, 0), (0, 0))
     images = np.pad(images, sides, constant_values=255)
     rows, count, height, width, channels = images.shape
     image = images.transpose(0, 2, 1, 3, 4).reshape(rows * height, count * width, 3)
     return np.pad(image, ((0, gap), (0, gap), (0, 0)), constant_values=255)
+
+
+def _colours(images):
+    return images if images.shape[-1] == 3 else np.repeat(images[..., :1], 3, axis=-1)
 
 
 def format_seconds(seconds: float) -> str:

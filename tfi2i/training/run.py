@@ -1,7 +1,6 @@
 """A training run from configuration to model: strategy, data, model, fit, save."""
 
 import contextlib
-import functools
 import logging
 import shlex
 import shutil
@@ -14,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from tfi2i.data import PairedData, UnpairedData
-from tfi2i.data.transforms import resize, to_float
+from tfi2i.data.transforms import center, resize, to_float
 from tfi2i.files import check_can_make, whole
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.config import ImportedConfig, TrainConfig
@@ -28,6 +27,7 @@ from tfi2i.training.callbacks import (
     Record,
     Stopped,
 )
+from tfi2i.training.devices import choose_strategy
 from tfi2i.training.health import Diverged, Health, StopOnNonFinite
 from tfi2i.training.log import log_file
 from tfi2i.training.schedules import ConstantThenLinear
@@ -79,13 +79,16 @@ def train(
     _check_is_new(run)
     if config.data.dir is not None:
         config = _with_data(config, config.data.dir)
+    if config.data.exclude is not None:
+        exclude = _absolute(config.data.exclude)
+        config = replace(config, data=replace(config.data, exclude=exclude))
     if config.init_from is not None:
         config = replace(config, init_from=_absolute(config.init_from))
     networks = _initial(config, load_initial)
     job = _prepare(config)
     begun_with = _initialize(job, networks)
     is_ours = not run.exists()
-    stored.write(config, run)
+    stored.write(job.config, run)
     try:
         if networks:
             # What they were read from may be other things when the run is resumed.
@@ -246,9 +249,10 @@ def _prepare(config):
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
-    strategy = _strategy(config.devices, config.data.batch_size)
+    strategy = choose_strategy(config.devices, config.data.batch_size)
     training = build.load_data(config, "train")
     log.info("%s: %s", _count(training), training.files.reason)
+    config = build.with_pixels(config, training)
     steps = training.steps_per_epoch(config.data.batch_size)
     splits = build.splits(config.data)
     other = next((split for split in ("val", "test") if split in splits), None)
@@ -258,8 +262,8 @@ def _prepare(config):
         validation = _validation(config, shown, strategy.num_replicas_in_sync)
     samples = None
     if config.sample_images > 0:
-        samples = _samples(shown, config.sample_images, config.data.crop_size)
-    watched = _samples(shown, WATCHED_IMAGES, config.data.crop_size)
+        samples = _samples(shown, config.sample_images, config.data)
+    watched = _samples(shown, WATCHED_IMAGES, config.data)
     with strategy.scope():
         model = build.build_model(config)
         schedule = ConstantThenLinear(
@@ -278,11 +282,16 @@ def _count(data):
     return f"{len(data.real_a)} and {len(data.real_b)} training images"
 
 
-def _samples(data, count, size):
-    """The first images of A and B, whole, at the size that the networks take."""
+def _samples(data, count, config):
+    """The first images of A and B, at the size that the networks take."""
     count = min(count, len(data.real_a), len(data.real_b))
+    keeps_scale = config.is_cropped and config.preprocess != "resize_and_crop"
+    cut = center if keeps_scale else resize
     return tuple(
-        to_float(tf.stack([resize(image, size, size) for image in images[:count]]))
+        to_float(
+            tf.stack([cut(images[i], *config.crop_shape) for i in range(count)]),
+            images.pixels,
+        )
         for images in (data.real_a, data.real_b)
     )
 
@@ -293,7 +302,8 @@ def _validation(config, data, replicas):
     count -= count % replicas
     if count == 0:
         return None
-    return data.evaluation(config.data.batch_size, limit=count)
+    crop = config.data.crop_shape if config.data.is_cropped else None
+    return data.evaluation(config.data.batch_size, limit=count, crop_size=crop)
 
 
 def _run(job, run, start, means, begun_with=()):
@@ -346,8 +356,10 @@ def _fit(job, run, start, means, signals):
         job.model.fit(
             job.training.training(
                 batch_size=data.batch_size,
-                crop_size=data.crop_size,
+                crop_size=data.crop_shape if data.is_cropped else None,
                 flip=data.flip,
+                rotate=data.rotate,
+                color_jitter=data.color_jitter,
                 seed=config.seed,
                 start_epoch=first,
                 start_step=skipped,
@@ -360,34 +372,3 @@ def _fit(job, run, start, means, signals):
             callbacks=[*callbacks, keep],
             verbose=int(has_bar),
         )
-
-
-def _strategy(devices, batch_size):
-    """One device as it is; several under MirroredStrategy."""
-    gpus = tf.config.list_logical_devices("GPU")
-    found = gpus or tf.config.list_logical_devices("CPU")
-    if devices is None:
-        # As many as share a batch evenly.
-        counts = range(1, len(gpus) + 1)
-        devices = max((n for n in counts if batch_size % n == 0), default=1)
-        if devices < len(gpus):
-            log.info(
-                "using %d of %d GPUs: --data.batch-size is %d",
-                devices,
-                len(gpus),
-                batch_size,
-            )
-    if devices > len(found):
-        raise ValueError(
-            f"--devices is {devices}, but TensorFlow sees {len(found)} "
-            f"{found[0].device_type}: ask for fewer."
-        )
-    if devices == 1:
-        return tf.distribute.get_strategy()
-    return _mirrored(tuple(device.name for device in found[:devices]))
-
-
-@functools.cache
-def _mirrored(devices):
-    """One for a process: the collectives of a second one would meet the first's."""
-    return tf.distribute.MirroredStrategy(devices)

@@ -1,0 +1,73 @@
+import cv2
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from tests.data.conftest import picture
+from tfi2i.data import derived
+from tfi2i.data.derived import Derivation
+from tfi2i.data.pixels import RGB, PixelType
+
+
+def test_edges_are_black_lines_on_white():
+    image = np.full((40, 40, 3), 255, np.uint8)
+    image[10:30, 10:30] = (200, 30, 30)
+    lines = derived.edges(image)
+    assert lines.shape == (40, 40, 3) and lines.dtype == np.uint8
+    assert set(np.unique(lines)) == {0, 255}
+    assert (lines[..., 0] == lines[..., 1]).all()
+    assert (lines[13:27, 13:27] == 255).all() and (lines[:8] == 255).all()
+    # a closed outline: every row and column of the square crosses it twice
+    assert ((lines[11:29, :, 0] == 0).sum(axis=1) >= 2).all()
+    assert ((lines[:, 11:29, 0] == 0).sum(axis=0) >= 2).all()
+
+
+def test_edges_see_colours_of_equal_luminance():
+    image = np.zeros((32, 32, 3), np.uint8)
+    image[:, :16] = (200, 0, 0)
+    image[:, 16:] = (0, 102, 0)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    assert np.ptp(grey.astype(int)) <= 1
+    lines = derived.edges(image)[..., 0] == 0
+    assert (lines.sum(axis=1)[2:-2] == 1).all()
+
+
+def test_flat_images_have_no_edges():
+    assert (derived.edges(np.full((16, 16, 3), 90, np.uint8)) == 255).all()
+
+
+def test_edges_in_a_graph():
+    image = picture(20, 30)
+    drawn = tf.function(Derivation("edges"))(tf.constant(image))
+    np.testing.assert_array_equal(drawn, derived.edges(image))
+
+
+def test_grey_as_pillow():
+    image = picture(20, 30)
+    grey = Derivation("grayscale")(tf.constant(image)).numpy()
+    assert grey.shape == (20, 30, 1) and grey.dtype == np.uint8
+    expected = np.asarray(Image.fromarray(image).convert("L")).astype(int)
+    assert np.abs(grey[..., 0] - expected).max() <= 1
+
+
+def test_downscale_is_pillow_twice():
+    image = picture(32, 48)
+    small = Derivation("downscale", 4)(tf.constant(image)).numpy().astype(int)
+    expected = Image.fromarray(image).resize((12, 8), Image.Resampling.BICUBIC)
+    expected = expected.resize((48, 32), Image.Resampling.BICUBIC)
+    assert small.shape == image.shape
+    np.testing.assert_array_equal(small, expected)
+
+
+def test_what_inputs_are_made_of():
+    deep = PixelType.of(3, "uint16")
+    assert Derivation("edges").pixels(RGB) == RGB
+    assert Derivation("grayscale").pixels(deep) == PixelType.of(1, "uint16")
+    one = PixelType.of(1, "float32", 0, 1)
+    assert Derivation("downscale").pixels(one) == one
+    for kind, target in (("edges", deep), ("grayscale", PixelType.of(5))):
+        with pytest.raises(
+            ValueError, match=f"--data.input {kind} is made from .*colo"
+        ):
+            Derivation(kind).pixels(target)

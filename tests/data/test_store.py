@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfi2i.data import store
+from tfi2i.data.pixels import PixelType
+
+SHAPES = np.array([[3, 5], [4, 2], [3, 5]])
+TYPES = [PixelType.of(3), PixelType.of(1, "uint16"), PixelType.of(2, "float32", 0, 1)]
+
+
+def filled(shapes, pixels, on_disk):
+    """Images of values that say which they are."""
+    buffer = store.allocate(shapes, pixels, on_disk)
+    for index, place in enumerate(store.places(buffer, shapes, pixels)):
+        place[:] = np.arange(place.size).reshape(place.shape) + 100 * index
+    return store.Held(buffer, shapes, pixels)
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+@pytest.mark.parametrize("pixels", TYPES)
+def test_images_of_several_sizes(pixels, on_disk):
+    images = filled(SHAPES, pixels, on_disk)
+    assert images.shape == (3, None, None, pixels.channels)
+    assert not images.is_uniform
+    inside = tf.data.Dataset.range(3).map(images.get)
+    assert inside.element_spec.shape.as_list() == [None, None, pixels.channels]
+    for index, image in enumerate(inside):
+        expected = np.arange(SHAPES[index].prod() * pixels.channels) + 100 * index
+        assert image.dtype == pixels.dtype
+        assert image.shape[:2] == tuple(SHAPES[index])
+        np.testing.assert_array_equal(tf.reshape(image, -1), expected)
+        np.testing.assert_array_equal(images[index], image)
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_images_of_one_size(on_disk):
+    images = filled(SHAPES[[0, 2]], TYPES[0], on_disk)
+    assert images.shape == (2, 3, 5, 3) and images.is_uniform
+    assert tf.data.Dataset.range(2).map(images.get).element_spec.shape == (3, 5, 3)
+    np.testing.assert_array_equal(images, np.stack([images[0], images[1]]))
+    np.testing.assert_array_equal(images[-1], images[1])
+    with pytest.raises(IndexError):
+        images[2]
+
+
+def test_memory_is_shared():
+    shapes = SHAPES[[0, 2]]
+    buffer = store.allocate(shapes, TYPES[0], on_disk=False)
+    images = store.Held(buffer, shapes, TYPES[0])
+    store.places(buffer, shapes, TYPES[0])[1][2, 4, 1] = 9
+    assert images[1][2, 4, 1] == 9
+
+
+def test_a_disk_that_is_full_is_an_error_and_no_crash():
+    shapes = np.array([[2**20, 2**20]] * 1000)
+    with pytest.raises(OSError):
+        store.allocate(shapes, TYPES[0], on_disk=True)

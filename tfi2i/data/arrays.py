@@ -1,0 +1,121 @@
+"""Images in NumPy's files: `.npy`, and `.npz` that hold one array."""
+
+from __future__ import annotations
+
+import contextlib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.lib import format as npy
+
+from tfi2i.data.limits import Refused, check_size
+from tfi2i.data.pixels import MAX_CHANNELS, Dtype
+
+
+def header(path: Path) -> tuple[int, int, int, Dtype]:
+    """Height, width and channels, and the dtype to hold the numbers in.
+
+    Raises:
+        Refused: it holds no image, or one that is too large.
+    """
+    with _opened(path) as (file, size):
+        shape, _, dtype = _read_header(file)
+        height, width, channels = _image_shape(shape)
+        held = _held(dtype)
+        check_size(height, width, channels * max(dtype.itemsize, 4))
+        needed = height * width * channels * dtype.itemsize
+        if size is not None and size - file.tell() < needed:
+            raise Refused("truncated")
+    return height, width, channels, held
+
+
+def read(path: Path) -> np.ndarray:
+    """The image, `(height, width, channels)`, uint8, uint16 or float32.
+
+    Raises:
+        Refused: as `header`, or there are values that are no numbers.
+    """
+    header(path)
+    with _opened(path) as (file, _):
+        array = npy.read_array(file, allow_pickle=False)
+    is_first = array.ndim == 3 and _is_channels_first(array.shape)
+    array = np.moveaxis(array, 0, -1) if is_first else array
+    array = array[..., None] if array.ndim == 2 else array
+    return as_held(array)
+
+
+def as_held(array: np.ndarray) -> np.ndarray:
+    """An array in uint8, uint16 or float32, whatever its numbers were.
+
+    Raises:
+        Refused: there are values that are no numbers.
+    """
+    if array.dtype == bool:
+        return np.where(array, np.uint8(255), np.uint8(0))
+    array = np.ascontiguousarray(array, _held(array.dtype))
+    if array.dtype == np.float32 and not np.isfinite(array).all():
+        raise Refused("values that are infinite or no numbers")
+    return array
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], int | None]]:
+    """The `.npy` in a file, and how long it is where that is known."""
+    if not zipfile.is_zipfile(path):
+        with path.open("rb") as file:
+            yield file, path.stat().st_size
+        return
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        if len(names) != 1:
+            shown = ", ".join(sorted(names)[:5])
+            raise Refused(f"{len(names)} arrays ({shown}): expected one")
+        with archive.open(names[0]) as file:
+            yield file, None
+
+
+def _read_header(file):
+    version = npy.read_magic(file)
+    if version == (1, 0):
+        return npy.read_array_header_1_0(file)
+    return npy.read_array_header_2_0(file)
+
+
+def _image_shape(shape):
+    if len(shape) == 2:
+        return (*shape, 1)
+    if len(shape) != 3:
+        raise Refused(
+            f"an array of shape {shape}: expected (height, width) or (height, width, "
+            "channels); save the images of a stack one by one"
+        )
+    if _is_channels_first(shape):
+        return (*shape[1:], shape[0])
+    if shape[2] > MAX_CHANNELS:
+        raise Refused(volume(shape[2], f"an array of shape {shape}"))
+    return shape
+
+
+def volume(count: int, what: str) -> str:
+    """Say what to do with images that are a stack."""
+    return (
+        f"{what} is a volume: expected at most {MAX_CHANNELS} channels, but there are "
+        f"{count}; save its slices as single images"
+    )
+
+
+def _is_channels_first(shape):
+    return shape[0] <= MAX_CHANNELS < shape[2]
+
+
+def _held(dtype: np.dtype) -> Dtype:
+    if dtype in (np.uint8, np.uint16):
+        return dtype.newbyteorder("=").name
+    if dtype.kind == "b":
+        return "uint8"
+    if dtype.kind not in "iuf":
+        raise Refused(f"values of dtype {dtype}: expected integers or floats")
+    return "float32"

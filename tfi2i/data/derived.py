@@ -1,0 +1,90 @@
+"""Inputs that are made from targets: edges, grey, small.
+
+They need no input images: a folder of photographs is enough to learn drawing to
+photograph, colourisation or super-resolution.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from tfi2i.data import transforms
+from tfi2i.data.pixels import RGB, PixelType
+
+Input = Literal["files", "edges", "grayscale", "downscale"]
+INPUTS = ("files", "edges", "grayscale", "downscale")
+
+
+@dataclasses.dataclass(frozen=True)
+class Derivation:
+    """How an input is made from its target.
+
+    Attributes:
+        kind: `edges` are black lines on white, by Canny's detector; `grayscale` is
+            the luma, one channel; `downscale` is the target made smaller and
+            enlarged again.
+        factor: how much smaller.
+    """
+
+    kind: Literal["edges", "grayscale", "downscale"]
+    factor: int = 4
+
+    def pixels(self, target: PixelType) -> PixelType:
+        """What the input's pixels are.
+
+        Raises:
+            ValueError: this cannot be made from such a target.
+        """
+        if self.kind == "downscale":
+            return target
+        if target.channels != 3 or (self.kind == "edges" and target != RGB):
+            of = "8-bit colour" if self.kind == "edges" else "colour"
+            raise ValueError(
+                f"--data.input {self.kind} is made from {of}, but targets have "
+                f"{target.channels} channels of {target.dtype}: expected files as "
+                "inputs, or other targets (--data.domain-b)"
+            )
+        channels = 3 if self.kind == "edges" else 1
+        return dataclasses.replace(target, channels=channels)
+
+    def __call__(self, image: tf.Tensor) -> tf.Tensor:
+        """Make an input, in a graph or outside.
+
+        Args:
+            image: the target, `(height, width, channels)`.
+
+        Returns:
+            As high and wide, of the same dtype.
+        """
+        if self.kind == "edges":
+            lines = tf.numpy_function(edges, [image], tf.uint8, stateful=False)
+            return tf.ensure_shape(lines, image.shape)
+        if self.kind == "grayscale":
+            grey = transforms.luma(tf.cast(image, tf.float32))
+            return transforms.stored(grey, image.dtype)
+        shape = tf.shape(image)
+        small = tf.maximum(shape[:2] // self.factor, 1)
+        image = transforms.resize(image, small[0], small[1])
+        return transforms.resize(image, shape[0], shape[1])
+
+
+def edges(image: np.ndarray) -> np.ndarray:
+    """Draw the edges of an image: black lines on white, by Canny's detector.
+
+    OpenCV follows, at each pixel, the channel that changes most, so colours of
+    equal brightness are separated too.
+
+    Args:
+        image: uint8 `(height, width, 3)`, RGB.
+
+    Returns:
+        uint8 `(height, width, 3)`, every value 0 (edge) or 255.
+    """
+    smooth = cv2.GaussianBlur(image, ksize=(3, 3), sigmaX=0)
+    lines = cv2.Canny(smooth, threshold1=50, threshold2=150, L2gradient=True)
+    return np.repeat(255 - lines[..., None], 3, axis=2)

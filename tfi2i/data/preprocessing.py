@@ -1,0 +1,68 @@
+"""What is done to images before training sees them, as one value."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from tfi2i.data import decoding, loading, lookup
+from tfi2i.data.geometry import Geometry, Preprocess, Size, shape_of
+from tfi2i.data.headers import ImageFile
+from tfi2i.data.lookup import Wanted
+from tfi2i.data.memory import Cache
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessing:
+    """How image files become what is cut and mirrored.
+
+    Attributes:
+        preprocess: `resize_and_crop`, `crop`, `scale_width`, `scale_width_and_crop`
+            or `none`, as the reference calls them; see `Geometry`.
+        load_size: side in pixels to which images are resized, or height and width.
+        crop_size: side in pixels of what the networks see, or height and width.
+        multiple: of which the sides of images are that are not cropped.
+        domain_a: pixels of domain A; what is None is looked up in the files.
+        domain_b: pixels of domain B, likewise.
+        background: colour under transparent pixels, CSS name or `#rrggbb`.
+        cache: where decoded images are kept: `memory`, `disk`, `off` (decoded anew
+            in every epoch), or `auto`, the first of these that has room.
+    """
+
+    preprocess: Preprocess = "resize_and_crop"
+    load_size: Size = 286
+    crop_size: Size = 256
+    multiple: int = 4
+    domain_a: Wanted = Wanted()
+    domain_b: Wanted = Wanted()
+    background: str = "white"
+    cache: Cache = "auto"
+
+    @property
+    def geometry(self) -> Geometry:
+        """Sizes; refuses what cannot be."""
+        return Geometry(
+            self.preprocess,
+            shape_of(self.load_size),
+            shape_of(self.crop_size),
+            self.multiple,
+        )
+
+    def whole(self) -> Preprocessing:
+        """The same for images that are looked at whole: see `Geometry.whole`."""
+        return dataclasses.replace(self, load_size=self.geometry.whole().load)
+
+    def reading(self, files: Sequence[ImageFile], domain: str) -> loading.Reading:
+        """How the files of a domain are read.
+
+        Args:
+            files: of the domain.
+            domain: `"a"` or `"b"`.
+
+        Raises:
+            ValueError: of `lookup.pixel_type`; a field outside its range.
+        """
+        wanted = self.domain_a if domain == "a" else self.domain_b
+        colour = decoding.parse_colour(self.background)
+        pixels = lookup.pixel_type(files, wanted, domain)
+        return loading.Reading(pixels, self.geometry, wanted.method, colour)
