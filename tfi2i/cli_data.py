@@ -2,7 +2,9 @@
 
 import contextlib
 import dataclasses
+import json
 import shlex
+import sys
 import typing
 from collections.abc import Callable
 from pathlib import Path
@@ -93,6 +95,76 @@ def split_options() -> type:
     return SplitOptions
 
 
+def check_options() -> type:
+    """What `tfi2i data check` takes."""
+    from tyro.conf import Positional, arg
+
+    @dataclasses.dataclass(frozen=True)
+    class CheckOptions:
+        dir: typing.Annotated[Positional[Path], arg(metavar="DIR")]
+        """Folder of the images."""
+        recipe: str | None = None
+        """What is to be trained; None is pix2pix for pairs, else cyclegan."""
+        layout: typing.Literal["auto", "side_by_side", "folders", "targets"] = "auto"
+        """How images lie on disk; auto looks at the folder."""
+        a: str | None = None
+        """Name of domain A's folders; None is A, or the recipe's."""
+        b: str | None = None
+        """Name of domain B's folders."""
+        input: typing.Literal["files", "edges", "grayscale", "downscale"] | None = None
+        """Where inputs come from; None: files, or edges for single images."""
+        crop_size: int | None = None
+        """Side of what the networks see; None: what does not enlarge the images."""
+        batch_size: int | None = None
+        """Images in one step."""
+        exclude: Path | None = None
+        """File to write: what should be left out, for train's --data.exclude."""
+        json: bool = False
+        """Print one JSON object."""
+
+    return CheckOptions
+
+
+def get_options() -> type:
+    """What `tfi2i data get` takes."""
+    from tyro.conf import Positional, arg
+
+    @dataclasses.dataclass(frozen=True)
+    class GetOptions:
+        name: typing.Annotated[Positional[str], arg(metavar="NAME")]
+        """Which set (tfi2i data get --list)."""
+        dir: typing.Annotated[Positional[Path], arg(metavar="DIR")]
+        """Folder to make."""
+        mirror: str | None = None
+        """Address to fetch from; None tries their authors' and documented copies."""
+
+    return GetOptions
+
+
+def _check(words: list[str]) -> None:
+    about = (
+        "Look at a folder of images: what it is, what is wrong with it, what training "
+        "would do with it, and the command that does it. Status 1 where it would fail."
+    )
+    options = parse(check_options(), words, "tfi2i data check", about)
+    asked = dataclasses.asdict(options)
+    directory, is_json = asked.pop("dir"), asked.pop("json")
+    with _loaded():
+        from rich.console import Console
+
+        from tfi2i.preparation import report
+        from tfi2i.preparation.check import check
+        from tfi2i.preparation.images import Asked
+
+        checked = check(directory, Asked(**asked))
+        if is_json:
+            print(json.dumps(report.to_dict(checked), indent=2))
+        else:
+            report.show(checked, Console())
+    if not checked.ok:
+        sys.exit(1)
+
+
 def _pair(words: list[str]) -> None:
     about = "Join two folders of images into one of images side by side, A left."
     options = parse(pair_options(), words, "tfi2i data pair", about)
@@ -130,6 +202,39 @@ def _split(words: list[str]) -> None:
     _print_next(done.out)
 
 
+def _get(words: list[str]) -> None:
+    about = "Fetch a public set, after showing its size and terms; again to go on."
+    if words == ["--list"]:
+        _list_sets()
+        return
+    options = parse(get_options(), words, "tfi2i data get", about)
+    from rich.console import Console
+
+    from tfi2i.preparation.fetch import get
+
+    get(options.name, options.dir, mirror=options.mirror, console=Console())
+    _print_next(options.dir)
+
+
+def _list_sets() -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from tfi2i.preparation.sources import SOURCES, shown_size
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("set", no_wrap=True)
+    for title in ("what it shows", "archive", "last verified"):
+        table.add_column(title)
+    for source in SOURCES.values():
+        row = source.name, source.about, shown_size(source), source.verified
+        table.add_row(*row)
+    console = Console()
+    console.print(table)
+    console.print("Fetch one: tfi2i data get NAME DIR", markup=False)
+
+
 def _loaded() -> contextlib.AbstractContextManager[None]:
     # The module that offers these commands; it imports this one.
     from tfi2i.cli import loaded_tensorflow
@@ -146,6 +251,8 @@ def _quoted(word: Any) -> str:
 
 
 COMMANDS: dict[str, tuple[Callable[[list[str]], None], str]] = {
+    "check": (_check, "what a folder holds, what is wrong, and how to train on it"),
     "pair": (_pair, "join two folders of images into one of images side by side"),
     "split": (_split, "copy images to folders train, val and test"),
+    "get": (_get, "fetch one of pix2pix' or CycleGAN's public sets"),
 }

@@ -1,0 +1,163 @@
+import json
+import shlex
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from tests.data.conftest import one_line
+from tests.preparation.conftest import cut, pictures, plain
+from tfi2i.data.folders import find_pairs
+from tfi2i.preparation import report
+from tfi2i.preparation.check import check
+from tfi2i.preparation.images import Asked
+
+# Networks that are built quickly.
+SMALL = Asked(recipe="pix2pix-emoji", batch_size=1)
+
+
+def shown(checked):
+    """The report as people see it, and as machines do."""
+    console = Console(width=100)
+    with console.capture() as capture:
+        report.show(checked, console)
+    return capture.get(), json.loads(json.dumps(report.to_dict(checked)))
+
+
+def paired(root, count=4, split="train", size=(64, 64)):
+    for i, side in enumerate("AB"):
+        names = [f"{split}/{side}/{n}.png" for n in range(count)]
+        pictures(root, *names, first=len(split) * 1000 + i * 100, size=size)
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """Pairs of which three cannot train, in a folder beside which there is room."""
+    root = tmp_path / "a [b] ü"
+    paired(root, 9)
+    paired(root, 1, "val")
+    cut(root / "train/A/1.png")
+    (root / "train/B/2.png").write_bytes(b"")
+    (root / "train/B/3.png").unlink()
+    plain(root / "train/A/4.png")
+    return root
+
+
+def test_ready_to_train(tmp_path):
+    paired(tmp_path)
+    asked = replace(SMALL, batch_size=3, exclude=tmp_path / "left_out.txt")
+    checked = check(tmp_path, asked)
+    # Nothing is bad, so there is no list.
+    assert not asked.exclude.exists() and "--data.exclude" not in checked.command
+    assert checked.ok and checked.is_paired and checked.layout == "folders"
+    text, found = shown(checked)
+    assert "resizes images of 64x64 to 72x72, cuts out 64x64" in text
+    assert "22 epochs of 1 steps with a batch of 3; each leaves 1 images out" in text
+    assert text.rstrip().endswith(checked.command)
+    assert found["ok"] and found["command"] == checked.command
+    side = found["splits"]["train"]["A"]
+    assert side["files"] == side["readable"] == side["decoded"] == 4
+    assert side["width"] == [64, 64, 64] and side["aspect"] == [1, 1, 1]
+    assert side["channels"] == {"3": 4} and side["depth"] == {"uint8": 4}
+    assert side["format"] == {"PNG": 4}
+    assert found["training"]["examples_left_out"] == 1
+    assert found["training"]["pixels"]["B"]["channels"] == 3
+    assert found["estimate"]["cache_bytes"] == 2 * 4 * 72 * 72 * 3
+    assert found["estimate"]["run_seconds"] == 22 * found["estimate"]["epoch_seconds"]
+
+
+def test_what_is_broken_fails_until_it_is_left_out(broken, tmp_path):
+    checked = check(broken, SMALL)
+    assert not checked.ok and checked.cost is None
+    text, found = shown(checked)
+    assert "Training would fail: unmatched images" in text
+    assert found["estimate"] is None and "unmatched" in found["training"]["failure"]
+    words = ["tfi2i", "data", "check", str(broken), "--recipe", "pix2pix-emoji"]
+    words += ["--batch-size", "1", "--exclude", "left_out.txt"]
+    assert shlex.split(checked.command) == words
+
+    target = tmp_path / "left_out.txt"
+    checked = check(broken, replace(SMALL, exclude=target))
+    assert checked.ok
+    lines = target.read_text(encoding="utf-8").splitlines()
+    assert sorted(line for line in lines if not line.startswith("#")) == [
+        "train/A/1.png",
+        "train/A/3.png",
+        "train/A/4.png",
+        "train/B/2.png",
+    ]
+    assert f"--data.exclude {target}" in checked.command
+    files = find_pairs(broken, "train", exclude=target)
+    assert [sample.name for sample in files.samples] == ["0", "5", "6", "7", "8"]
+    assert len(shown(checked)[1]["excluded"]) == 4
+
+    with pytest.raises(FileExistsError, match="is there already") as error:
+        check(broken, Asked(exclude=target))
+    one_line(error)
+
+
+def test_damage_that_only_decoding_shows_fails_too(tmp_path):
+    paired(tmp_path)
+    cut(tmp_path / "train/A/1.png")
+    checked = check(tmp_path, SMALL)
+    assert not checked.ok
+    assert checked.verdict == (
+        "Training would fail: 1 images are truncated or damaged."
+    )
+
+
+def test_everything_is_broken(tmp_path):
+    paired(tmp_path, 2)
+    for path in tmp_path.rglob("*.png"):
+        path.write_bytes(b"junk")
+    checked = check(tmp_path)
+    assert not checked.ok and checked.command == ""
+    assert "unreadable images" in checked.verdict
+    shown(checked)
+
+
+def test_unsplit_images_get_the_command_that_splits_them(tmp_path):
+    root = tmp_path / "two words"
+    pictures(root, "horse/1.png", "horse/2.png", "zebra/1.png", "zebra/z.png")
+    checked = check(root)
+    assert not checked.ok and checked.is_paired is False
+    target = str(tmp_path / "two words-split")
+    words = ["tfi2i", "data", "split", str(root), target, "--unpaired"]
+    assert shlex.split(checked.command) == words
+    text, found = shown(checked)
+    assert "not split into train, val and test" in text
+    assert found["splits"]["unsplit"]["B"]["files"] == 2
+
+
+def test_nothing_to_train_on(tmp_path):
+    checked = check(tmp_path)
+    assert not checked.ok and "is empty" in checked.verdict
+    text, found = shown(checked)
+    assert found["layout"] is None and found["splits"] == {} and "empty" in text
+    with pytest.raises(FileNotFoundError, match="does not exist: expected a folder"):
+        check(tmp_path / "none")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError, match="is a file"):
+        check(tmp_path / "file")
+
+
+def test_one_folder_for_both_domains(tmp_path):
+    pictures(tmp_path, "train/A/1.png")
+    (tmp_path / "train" / "B").symlink_to("A")
+    checked = check(tmp_path)
+    assert not checked.ok and "are the same folder" in checked.verdict
+
+
+def test_names_that_are_no_text(tmp_path):
+    try:
+        pictures(tmp_path, "trainA/x.png", "trainB/y\udcff.png")
+    except OSError:
+        pytest.skip("this file system takes text only")
+    text, _ = shown(check(tmp_path, SMALL))
+    assert "y\\udcff.png" in text
+
+
+def test_names_are_no_markup(tmp_path):
+    pictures(tmp_path, "[red]/train/A/[bold]1.png", "[red]/train/B/other.png")
+    text, _ = shown(check(tmp_path / "[red]", SMALL))
+    assert "[red]" in text and "[bold]1.png" in text

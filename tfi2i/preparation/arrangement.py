@@ -1,0 +1,223 @@
+"""How the images of a folder are arranged, right or wrong.
+
+`data.folders` and `data.domains` refuse what cannot train; here it is described.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from tfi2i.data import folders, listing
+from tfi2i.data.headers import shortened
+
+UNSPLIT = "unsplit"
+"""Name of the images of a folder without train, val and test."""
+
+# What people call the splits.
+_OTHER_NAMES = {
+    "training": "train",
+    "validation": "val",
+    "valid": "val",
+    "dev": "val",
+    "testing": "test",
+    "eval": "test",
+}
+
+
+# Levels below the folder where splits are looked for, to say where they are.
+_DEEPEST = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """The image files of one split.
+
+    Attributes:
+        split: `train`, `val`, `test` or `unsplit`.
+        folders: that of A and that of B, or the only one.
+        files: the image files of each of these, sorted.
+        reason: why these folders, in a few words.
+    """
+
+    split: str
+    folders: tuple[Path, ...]
+    files: tuple[tuple[Path, ...], ...]
+    reason: str
+
+    @property
+    def is_two_folders(self) -> bool:
+        """Whether A and B lie apart."""
+        return len(self.folders) == 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrangement:
+    """What was recognized in a folder.
+
+    Attributes:
+        splits: in the order train, val, test; empty where nothing was recognized.
+        advice: what to do about a folder that holds no split; empty where it does.
+    """
+
+    splits: tuple[Found, ...]
+    advice: str = ""
+
+    def named(self, split: str) -> Found | None:
+        """One split, None where there is none."""
+        return next((found for found in self.splits if found.split == split), None)
+
+
+def recognize(root: Path, layout: folders.Layout, a: str, b: str) -> Arrangement:
+    """Look at the folders below a data set's folder.
+
+    Args:
+        root: the data set's folder.
+        layout: `auto`, or the one that is there.
+        a: name of domain A's folders.
+        b: name of domain B's.
+
+    Raises:
+        OSError: a folder may not be read.
+    """
+    splits = []
+    for split in folders.available_splits(root, a=a, b=b):
+        two = folders.two_folders(root, split, layout, a, b)
+        if two is not None:
+            splits.append(_found(split, two[:2], two[2]))
+        elif listing.has_images(root / split):
+            splits.append(_found(split, (root / split,), ""))
+    if splits:
+        has_train = splits[0].split == "train"
+        return Arrangement(tuple(splits), "" if has_train else _no_train(root))
+    return _without_splits(root, a, b)
+
+
+def _found(split: str, where: tuple[Path, ...], reason: str) -> Found:
+    files = tuple(tuple(listing.images(folder)) for folder in where)
+    return Found(split, where, files, reason)
+
+
+def _no_train(root: Path) -> str:
+    inside = [entry for entry in sorted(root.iterdir()) if entry.is_dir()]
+    remedy = _misnamed(inside) or "make one, with two thirds of the images or more"
+    return f"'{root}' has no 'train' split: {remedy}"
+
+
+def _misnamed(inside: list[Path]) -> str:
+    """Advice on folders that have another name than the splits have here."""
+    better = {
+        entry.name: _OTHER_NAMES.get(entry.name.lower(), entry.name.lower())
+        for entry in inside
+    }
+    renamed = [
+        f"'{name}' to '{new}'"
+        for name, new in better.items()
+        if name != new and new in folders.SPLITS
+    ]
+    return f"rename {' and '.join(renamed)}" if renamed else ""
+
+
+def _without_splits(root: Path, a: str, b: str) -> Arrangement:
+    """Images that nobody has split, or what else there is."""
+    inside = [
+        entry
+        for entry in sorted(root.iterdir())
+        if entry.is_dir() and not entry.name.startswith(".")
+    ]
+    absolute = root.resolve()
+    if absolute.name in folders.SPLITS:
+        above = root.parent if root.name else absolute.parent
+        return Arrangement((), f"'{root}' is itself a split: name '{above}'")
+    renamed = _misnamed(inside)
+    if renamed:
+        return Arrangement((), renamed)
+    deeper = list(_with_splits(inside, _DEEPEST))
+    if deeper:
+        names = [f"'{entry}'" for entry in deeper]
+        return Arrangement((), f"the splits lie deeper: name {shortened(names)}")
+    alone = _alone(root, a, b)
+    if alone:
+        return Arrangement((), alone)
+    with_images = [entry for entry in inside if listing.has_images(entry)]
+    if listing.has_images(root) and not with_images:
+        found = _found(UNSPLIT, (root,), "images, not split into train, val and test")
+        return Arrangement((found,), "split")
+    if len(with_images) == 2 and not listing.has_images(root):
+        names = " and ".join(f"'{entry.name}'" for entry in with_images)
+        reason = f"two folders, {names}, not split into train, val and test"
+        return Arrangement((_found(UNSPLIT, tuple(with_images), reason),), "split")
+    return Arrangement((), f"{_contents(root, inside, with_images)}: {_expected(root)}")
+
+
+def _with_splits(entries: list[Path], depth: int) -> Iterator[Path]:
+    """Folders with splits among these, and below them."""
+    for entry in entries:
+        if folders.available_splits(entry):
+            yield entry
+        elif depth > 1:
+            inside = [path for path in sorted(entry.iterdir()) if path.is_dir()]
+            yield from _with_splits(inside, depth - 1)
+
+
+def _alone(root: Path, a: str, b: str) -> str:
+    """Says so where one domain's folder lacks the other's."""
+    for pair in folders.candidates(root, "train", a, b):
+        exist = [folder.is_dir() for folder in pair]
+        if any(exist):
+            there, lacking = pair[exist.index(True)], pair[exist.index(False)]
+            return f"there is '{there}', but no '{lacking}' beside it"
+    return ""
+
+
+def _contents(root: Path, inside: list[Path], with_images: list[Path]) -> str:
+    counts = [
+        f"{len(listing.images(entry))} in '{entry.name}'" for entry in with_images
+    ]
+    here = len(listing.images(root))
+    if here:
+        counts.insert(0, f"{here} directly")
+    if counts:
+        return f"images lie in places that mean nothing here ({shortened(counts)})"
+    kinds = collections.Counter(
+        entry.suffix.lower() or "no extension"
+        for entry in root.rglob("*")
+        if entry.is_file() and not entry.name.startswith(".")
+    )
+    others = [f"{count} {kind}" for kind, count in kinds.most_common(4)]
+    if not others:
+        return f"'{root}' is empty"
+    return f"no images in '{root}', only {', '.join(others)} below"
+
+
+def _expected(root: Path) -> str:
+    return (
+        f"expected images side by side in '{root / 'train'}', two folders of images "
+        f"there, or '{root / 'trainA'}' and '{root / 'trainB'}'"
+    )
+
+
+Layout = Literal["folders", "side_by_side", "targets"]
+
+
+def layout_of(found: Found, headers: list, asked: folders.Layout) -> Layout:
+    """Tell what the images of a split are.
+
+    Args:
+        found: the split.
+        headers: those of its files that could be read.
+        asked: what the user says, or `auto`.
+
+    Returns:
+        `targets` where a folder holds single images: most are not twice as wide as
+        high.
+    """
+    if found.is_two_folders:
+        return "folders"
+    if asked in ("side_by_side", "targets"):
+        return asked
+    alike = sum(map(listing.looks_like_a_pair, headers))
+    return "side_by_side" if 2 * alike >= len(headers) else "targets"

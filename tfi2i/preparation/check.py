@@ -1,0 +1,233 @@
+"""`tfi2i data check`: what a careful colleague would say of a folder of images."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import statistics
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tfi2i.data import excluded, listing
+from tfi2i.files import whole
+from tfi2i.preparation import problems as look_for
+from tfi2i.preparation.arrangement import UNSPLIT, Arrangement, Layout, recognize
+from tfi2i.preparation.estimate import Cost, cost
+from tfi2i.preparation.images import Asked, Images
+from tfi2i.preparation.pair import check_is_folder
+from tfi2i.preparation.plan import Plan, crop_for, plan
+from tfi2i.preparation.problems import Picture, Problem
+from tfi2i.recipes.config import DataConfig
+from tfi2i.recipes.named import get
+
+_LEVELS = ("error", "warning", "note")
+
+
+@dataclasses.dataclass(frozen=True)
+class Checked:
+    """What was found.
+
+    Attributes:
+        directory: the folder.
+        layout: what was recognized; None for nothing.
+        reason: why, a sentence.
+        is_paired: whether the images are taken for pairs.
+        pictures: every image whose header can be read.
+        counts: files of every split, by domain.
+        problems: the worst first.
+        excluded: files that the list names, where one was written.
+        plan: what was tried; None where there is nothing to train on.
+        cost: what it takes; None where it would fail.
+        ok: whether training would not fail.
+        verdict: a sentence.
+        command: what to do next.
+    """
+
+    directory: Path
+    layout: Layout | None
+    reason: str
+    is_paired: bool | None
+    pictures: tuple[Picture, ...]
+    counts: dict[str, dict[str, int]]
+    problems: tuple[Problem, ...]
+    excluded: tuple[Path, ...]
+    plan: Plan | None
+    cost: Cost | None
+    ok: bool
+    verdict: str
+    command: str
+
+
+def check(directory: Path, asked: Asked = Asked()) -> Checked:  # noqa: B008
+    """Look at a folder, and try out what training would do with it.
+
+    Args:
+        directory: that holds, or should hold, train, val and test.
+        asked: what is known already.
+
+    Raises:
+        OSError: the folder does not exist or may not be read; the list does exist or
+            cannot be written.
+        ValueError: values that no folder could be trained with.
+    """
+    check_is_folder(directory)
+    given = DataConfig() if asked.recipe is None else get(asked.recipe).config.data
+    if asked.exclude is not None and asked.exclude.exists():
+        raise FileExistsError(
+            f"'{asked.exclude}' is there already; name a new file for the list, or "
+            "remove it"
+        )
+    names = asked.a or given.a, asked.b or given.b
+    arrangement = recognize(directory, asked.layout, *names)
+    if not arrangement.splits:
+        return _nothing(directory, arrangement)
+    images = Images.look(arrangement, asked, given)
+    found = _worst_first(images.problems_found(directory))
+    listed = _write_list(directory, asked.exclude, found)
+    checked = Checked(
+        directory=directory,
+        layout=images.layout,
+        reason=images.reason,
+        is_paired=images.is_paired,
+        pictures=tuple(images.pictures),
+        counts=images.counts,
+        problems=found,
+        excluded=listed,
+        plan=None,
+        cost=None,
+        ok=False,
+        verdict="",
+        command="",
+    )
+    if arrangement.named("train") is None:
+        return _unsplit(checked, images)
+    return _tried(checked, images, asked)
+
+
+def _worst_first(found: Iterable[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(found, key=lambda problem: _LEVELS.index(problem.level)))
+
+
+def _write_list(
+    directory: Path, target: Path | None, found: Sequence[Problem]
+) -> tuple[Path, ...]:
+    """Write which images should be left out; nothing where there are none."""
+    groups: dict[str, list[str]] = {}
+    listed: dict[Path, None] = {}
+    for problem in found:
+        new = [path for path in problem.exclude if path not in listed]
+        listed |= dict.fromkeys(new)
+        if new:
+            names = [listing.relative(directory, path) for path in new]
+            groups.setdefault(problem.text, []).extend(names)
+    if target is None or not listed:
+        return ()
+    text = excluded.to_text(groups)
+    with whole(target) as partial:
+        partial.write_text(text, encoding="utf-8", errors="surrogateescape")
+    return tuple(listed)
+
+
+def _nothing(directory: Path, arrangement: Arrangement) -> Checked:
+    verdict = f"Training would fail: {arrangement.advice}."
+    return Checked(
+        directory, None, arrangement.advice, None, (), {}, (), (), None, None, False,
+        verdict, "",
+    )  # fmt: skip
+
+
+def _unsplit(checked: Checked, images: Images) -> Checked:
+    """What to do with images that have no training split."""
+    arrangement = images.arrangement
+    if arrangement.splits[0].split != UNSPLIT:
+        verdict = f"Training would fail: {arrangement.advice}."
+        return dataclasses.replace(checked, verdict=verdict)
+    directory = checked.directory
+    target = directory.resolve().with_name(f"{directory.resolve().name}-split")
+    if not directory.is_absolute():
+        target = directory.parent / target.name
+    words = ["tfi2i", "data", "split", str(directory), str(target)]
+    stems = [{path.stem for path in side} for side in arrangement.splits[0].files]
+    if checked.is_paired is False and stems[0] & stems[-1]:
+        words.append("--unpaired")
+    verdict = "Training would fail: the images are not split into train, val and test."
+    return dataclasses.replace(checked, verdict=verdict, command=shlex.join(words))
+
+
+def _tried(checked: Checked, images: Images, asked: Asked) -> Checked:
+    """Try training out, and judge."""
+    recipe = asked.recipe or ("pix2pix" if images.is_paired else "cyclegan")
+    train = [picture for picture in checked.pictures if picture.split == "train"]
+    changes = {
+        name: value
+        for name in ("a", "b", "crop_size", "batch_size")
+        if (value := getattr(asked, name)) is not None
+    }
+    changes |= {"dir": str(checked.directory), "input": images.input}
+    if asked.layout != "auto":
+        changes["layout"] = asked.layout
+    if checked.excluded:
+        changes["exclude"] = str(asked.exclude)
+    if asked.recipe is None and asked.crop_size is None and train:
+        side = statistics.median(min(p.width, p.height) for p in train)
+        changes["crop_size"] = crop_for(side)
+    tried = plan(recipe, changes)
+    failure = tried.failure or _undecodable(images, tried, set(checked.excluded))
+    data = tried.config.data
+    found = checked.problems
+    if data.preprocess == "resize_and_crop":
+        stretched = look_for.stretched(train, data.load_shape, data.crop_shape)
+        found = _worst_first((*found, *stretched))
+    if "train" in tried.data:
+        found = _worst_first((*found, *look_for.few(len(tried.data["train"]))))
+    checked = dataclasses.replace(checked, plan=tried, problems=found)
+    if failure:
+        return _failing(checked, asked, failure)
+    warnings = sum(problem.level == "warning" for problem in found)
+    noun = "warning" if warnings == 1 else "warnings"
+    verdict = (
+        f"Ready to train, with {warnings} {noun}." if warnings else "Ready to train."
+    )
+    return dataclasses.replace(
+        checked,
+        cost=cost(tried.config),
+        ok=True,
+        verdict=verdict,
+        command=tried.command,
+    )
+
+
+def _undecodable(images: Images, tried: Plan, left_out: set[Path]) -> str:
+    """What training would say of files that only decoding proves damaged."""
+    damaged = [
+        str(path)
+        for found in images.arrangement.splits
+        if found.split in tried.data
+        for _, side in images.sides(found)
+        for path in side
+        if images.facts[path].problem == "damaged" and path not in left_out
+    ]
+    names = dict.fromkeys(damaged)
+    return f"{len(names)} images are truncated or damaged" if names else ""
+
+
+def _failing(checked: Checked, asked: Asked, failure: str) -> Checked:
+    command = ""
+    stops = [path for p in checked.problems if p.level == "error" for path in p.exclude]
+    left = {
+        picture.domain
+        for picture in checked.pictures
+        if picture.split == "train" and picture.path not in stops
+    }
+    if asked.exclude is None and stops and len(left) == len(checked.counts["train"]):
+        words = ["tfi2i", "data", "check", str(checked.directory)]
+        for name in ("recipe", "a", "b", "input", "crop_size", "batch_size"):
+            value = getattr(asked, name)
+            if value is not None:
+                words += [f"--{name.replace('_', '-')}", str(value)]
+        if asked.layout != "auto":
+            words += ["--layout", asked.layout]
+        command = shlex.join([*words, "--exclude", "left_out.txt"])
+    return dataclasses.replace(
+        checked, verdict=f"Training would fail: {failure}.", command=command
+    )

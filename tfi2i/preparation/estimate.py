@@ -1,0 +1,183 @@
+"""What training will take: memory and time, from the networks' own layers."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Sequence
+
+import keras
+import tensorflow as tf
+
+from tfi2i.recipes import build
+from tfi2i.recipes.config import TrainConfig
+
+# Weights, gradients and Adam's two means, in float32.
+_BYTES_PER_PARAMETER = 16
+_BYTES_PER_VALUE = 4
+
+# What Python with TensorFlow and a traced training step takes before any image.
+_FRAMEWORK_BYTES = 700_000_000
+
+# Backward costs two forward passes: by the inputs and by the weights.
+_TRAINED = 3
+_PASSED_THROUGH = 2
+
+# Of the rate of a large matrix product, measured at 256 pixels on CPUs.
+_EFFICIENCY = {True: 0.34, False: 0.5}
+
+# So large that starting it takes no time.
+_MATRIX = {"CPU": 1024, "GPU": 4096}
+_SECONDS_MEASURED = 0.2
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """One forward pass of a network for one image.
+
+    Attributes:
+        parameters: trained numbers.
+        operations: floating-point operations, two for each product that is summed.
+        values: numbers that its layers put out.
+    """
+
+    parameters: int
+    operations: float
+    values: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What training takes; all but the parameters is approximate.
+
+    Attributes:
+        parameters: of all networks.
+        step_operations: floating-point operations of one step.
+        memory: bytes, without the images that are kept.
+        step_seconds: one step on this machine.
+        device: what the seconds are for: `CPU` or `GPU`.
+    """
+
+    parameters: int
+    step_operations: float
+    memory: int
+    step_seconds: float
+    device: str
+
+
+def cost(config: TrainConfig) -> Cost:
+    """Estimate what training takes.
+
+    Args:
+        config: resolved, with the channels of both domains.
+    """
+    with tf.device("CPU:0"):
+        model = build.build_model(config)
+    shape = config.data.crop_shape
+    generators = [measure(network, shape) for network in model.generators]
+    judges = [measure(network, shape) for network in model.discriminators]
+    penalized = bool(judges) and model.adversarial.is_penalized
+    operations, values = step(config, generators, judges, penalized)
+    parameters = sum(network.parameters for network in (*generators, *judges))
+    device = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    rate = operations_per_second(device) * _EFFICIENCY[config.model.is_paired]
+    return Cost(
+        parameters,
+        operations,
+        _FRAMEWORK_BYTES
+        + _BYTES_PER_PARAMETER * parameters
+        + _BYTES_PER_VALUE * values,
+        operations / rate,
+        device,
+    )
+
+
+def step(
+    config: TrainConfig,
+    generators: Sequence[Network],
+    judges: Sequence[Network],
+    penalized: bool,
+) -> tuple[float, int]:
+    """Add up what one step does with all networks.
+
+    Args:
+        config: resolved.
+        generators: of the model.
+        judges: its discriminators, if any.
+        penalized: whether there is a penalty on their gradients.
+
+    Returns:
+        Floating-point operations, and numbers that are remembered at a time.
+    """
+    # Generators run once, or there, back, and on their own domain.
+    passes, judged_kept = 1, 2
+    if not config.model.is_paired:
+        passes, judged_kept = 3 if config.model.identity_weight else 2, 1
+    # A discriminator sees real and painted images to learn, and once to teach; its
+    # penalty is a gradient that is derived once more.
+    judged = 2 * _TRAINED + _PASSED_THROUGH + (2 * _TRAINED if penalized else 0)
+    operations = passes * _TRAINED * sum(network.operations for network in generators)
+    operations += judged * sum(network.operations for network in judges)
+    values = passes * sum(network.values for network in generators)
+    values += judged_kept * sum(network.values for network in judges)
+    return config.data.batch_size * operations, config.data.batch_size * values
+
+
+def measure(network: keras.Model, shape: tuple[int, int]) -> Network:
+    """Add up what the layers of a functional network do for one image.
+
+    Args:
+        network: with one input of free size.
+        shape: height and width of the image.
+    """
+    operations, values = 0, 0
+
+    def call(layer, *args, **kwargs):
+        nonlocal operations, values
+        outputs = layer(*args, **kwargs)
+        inner = getattr(layer, "layer", layer)
+        values += _size(outputs.shape)
+        if isinstance(inner, keras.layers.Conv2DTranspose):
+            operations += 2 * _size(inner.kernel.shape) * _area(args[0].shape)
+        elif isinstance(inner, keras.layers.Conv2D):
+            operations += 2 * _size(inner.kernel.shape) * _area(outputs.shape)
+        return outputs
+
+    # The layers themselves on an image of that size, which copies no weight.
+    keras.models.clone_model(
+        network,
+        input_tensors=keras.Input((*shape, network.input_shape[-1])),
+        clone_function=lambda layer: layer,
+        call_function=call,
+    )
+    parameters = sum(math.prod(weight.shape) for weight in network.trainable_weights)
+    return Network(parameters, operations, values)
+
+
+def operations_per_second(device: str) -> float:
+    """Measure the rate of a large matrix product, in floating-point operations.
+
+    Args:
+        device: `CPU` or `GPU`.
+    """
+    side = _MATRIX[device]
+    with tf.device(f"{device}:0"):
+        matrix = tf.random.stateless_uniform((side, side), seed=(0, 0))
+    product = tf.function(lambda x: tf.reduce_sum(tf.matmul(x, x)))
+    product(matrix).numpy()
+    best, end = float("inf"), time.perf_counter() + _SECONDS_MEASURED
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        product(matrix).numpy()
+        best = min(best, time.perf_counter() - start)
+    return 2 * side**3 / best
+
+
+def _size(shape) -> int:
+    # One image, though the batch is free.
+    return math.prod(side or 1 for side in shape)
+
+
+def _area(shape) -> int:
+    return shape[1] * shape[2]

@@ -1,0 +1,140 @@
+"""What can be said of one image file by looking at it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import tensorflow as tf
+
+from tfi2i.data import headers, loading
+from tfi2i.data.headers import ImageFile
+from tfi2i.data.pixels import PixelType
+
+# Enough to tell a drawing in a few colours from a photograph.
+_PIXELS_SAMPLED = (256, 4096)
+MOST_COLOURS = 64
+
+# Where four channels are not colour and transparency.
+_ARRAYS = ("NPY", "NPZ")
+
+
+@dataclasses.dataclass(frozen=True)
+class Pixels:
+    """What the pixels of an image, or of one half of it, are.
+
+    Attributes:
+        digest: of size and values; the same for the same picture.
+        low: least value.
+        high: greatest value.
+        spread: standard deviation of the channel that varies most.
+        colours: those found at some thousand places; None where there are too many.
+    """
+
+    digest: bytes
+    low: float
+    high: float
+    spread: float
+    colours: frozenset[bytes] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """One file.
+
+    Attributes:
+        path: the file.
+        header: what its first bytes say; None where they cannot be read.
+        whole: what its pixels are; None where they cannot be decoded.
+        halves: those of the left and of the right half, where that was asked for.
+        fault: why it cannot be read, in a few words; empty where it can.
+    """
+
+    path: Path
+    header: ImageFile | None = None
+    whole: Pixels | None = None
+    halves: tuple[Pixels, Pixels] | None = None
+    fault: str = ""
+
+    @property
+    def problem(self) -> Literal["unreadable", "damaged"] | None:
+        """What kind of fault there is: in the header, or after it."""
+        if self.header is None:
+            return "unreadable"
+        return "damaged" if self.fault else None
+
+
+def first_look(path: Path) -> Facts:
+    """Read the header of a file."""
+    try:
+        return Facts(path, headers.read(path))
+    except (OSError, ValueError) as error:
+        return Facts(path, fault=str(error))
+
+
+def look(first: Facts, halves: bool, background: str = "white") -> Facts:
+    """Decode a file and measure its pixels.
+
+    Args:
+        first: what its header says.
+        halves: whether to measure the left and the right half, too.
+        background: colour under transparent pixels, CSS name or `#rrggbb`.
+    """
+    if first.header is None:
+        return first
+    try:
+        image = loading.read_image(first.path, background, own_pixels(first.header))
+    except (OSError, ValueError) as error:
+        return dataclasses.replace(first, fault=str(error))
+    except (tf.errors.ResourceExhaustedError, MemoryError):
+        return dataclasses.replace(first, fault="larger than the free memory")
+    middle = image.shape[1] // 2
+    parts = None
+    if halves and middle:
+        parts = _measure(image[:, :middle]), _measure(image[:, middle:])
+    return dataclasses.replace(first, whole=_measure(image), halves=parts)
+
+
+def opaque_channels(header: ImageFile) -> int:
+    """Channels of a file without transparency, which is composited."""
+    has_alpha = header.channels in (2, 4) and header.format not in _ARRAYS
+    return header.channels - has_alpha
+
+
+def own_pixels(header: ImageFile) -> PixelType:
+    """What a file is read as if nothing in it is to change."""
+    low, high = (0.0, 1.0) if header.dtype == "float32" else (None, None)
+    return PixelType.of(opaque_channels(header), header.dtype, low, high)
+
+
+def _measure(image: np.ndarray) -> Pixels:
+    """Of `(height, width, channels)`."""
+    image = np.ascontiguousarray(image)
+    digest = hashlib.blake2b(image, digest_size=16)
+    digest.update(f"{image.shape} {image.dtype}".encode())
+    spread = max(
+        float(cv2.meanStdDev(image[..., i : i + 4])[1].max())
+        for i in range(0, image.shape[2], 4)
+    )
+    return Pixels(
+        digest.digest(),
+        float(image.min()),
+        float(image.max()),
+        spread,
+        _colours(image),
+    )
+
+
+def _colours(image: np.ndarray) -> frozenset[bytes] | None:
+    flat = image.reshape(-1, image.shape[2])
+    found: set[bytes] = set()
+    # Photographs are known as such by the few pixels of the first round.
+    for count in _PIXELS_SAMPLED:
+        found.update(map(np.ndarray.tobytes, flat[:: max(1, len(flat) // count)]))
+        if len(found) > MOST_COLOURS:
+            return None
+    return frozenset(found)

@@ -1,0 +1,186 @@
+"""All images of a folder, looked at: what they are, and which belong together."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from tfi2i.data import folders, listing
+from tfi2i.preparation import problems
+from tfi2i.preparation.arrangement import Arrangement, Found, Layout, layout_of
+from tfi2i.preparation.facts import Facts, first_look, look
+from tfi2i.preparation.parallel import each
+from tfi2i.preparation.problems import Pair, Picture, Problem
+from tfi2i.recipes.config import DataConfig
+from tfi2i.recipes.named import get
+
+# With more names in one folder only, names mean nothing.
+_FEW_UNMATCHED = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What the user says; None is found out.
+
+    Attributes:
+        recipe: what is to be trained.
+        layout: how images lie on disk.
+        a: name of domain A's folders.
+        b: name of domain B's.
+        input: where inputs come from.
+        crop_size: side of what the networks see.
+        batch_size: images in a step.
+        exclude: file to write: a list of what should be left out.
+    """
+
+    recipe: str | None = None
+    layout: folders.Layout = "auto"
+    a: str | None = None
+    b: str | None = None
+    input: Literal["files", "edges", "grayscale", "downscale"] | None = None
+    crop_size: int | None = None
+    batch_size: int | None = None
+    exclude: Path | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """All files of a folder, looked at."""
+
+    arrangement: Arrangement
+    layout: Layout
+    is_paired: bool
+    input: str
+    reason: str
+    facts: dict[Path, Facts]
+
+    @classmethod
+    def look(cls, arrangement: Arrangement, asked: Asked, given: DataConfig):
+        main = arrangement.named("train") or arrangement.splits[0]
+        paths = dict.fromkeys(
+            path
+            for found in arrangement.splits
+            for side in found.files
+            for path in side
+        )
+        firsts = dict(
+            zip(paths, each(first_look, list(paths), "Reading headers"), strict=True)
+        )
+        headers = [firsts[path].header for side in main.files for path in side]
+        layout = layout_of(main, [header for header in headers if header], asked.layout)
+        derived = asked.input or given.input
+        is_paired, why = _pairing(main, layout, asked)
+        if not is_paired and layout == "targets":
+            layout = "side_by_side"
+        elif derived != "files" and layout == "side_by_side" and asked.layout == "auto":
+            layout = "targets"
+        if layout == "targets" and derived == "files":
+            derived = "edges"
+        look_at = functools.partial(
+            look, halves=layout == "side_by_side", background=given.background
+        )
+        facts = each(look_at, list(firsts.values()), "Looking at images")
+        facts = dict(zip(paths, facts, strict=True))
+        reason = _reason(main, layout, derived, headers, why)
+        return cls(arrangement, layout, is_paired, derived, reason, facts)
+
+    @functools.cached_property
+    def pictures(self) -> list[Picture]:
+        return [p for found in self.arrangement.splits for p in self._of_split(found)]
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Files, also those that cannot be read."""
+        return {
+            found.split: {domain: len(paths) for domain, paths in self.sides(found)}
+            for found in self.arrangement.splits
+        }
+
+    def problems_found(self, directory: Path) -> Iterable[Problem]:
+        name = functools.partial(listing.relative, directory)
+        pictures, found = self.pictures, self.arrangement.splits
+        used = [path for one in found for _, side in self.sides(one) for path in side]
+        facts = [self.facts[path] for path in dict.fromkeys(used)]
+        yield from problems.faults(facts, name, self.layout == "side_by_side")
+        if self.is_paired and self.layout == "folders" and self.input == "files":
+            files = {one.split: one.files for one in found if one.is_two_folders}
+            yield from problems.unmatched(files, name)
+        if self.is_paired:
+            pairs = self._pairs()
+            yield from problems.copied_pairs(pairs, name)
+            yield from problems.unlike_sizes(pairs, name)
+        if not self.is_paired or self.input != "files":
+            yield from problems.copied_images(pictures, name)
+        yield from problems.near_constant(pictures, name)
+        yield from problems.odd_ones(pictures, name)
+        yield from problems.unused_range(pictures)
+        yield from problems.labels(pictures)
+
+    def sides(self, found: Found) -> list[tuple[str, Sequence[Path]]]:
+        """Files of each domain that training would read."""
+        if self.input != "files":
+            return [("B", found.files[-1])]
+        return [("A", found.files[0]), ("B", found.files[-1])]
+
+    def _of_split(self, found: Found) -> Iterable[Picture]:
+        is_halved = self.layout == "side_by_side" and not found.is_two_folders
+        for domain, paths in self.sides(found):
+            for path in paths:
+                facts = self.facts[path]
+                if facts.header is None:
+                    continue
+                pixels, width = facts.whole, facts.header.width
+                if is_halved:
+                    half = "AB".index(domain)
+                    pixels = facts.halves[half] if facts.halves else None
+                    width = max(width // 2, 1)
+                height = facts.header.height
+                yield Picture(
+                    found.split, domain, path, facts.header, pixels, width, height
+                )
+
+    def _pairs(self) -> list[Pair]:
+        """Those that are complete."""
+        sides: dict[str, dict] = {"A": {}, "B": {}}
+        for picture in self.pictures:
+            key = (picture.split, picture.path.stem)
+            sides[picture.domain].setdefault(key, picture)
+        return [
+            (a, sides["B"][key]) for key, a in sides["A"].items() if key in sides["B"]
+        ]
+
+
+def _pairing(main: Found, layout: Layout, asked: Asked) -> tuple[bool, str]:
+    """Whether images are pairs, and why."""
+    if asked.recipe is not None:
+        is_paired = get(asked.recipe).config.model.is_paired
+        takes = "pairs" if is_paired else "two sets that are no pairs"
+        return is_paired, f"{asked.recipe} takes {takes}"
+    if layout != "folders":
+        return True, ""
+    if asked.input not in (None, "files"):
+        return True, f"inputs are made from B ({asked.input})"
+    stems = [{path.stem for path in side} for side in main.files]
+    both, either = len(stems[0] & stems[1]), len(stems[0] | stems[1])
+    if both == either:
+        why = f"all {both} names match, so these are pairs (if not: --recipe cyclegan)"
+        return True, why
+    if either - both <= _FEW_UNMATCHED * either:
+        return True, f"{both} of {either} names match, so these should be pairs"
+    return False, f"{both} of {either} names match, so these are no pairs"
+
+
+def _reason(main: Found, layout: Layout, derived: str, headers, why: str) -> str:
+    if layout == "folders":
+        return "; ".join(filter(None, (main.reason, why)))
+    readable = [header for header in headers if header]
+    alike = sum(map(listing.looks_like_a_pair, readable))
+    shape = f"{alike} of {len(readable)} images are about twice as wide as high"
+    if layout == "targets":
+        made = f"inputs are made from them ({derived})"
+        return f"single images, since {shape}; {made}"
+    halves = f"side by side: A is the left half, B the right; {shape}"
+    return "; ".join(filter(None, (halves, why)))

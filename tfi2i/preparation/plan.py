@@ -1,0 +1,148 @@
+"""What would be trained on a folder, tried out as far as no image is decoded."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import math
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from tfi2i.data import memory
+from tfi2i.data.epochs import TwoDomains
+from tfi2i.recipes import build
+from tfi2i.recipes.config import DataConfig, TrainConfig
+from tfi2i.recipes.limits import flag
+from tfi2i.recipes.named import get
+from tfi2i.recipes.resolve import resolve
+
+_LEAST_CROP, _MOST_CROP = 32, 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A configuration, and how far training would come with it.
+
+    Attributes:
+        config: resolved; with the pixels of both domains where these are known.
+        command: what starts it.
+        data: the splits that training reads, by name, not decoded.
+        notes: what reading them warned of.
+        failure: what training would stop with, one line; empty where it would not.
+    """
+
+    config: TrainConfig
+    command: str
+    data: dict[str, TwoDomains]
+    notes: tuple[str, ...]
+    failure: str
+
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        return self.data["train"].steps_per_epoch(self.config.data.batch_size)
+
+    @property
+    def cache(self) -> int:
+        """Bytes of all decoded images that training reads."""
+        return sum(
+            int(images.shapes.prod(axis=1).sum())
+            * images.pixels.channels
+            * _itemsize(images.pixels.dtype)
+            for data in self.data.values()
+            for images in (data.real_a, data.real_b)
+        )
+
+    @property
+    def kept(self) -> str:
+        """Where these are kept: `memory`, `disk` or `off`."""
+        with _noted():
+            return memory.choose(self.config.data.cache, self.cache)
+
+
+def plan(recipe: str, changes: dict[str, object]) -> Plan:
+    """Try a recipe on a folder.
+
+    Args:
+        recipe: its name.
+        changes: fields of `DataConfig` other than the recipe's.
+
+    Raises:
+        ValueError: there is no such recipe, or it cannot train with such values.
+    """
+    given = get(recipe).config
+    data = replace(given.data, **changes)
+    if "crop_size" in changes and given.data.load_size is not None:
+        scale = given.data.load_size / given.data.crop_size
+        data = replace(data, load_size=round(data.crop_size * scale))
+    config = resolve(replace(given, data=data))
+    read: dict[str, TwoDomains] = {}
+    failure = ""
+    with _noted() as notes:
+        try:
+            config = _try(config, read)
+        except (OSError, ValueError) as error:
+            failure = " ".join(str(error).split())
+    return Plan(config, _command(recipe, data), read, tuple(notes), failure)
+
+
+def crop_for(short_side: float) -> int:
+    """The crop that does not enlarge images, 256 at most.
+
+    Args:
+        short_side: of a usual image, in pixels.
+    """
+    power = 2 ** round(math.log2(max(short_side, 1)))
+    return min(max(power, _LEAST_CROP), _MOST_CROP)
+
+
+def _try(config: TrainConfig, read: dict[str, TwoDomains]) -> TrainConfig:
+    """Do what training does before it decodes; what is read goes into `read`."""
+    # Whatever images are, they are looked up when they are needed.
+    undecoded = replace(config, data=replace(config.data, cache="off"))
+    read["train"] = build.load_data(undecoded, "train")
+    config = build.with_pixels(config, read["train"])
+    read["train"].steps_per_epoch(config.data.batch_size)
+    splits = build.splits(config.data)
+    other = next((split for split in ("val", "test") if split in splits), None)
+    if other is not None:
+        read[other] = build.load_data(undecoded, other)
+    return config
+
+
+def _command(recipe: str, data: DataConfig) -> str:
+    """The `train` command of a recipe with other fields of its data."""
+    given = get(recipe).config.data
+    words = ["tfi2i", "train", recipe, "--data.dir", data.dir or ""]
+    for field in dataclasses.fields(DataConfig):
+        value = getattr(data, field.name)
+        if field.name != "dir" and value != getattr(given, field.name):
+            words += [flag(f"data.{field.name}"), str(value)]
+    run = Path("saved_models") / Path(data.dir or "").resolve().name
+    return shlex.join([*words, "--run", str(run)])
+
+
+def _itemsize(dtype: str) -> int:
+    return {"uint8": 1, "uint16": 2, "float32": 4}[dtype]
+
+
+@contextlib.contextmanager
+def _noted() -> Iterator[list[str]]:
+    """Collect what the data rooms warn of, in place of showing it."""
+    notes: list[str] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record):
+            notes.append(record.getMessage())
+
+    log, handler = logging.getLogger("tfi2i.data"), Collector(logging.WARNING)
+    log.addHandler(handler)
+    propagates, log.propagate = log.propagate, False
+    try:
+        yield notes
+    finally:
+        log.propagate = propagates
+        log.removeHandler(handler)

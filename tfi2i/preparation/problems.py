@@ -1,0 +1,380 @@
+"""What is wrong, or odd, with the images of a data set."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import math
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from tfi2i.data.headers import ImageFile
+from tfi2i.preparation.facts import MOST_COLOURS, Facts, Pixels, opaque_channels
+
+Level = Literal["error", "warning", "note"]
+
+# Of copies, the one that is kept: what scores are computed on must not be lost.
+_KEPT_FIRST = ("test", "val", "train", "unsplit")
+
+# Share of a domain's range of values.
+_NEAR_CONSTANT = 0.01
+
+# By how much the shapes of two images of a pair may differ.
+_SAME_ASPECT = 1.02
+
+# Fewer than this share of a domain are odd ones out.
+_ODD = 0.2
+
+# By how much images may be squeezed without a word.
+_NO_STRETCH = 1.1
+
+_FEW = 20
+
+# A range that is used so little is another one than the numbers suggest.
+_LITTLE = 0.25
+_HIGHEST = {"uint8": 255.0, "uint16": 65535.0}
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """Something about a data set that its owner should know.
+
+    Attributes:
+        kind: a word for machines.
+        level: an `error` stops training; a `warning` spoils it, perhaps.
+        text: what it is, a sentence without names.
+        names: what has it: files, pairs, or copies after what they are copies of.
+        exclude: files to leave out for it.
+    """
+
+    kind: str
+    level: Level
+    text: str
+    names: tuple[str, ...] = ()
+    exclude: tuple[Path, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """An image of one domain: a file, or half of one.
+
+    Attributes:
+        split: where it is.
+        domain: `A` or `B`.
+        path: the file.
+        header: of the file.
+        pixels: its own; None where the file cannot be decoded.
+        width: its own, in pixels.
+        height: likewise.
+    """
+
+    split: str
+    domain: str
+    path: Path
+    header: ImageFile
+    pixels: Pixels | None
+    width: int
+    height: int
+
+    @property
+    def aspect(self) -> float:
+        """Width by height."""
+        return self.width / self.height
+
+
+Pair = tuple[Picture, Picture]
+Namer = Callable[[Path], str]
+
+
+def faults(facts: Iterable[Facts], name: Namer, is_halved: bool) -> Iterator[Problem]:
+    """Files that nobody can read, or that have no middle.
+
+    Args:
+        facts: of all files.
+        name: how a file is called.
+        is_halved: whether files are side by side.
+    """
+    facts = list(facts)
+    for kind, text in (
+        ("unreadable", "files that cannot be read"),
+        ("damaged", "images that cannot be decoded"),
+    ):
+        bad = [one for one in facts if one.problem == kind]
+        if bad:
+            reasons = {one.fault for one in bad}
+            if len(reasons) == 1:
+                text = f"{text}: {reasons.pop()}"
+                named = tuple(name(one.path) for one in bad)
+            else:
+                named = tuple(f"{name(one.path)} ({one.fault})" for one in bad)
+            yield Problem(kind, "error", text, named, tuple(one.path for one in bad))
+    odd = [one for one in facts if is_halved and one.header and one.header.width % 2]
+    if odd:
+        yield Problem(
+            "odd_width",
+            "error",
+            "images side by side, of odd width, which have no middle",
+            tuple(f"{name(one.path)} (width {one.header.width})" for one in odd),
+            tuple(one.path for one in odd),
+        )
+
+
+def unmatched(
+    found: dict[str, Sequence[Sequence[Path]]], name: Namer
+) -> Iterator[Problem]:
+    """Images without a partner of the same name, and names that occur twice.
+
+    Args:
+        found: files of A and of B, by split.
+        name: how a file is called.
+    """
+    lonely, repeated = [], []
+    for sides in found.values():
+        stems = [{path.stem for path in side} for side in sides]
+        for side, others in zip(sides, reversed(stems), strict=True):
+            lonely += [path for path in side if path.stem not in others]
+            counts = collections.Counter(path.stem for path in side)
+            repeated += [path for path in side if counts[path.stem] > 1]
+    if lonely:
+        yield Problem(
+            "unmatched",
+            "error",
+            "images without a partner of the same name",
+            tuple(map(name, lonely)),
+            tuple(lonely),
+        )
+    if repeated:
+        yield Problem(
+            "same_name",
+            "error",
+            "images of one name in one folder, of which one may stay",
+            tuple(map(name, repeated)),
+        )
+
+
+def copied_pairs(pairs: Sequence[Pair], name: Namer) -> Iterator[Problem]:
+    """Pairs that are there twice, and inputs that have several targets."""
+    known = [pair for pair in pairs if pair[0].pixels and pair[1].pixels]
+    yield from _copies(known, lambda pair: tuple(p.pixels.digest for p in pair), name)
+    yield from _contradictions(known, name)
+    same = [pair for pair in known if pair[0].pixels.digest == pair[1].pixels.digest]
+    if same:
+        yield Problem(
+            "same_sides",
+            "warning",
+            "pairs of the same image twice, with nothing to learn",
+            tuple(name(a.path) for a, _ in same),
+        )
+
+
+def copied_images(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]:
+    """Images that are there twice, within a domain or in both."""
+    known = [picture for picture in pictures if picture.pixels]
+    sides = {
+        side: [(picture,) for picture in known if picture.domain == side]
+        for side in "AB"
+    }
+    every = [*sides["A"], *sides["B"]]
+    yield from _copies(every, lambda u: (u[0].domain, u[0].pixels.digest), name)
+    first = {picture.pixels.digest: picture for (picture,) in sides["A"]}
+    both = [
+        f"{name(picture.path)} = {name(first[picture.pixels.digest].path)}"
+        for (picture,) in sides["B"]
+        if picture.pixels.digest in first
+    ]
+    if both:
+        yield Problem(
+            "in_both_domains",
+            "warning",
+            "images of B that are in A, too: remove them where they do not belong",
+            tuple(both),
+        )
+
+
+def _copies(units: Sequence[tuple[Picture, ...]], key, name: Namer):
+    """Units, of one or two images, whose content is there already."""
+    found = collections.defaultdict(list)
+    for unit in units:
+        found[key(unit)].append(unit)
+    within, across = [], []
+    for same in found.values():
+        same.sort(key=lambda u: (_KEPT_FIRST.index(u[0].split), str(u[0].path)))
+        kept = same[0]
+        for copy in same[1:]:
+            (across if copy[0].split != kept[0].split else within).append((kept, copy))
+    for kind, text, copies in (
+        (
+            "duplicate_across_splits",
+            "training images that are validation or test images, too",
+            across,
+        ),
+        ("duplicate", "images that are there already", within),
+    ):
+        if copies:
+            yield Problem(
+                kind,
+                "warning",
+                text,
+                tuple(f"{name(c[0].path)} = {name(k[0].path)}" for k, c in copies),
+                tuple(dict.fromkeys(p.path for _, copy in copies for p in copy)),
+            )
+
+
+def _contradictions(pairs: Sequence[Pair], name: Namer) -> Iterator[Problem]:
+    targets = collections.defaultdict(dict)
+    for a, b in pairs:
+        targets[a.pixels.digest].setdefault(b.pixels.digest, a.path)
+    several = [found for found in targets.values() if len(found) > 1]
+    if several:
+        yield Problem(
+            "same_input",
+            "note",
+            "images of A with different images of B",
+            tuple(" = ".join(map(name, found.values())) for found in several),
+        )
+
+
+def near_constant(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]:
+    """Images that show next to nothing, on which instance norm divides by nothing."""
+    bad = []
+    for domain in "AB":
+        mine = [p for p in pictures if p.domain == domain and p.pixels]
+        if not mine:
+            continue
+        low, high = _range(mine)
+        bad += [p for p in mine if p.pixels.spread <= _NEAR_CONSTANT * (high - low)]
+    if bad:
+        yield Problem(
+            "near_constant",
+            "warning",
+            "images of nearly a single colour",
+            tuple(dict.fromkeys(name(picture.path) for picture in bad)),
+            tuple(dict.fromkeys(picture.path for picture in bad)),
+        )
+
+
+def unlike_sizes(pairs: Sequence[Pair], name: Namer) -> Iterator[Problem]:
+    """Pairs whose images differ in shape, or at least in size."""
+    shapes, sizes = [], []
+    for a, b in pairs:
+        if (a.width, a.height) == (b.width, b.height):
+            continue
+        ratio = max(a.aspect / b.aspect, b.aspect / a.aspect)
+        text = f"{name(a.path)} ({a.width}x{a.height}, {b.width}x{b.height})"
+        (shapes if ratio > _SAME_ASPECT else sizes).append(text)
+    if shapes:
+        text = "pairs of unlike shapes: resized to one shape, they no longer align"
+        yield Problem("unlike_shapes", "warning", text, tuple(shapes))
+    if sizes:
+        text = "pairs of unlike sizes but the same shape: resizing aligns them"
+        yield Problem("unlike_sizes", "note", text, tuple(sizes))
+
+
+def odd_ones(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]:
+    """Few images of a domain that are of another kind than all others."""
+    for domain in "AB":
+        mine = [picture for picture in pictures if picture.domain == domain]
+        counts = collections.Counter(_kind(picture.header) for picture in mine)
+        if len(counts) < 2:
+            continue
+        usual, _ = counts.most_common(1)[0]
+        odd = [picture for picture in mine if _kind(picture.header) != usual]
+        if len(odd) <= _ODD * len(mine):
+            yield Problem(
+                "odd_kind",
+                "note",
+                f"images of {domain} that are not {usual} like the others",
+                tuple(f"{name(p.path)} ({_kind(p.header)})" for p in odd),
+            )
+
+
+def unused_range(pictures: Sequence[Picture]) -> Iterator[Problem]:
+    """Domains whose values fill a small part of what their numbers can hold."""
+    for domain in "AB":
+        mine = [p for p in pictures if p.domain == domain and p.pixels]
+        kinds = {picture.header.dtype for picture in mine}
+        if len(kinds) != 1 or not kinds <= _HIGHEST.keys():
+            continue
+        most, (_, high) = _HIGHEST[kinds.pop()], _range(mine)
+        if 0 < high <= _LITTLE * most:
+            yield Problem(
+                "dark",
+                "warning",
+                f"{domain} has values up to {high:g} of {most:g}, nearly black to a "
+                f"network: --data.domain-{domain.lower()}.high {high:g} makes that "
+                "white",
+            )
+
+
+def labels(pictures: Sequence[Picture]) -> Iterator[Problem]:
+    """Domains of few colours, which are labels perhaps."""
+    for domain in "AB":
+        mine = [p for p in pictures if p.domain == domain and p.pixels]
+        found: set[bytes] = set()
+        for picture in mine:
+            # JPEG paints colours of its own between those that were drawn.
+            if picture.pixels.colours is None or picture.header.format == "JPEG":
+                break
+            found |= picture.pixels.colours
+        else:
+            if 2 < len(found) <= MOST_COLOURS:
+                yield Problem(
+                    "few_colours",
+                    "note",
+                    f"{domain} has {len(found)} colours: if they are labels, "
+                    f"--data.domain-{domain.lower()}.resize nearest adds none between "
+                    "them",
+                )
+
+
+def stretched(
+    pictures: Sequence[Picture], load: tuple[int, int], crop: tuple[int, int]
+) -> Iterator[Problem]:
+    """Images whose shape `resize_and_crop` changes.
+
+    Args:
+        pictures: of the training split.
+        load: height and width that they all get.
+        crop: height and width of what is cut out.
+    """
+    if not pictures:
+        return
+    usual = statistics.median(picture.aspect for picture in pictures)
+    squeezed = usual / (load[1] / load[0])
+    if max(squeezed, 1 / squeezed) <= _NO_STRETCH:
+        return
+    # The U-Net halves what it sees as often as both sides allow.
+    step = 64 if crop[0] >= 256 else 32
+    width = max(step, round(crop[0] * usual / step) * step)
+    yield Problem(
+        "stretched",
+        "warning",
+        f"images are {usual:.2f} times as wide as high and become {load[1]}x{load[0]}: "
+        f"squeezed {max(squeezed, 1 / squeezed):.2f} times; --data.crop-width {width} "
+        "nearly keeps their shape",
+    )
+
+
+def few(count: int) -> Iterator[Problem]:
+    """Too little to learn from."""
+    if count < _FEW:
+        yield Problem(
+            "few",
+            "warning",
+            f"{count} to train on: they will be learnt by heart; published sets have "
+            "hundreds",
+        )
+
+
+def _kind(header: ImageFile) -> str:
+    bits = {"uint8": "8-bit", "uint16": "16-bit", "float32": "floating-point"}
+    channels = opaque_channels(header)
+    colours = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
+    return f"{bits[header.dtype]} {colours}"
+
+
+def _range(pictures: Sequence[Picture]) -> tuple[float, float]:
+    low = min((picture.pixels.low for picture in pictures), default=math.nan)
+    return low, max((picture.pixels.high for picture in pictures), default=math.nan)

@@ -1,0 +1,371 @@
+"""What `tfi2i data check` found, for people and for machines."""
+
+from __future__ import annotations
+
+import collections
+import os
+import statistics
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tfi2i.data.headers import shortened
+from tfi2i.data.memory import available
+from tfi2i.data.pixels import PixelType
+from tfi2i.preparation.check import Checked
+from tfi2i.preparation.facts import opaque_channels
+from tfi2i.preparation.plan import Plan
+from tfi2i.preparation.problems import Picture
+
+FORMAT = 1
+"""Version of the JSON. Keys may be added to it, but none change or go."""
+
+_STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+_KEPT = {
+    "memory": " in memory",
+    "disk": " on disk",
+    "off": ", too much to be kept: they are decoded anew in every epoch",
+}
+_BITS = {"uint8": "8", "uint16": "16", "float32": "32 (float)"}
+
+
+def to_dict(checked: Checked) -> dict[str, Any]:
+    """What was found, as JSON types.
+
+    Returns:
+        - `format`: 1.
+        - `ok`: whether training would not fail; `verdict`, a sentence; `command`,
+          what to do next, or `""`.
+        - `directory`; `layout`: `folders`, `side_by_side`, `targets` (single images)
+          or null; `reason`, a sentence; `paired`: true, false or null.
+        - `splits`: by name (`train`, `val`, `test` or `unsplit`), then by domain (`A`,
+          `B`): `files`, a count; `readable` and `decoded`, how many of them are;
+          `width`, `height` and `aspect` (width by height), each `[min, median, max]`;
+          `channels`, `depth` and `format`, each a count by value; `values`, `[least,
+          greatest]`. What nothing is known of is null.
+        - `problems`: a list, the worst first, of `kind`, `level` (`error`, `warning`,
+          `note`), `text`, `names` and `exclude` (paths to leave out).
+        - `excluded`: paths on the list that was written.
+        - `training`, null where training was not tried: `recipe`, `failure` (`""` for
+          none), `notes`, `epochs`, `batch_size`, `preprocess`, `load_size` (null for
+          none) and `crop_size`, each `[height, width]`, `flip`, and where it would
+          not fail `steps_per_epoch`, `examples_left_out` in each epoch and `pixels`,
+          by domain: `channels`, `dtype`, `low`, `high`.
+        - `estimate`, null where training would fail: `cache_bytes` (exact) and
+          `cache` (`memory`, `disk` or `off`, where they would be kept),
+          `parameters`, and about: `memory_bytes` (without the cache),
+          `step_operations`, `step_seconds`, `epoch_seconds`, `run_seconds`; `device`.
+    """
+    root = checked.directory
+    return {
+        "format": FORMAT,
+        "ok": checked.ok,
+        "verdict": checked.verdict,
+        "command": checked.command,
+        "directory": str(root),
+        "layout": checked.layout,
+        "reason": checked.reason,
+        "paired": checked.is_paired,
+        "splits": {
+            split: {domain: _domain(checked, split, domain) for domain in counts}
+            for split, counts in checked.counts.items()
+        },
+        "problems": [
+            {
+                "kind": problem.kind,
+                "level": problem.level,
+                "text": problem.text,
+                "names": list(problem.names),
+                "exclude": [str(path) for path in problem.exclude],
+            }
+            for problem in checked.problems
+        ],
+        "excluded": [str(path) for path in checked.excluded],
+        "training": None if checked.plan is None else _training(checked.plan),
+        "estimate": _estimate(checked),
+    }
+
+
+def _domain(checked: Checked, split: str, domain: str) -> dict[str, Any]:
+    mine = _of(checked, split, domain)
+    decoded = [picture.pixels for picture in mine if picture.pixels]
+    values = None
+    if decoded:
+        values = [min(p.low for p in decoded), max(p.high for p in decoded)]
+    return {
+        "files": checked.counts[split][domain],
+        "readable": len(mine),
+        "decoded": len(decoded),
+        "width": _middle([picture.width for picture in mine]),
+        "height": _middle([picture.height for picture in mine]),
+        "aspect": _middle([picture.aspect for picture in mine]),
+        "channels": _counted(str(picture.header.channels) for picture in mine),
+        "depth": _counted(picture.header.dtype for picture in mine),
+        "format": _counted(picture.header.format for picture in mine),
+        "values": values,
+    }
+
+
+def _training(plan: Plan) -> dict[str, Any]:
+    config, data = plan.config, plan.config.data
+    found = {
+        "recipe": config.recipe,
+        "failure": plan.failure,
+        "notes": list(plan.notes),
+        "epochs": config.epochs,
+        "batch_size": data.batch_size,
+        "preprocess": data.preprocess,
+        "load_size": list(data.load_shape) if data.is_resized else None,
+        "crop_size": list(data.crop_shape),
+        "flip": data.flip,
+    }
+    if not plan.failure:
+        found["steps_per_epoch"] = plan.steps
+        found["examples_left_out"] = _left_out(plan)
+        found["pixels"] = {
+            side: {
+                "channels": pixels.channels,
+                "dtype": pixels.dtype,
+                "low": pixels.low,
+                "high": pixels.high,
+            }
+            for side, pixels in _pixels(plan).items()
+        }
+    return found
+
+
+def _estimate(checked: Checked) -> dict[str, Any] | None:
+    cost, plan = checked.cost, checked.plan
+    if cost is None or plan is None:
+        return None
+    epoch = cost.step_seconds * plan.steps
+    return {
+        "cache_bytes": plan.cache,
+        "cache": plan.kept,
+        "parameters": cost.parameters,
+        "memory_bytes": cost.memory,
+        "step_operations": cost.step_operations,
+        "step_seconds": cost.step_seconds,
+        "epoch_seconds": epoch,
+        "run_seconds": epoch * plan.config.epochs,
+        "device": cost.device,
+    }
+
+
+def show(checked: Checked, console: Console) -> None:
+    """Print what was found, for people."""
+
+    def line(text: str, style: str = "") -> None:
+        # Names are not markup, and paths must stay whole to be copied.
+        console.print(Text(_printable(text), style), soft_wrap=True)
+
+    line(str(checked.directory), "bold")
+    if checked.layout is not None:
+        line(f"{checked.reason[0].upper()}{checked.reason[1:]}.")
+        console.print(_table(checked))
+    for problem in checked.problems:
+        count = f" ({len(problem.names)})" if problem.names else ""
+        text = Text(f"{problem.level}: ", _STYLES[problem.level])
+        text.append(_printable(f"{problem.text}{count}"), "default")
+        console.print(text, soft_wrap=True)
+        if problem.names:
+            line(f"    {shortened(problem.names)}")
+    for note in checked.plan.notes if checked.plan else ():
+        text = Text("note: ", _STYLES["note"]).append(_printable(note), "default")
+        console.print(text, soft_wrap=True)
+    if checked.ok and checked.plan is not None:
+        console.print()
+        for text in (*_treatment(checked), *_costs(checked)):
+            line(text)
+    console.print()
+    if checked.excluded:
+        line(f"{len(checked.excluded)} images are on the list.")
+    line(checked.verdict, "bold green" if checked.ok else "bold red")
+    if checked.command:
+        line(f"  {checked.command}")
+
+
+def _printable(text: str) -> str:
+    """Names may hold bytes that are no text."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _table(checked: Checked) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in (
+        "split",
+        "",
+        "images",
+        "size",
+        "channels",
+        "bits",
+        "values",
+        "format",
+    ):
+        table.add_column(title, justify="right" if title == "images" else "left")
+    for split, counts in checked.counts.items():
+        for place, domain in enumerate(counts):
+            found = _domain(checked, split, domain)
+            values = found["values"]
+            table.add_row(
+                "" if place else split,
+                domain,
+                f"{found['files']:,}",
+                _sizes(_of(checked, split, domain)),
+                _named(found["channels"]),
+                _named({_BITS[name]: n for name, n in found["depth"].items()}),
+                "" if values is None else f"{values[0]:g} to {values[1]:g}",
+                _named(found["format"]),
+            )
+    return table
+
+
+def _sizes(pictures: Sequence[Picture]) -> str:
+    """The smallest, the median and the largest, by area."""
+    by_area = sorted((p.width * p.height, p.width, p.height) for p in pictures)
+    if not by_area:
+        return ""
+    chosen = [by_area[0], by_area[len(by_area) // 2], by_area[-1]]
+    shown = list(dict.fromkeys(f"{width}x{height}" for _, width, height in chosen))
+    return " / ".join(shown) if len(shown) != 2 else " to ".join(shown)
+
+
+def _treatment(checked: Checked) -> Iterator[str]:
+    """What training does to these images."""
+    plan = checked.plan
+    config, data = plan.config, plan.config.data
+    train = [picture for picture in checked.pictures if picture.split == "train"]
+    steps = []
+    if data.preprocess == "resize_and_crop":
+        load = _shape(data.load_shape)
+        steps.append(f"resizes images of {_sizes(train)} to {load}")
+    elif data.is_resized:
+        steps.append(f"scales images to a width of {data.load_shape[1]}")
+    if data.is_cropped:
+        steps.append(f"cuts out {_shape(data.crop_shape)} at random")
+    if data.flip:
+        steps.append("mirrors half of them")
+    done = ", ".join(steps) or "takes images as they are"
+    yield f"Training ({config.recipe}) {done}."
+    for side, pixels in _pixels(plan).items():
+        yield f"{side} is read as {_described(pixels)}{_changed(train, side, pixels)}."
+    if config.model.is_paired and data.input == "files":
+        learnt, other = ("B from A", "b2a")
+        if data.direction == "b2a":
+            learnt, other = ("A from B", "a2b")
+        yield f"It learns to make {learnt}; --data.direction {other} for the other way."
+    steps, left = plan.steps, _left_out(plan)
+    remainder = f"; each leaves {left} images out, other ones in turn" if left else ""
+    yield (
+        f"{config.epochs} epochs of {steps:,} steps with a batch of "
+        f"{data.batch_size}{remainder}."
+    )
+    other = next((name for name in plan.data if name != "train"), None)
+    if other is None:
+        yield "No val or test: samples are painted from training images."
+
+
+def _costs(checked: Checked) -> Iterator[str]:
+    found = _estimate(checked)
+    free = available()
+    yield (
+        f"Decoded images take {_bytes(found['cache_bytes'])}"
+        f"{_KEPT[checked.plan.kept]}; training takes about "
+        f"{_bytes(found['memory_bytes'])} of memory beside them, of which "
+        f"{_bytes(free)} are free."
+    )
+    if found["device"] == "CPU" and found["memory_bytes"] > free:
+        yield "That is too much: choose a smaller --crop-size or --batch-size."
+    where = f"{os.cpu_count()} CPU cores as free as now"
+    if found["device"] == "GPU":
+        where = "this GPU, where the estimate was never tried"
+    yield (
+        f"An epoch takes about {_duration(found['epoch_seconds'])}, all "
+        f"{checked.plan.config.epochs} about {_duration(found['run_seconds'])}, on "
+        f"{where}."
+    )
+
+
+def _changed(train: Sequence[Picture], side: str, pixels: PixelType) -> str:
+    """What becomes of files that are of another kind."""
+    mine = [picture.header for picture in train if picture.domain == side]
+    counts = {
+        "grey ones get three equal channels": sum(
+            opaque_channels(header) == 1 < pixels.channels for header in mine
+        ),
+        "colours become grey": sum(
+            opaque_channels(header) == 3 > pixels.channels for header in mine
+        ),
+        "transparency is filled": sum(
+            opaque_channels(header) != header.channels for header in mine
+        ),
+        "turned upright as EXIF says": sum(h.orientation != 1 for h in mine),
+        "16 bits become 8": sum(
+            header.dtype == "uint16" and pixels.dtype == "uint8" for header in mine
+        ),
+    }
+    parts = [f"{text} ({count})" for text, count in counts.items() if count]
+    return f": {', '.join(parts)}" if parts else ""
+
+
+def _described(pixels: PixelType) -> str:
+    names = {1: "grey", 3: "colour"}
+    channels = names.get(pixels.channels, f"{pixels.channels} channels")
+    bits = {"uint8": "8-bit ", "uint16": "16-bit ", "float32": "floating-point "}
+    text = f"{bits[pixels.dtype]}{channels}"
+    if pixels != PixelType.of(pixels.channels):
+        text += f", {pixels.low:g} black and {pixels.high:g} white"
+    return text
+
+
+def _pixels(plan: Plan) -> dict[str, PixelType]:
+    data = plan.config.data
+    return {
+        side: PixelType.of(domain.channels, domain.dtype, domain.low, domain.high)
+        for side, domain in (("A", data.domain_a), ("B", data.domain_b))
+    }
+
+
+def _left_out(plan: Plan) -> int:
+    return len(plan.data["train"]) - plan.steps * plan.config.data.batch_size
+
+
+def _of(checked: Checked, split: str, domain: str) -> list[Picture]:
+    return [p for p in checked.pictures if (p.split, p.domain) == (split, domain)]
+
+
+def _middle(values: Sequence[float]) -> list[float] | None:
+    return [min(values), statistics.median(values), max(values)] if values else None
+
+
+def _counted(values) -> dict[str, int]:
+    return dict(collections.Counter(values).most_common())
+
+
+def _named(counts: dict[str, int]) -> str:
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{name} ({count})" for name, count in counts.items())
+
+
+def _shape(shape: tuple[int, int]) -> str:
+    """As people write it, the width first."""
+    return f"{shape[1]}x{shape[0]}"
+
+
+def _bytes(count: float) -> str:
+    for size, unit in ((1e9, "GB"), (1e6, "MB")):
+        if count >= size:
+            return f"{count / size:.{1 if size > 1e6 else 0}f} {unit}"
+    return f"{count / 1e3:.0f} kB"
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} seconds" if seconds >= 2 else "a second"
