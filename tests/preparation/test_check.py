@@ -2,6 +2,7 @@ import json
 import shlex
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -51,7 +52,7 @@ def test_ready_to_train(tmp_path):
     assert not asked.exclude.exists() and "--data.exclude" not in checked.command
     assert checked.ok and checked.is_paired and checked.layout == "folders"
     text, found = shown(checked)
-    assert "resizes images of 64x64 to 72x72, cuts out 64x64" in text
+    assert "resizes images (64x64) to 72x72, cuts out 64x64" in text
     assert "22 epochs of 1 steps with a batch of 3; each leaves 1 images out" in text
     assert text.rstrip().endswith(checked.command)
     assert found["ok"] and found["command"] == checked.command
@@ -146,6 +147,37 @@ def test_one_folder_for_both_domains(tmp_path):
     (tmp_path / "train" / "B").symlink_to("A")
     checked = check(tmp_path)
     assert not checked.ok and "are the same folder" in checked.verdict
+
+
+def arrays(root, *names, channels=1, scale=1.0):
+    rng = np.random.default_rng(0)
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        np.save(root / name, scale * rng.normal(size=(64, 64, channels)))
+
+
+def test_options_that_the_images_need_are_in_the_command(tmp_path):
+    arrays(tmp_path / "floats", "train/A/1.npy", "train/A/2.npy", scale=1000.0)
+    pictures(tmp_path / "floats", "train/B/1.png", "train/B/2.png")
+    checked = check(tmp_path / "floats", SMALL)
+    assert checked.ok
+    domain = checked.plan.config.data.domain_a
+    values = [np.load(path) for path in tmp_path.rglob("*.npy")]
+    span = np.max(values) - np.min(values)
+    assert np.min(values) - span / 50 < domain.low <= np.min(values)
+    assert np.max(values) <= domain.high < np.max(values) + span / 50
+    assert f"--data.domain-a.low {domain.low} " in checked.command
+    assert "becomes black" in shown(checked)[0]
+
+
+def test_unlike_channels_of_a_cyclegan(tmp_path):
+    for n in range(2):
+        (tmp_path / "trainA").mkdir(exist_ok=True)
+        five = np.random.default_rng(n).integers(0, 256, (64, 64, 5), np.uint8)
+        np.save(tmp_path / "trainA" / f"a{n}.npy", five)
+    pictures(tmp_path, "trainB/b0.png", "trainB/b1.png")
+    checked = check(tmp_path, Asked(recipe="cyclegan-emoji", batch_size=1))
+    assert checked.ok and "--model.identity-weight 0.0" in checked.command
 
 
 def test_names_that_are_no_text(tmp_path):

@@ -124,6 +124,13 @@ def test_images_that_show_nothing(tmp_path):
     assert left_out(found(tmp_path)["near_constant"], tmp_path) == ["train/A/1.png"]
 
 
+def test_what_is_nearly_constant_depends_on_the_kind_of_numbers(tmp_path):
+    paired(tmp_path)
+    deep = np.random.default_rng(0).integers(0, 65536, (16, 16)).astype(np.uint16)
+    save(tmp_path / "train/A/1.png", deep)
+    assert "near_constant" not in found(tmp_path)
+
+
 def test_pairs_of_unlike_sizes(tmp_path):
     paired(tmp_path, 4)
     pictures(tmp_path, "train/B/1.png", size=(32, 32), first=7)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import shlex
 import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from tfi2i.data import excluded, listing
 from tfi2i.files import whole
@@ -17,7 +19,7 @@ from tfi2i.preparation.images import Asked, Images
 from tfi2i.preparation.pair import check_is_folder
 from tfi2i.preparation.plan import Plan, crop_for, plan
 from tfi2i.preparation.problems import Picture, Problem
-from tfi2i.recipes.config import DataConfig
+from tfi2i.recipes.config import DataConfig, DomainConfig
 from tfi2i.recipes.named import get
 
 _LEVELS = ("error", "warning", "note")
@@ -56,6 +58,10 @@ class Checked:
     ok: bool
     verdict: str
     command: str
+
+    def is_left_out(self, problem: Problem) -> bool:
+        """Whether the list that was written names all that a problem is about."""
+        return bool(problem.exclude) and set(problem.exclude) <= set(self.excluded)
 
 
 def check(directory: Path, asked: Asked = Asked()) -> Checked:  # noqa: B008
@@ -172,6 +178,8 @@ def _tried(checked: Checked, images: Images, asked: Asked) -> Checked:
         side = statistics.median(min(p.width, p.height) for p in train)
         changes["crop_size"] = crop_for(side)
     tried = plan(recipe, changes)
+    if tried.failure:
+        tried = _mended(tried, recipe, changes, train)
     failure = tried.failure or _undecodable(images, tried, set(checked.excluded))
     data = tried.config.data
     found = checked.problems
@@ -183,7 +191,10 @@ def _tried(checked: Checked, images: Images, asked: Asked) -> Checked:
     checked = dataclasses.replace(checked, plan=tried, problems=found)
     if failure:
         return _failing(checked, asked, failure)
-    warnings = sum(problem.level == "warning" for problem in found)
+    warnings = sum(
+        problem.level == "warning" and not checked.is_left_out(problem)
+        for problem in found
+    )
     noun = "warning" if warnings == 1 else "warnings"
     verdict = (
         f"Ready to train, with {warnings} {noun}." if warnings else "Ready to train."
@@ -195,6 +206,38 @@ def _tried(checked: Checked, images: Images, asked: Asked) -> Checked:
         verdict=verdict,
         command=tried.command,
     )
+
+
+def _mended(
+    tried: Plan, recipe: str, changes: dict[str, Any], train: Sequence[Picture]
+) -> Plan:
+    """The same with options that these images need; `tried` where none help."""
+    notes, domains, model = [], {}, {}
+    for side in "AB":
+        mine = [picture for picture in train if picture.domain == side]
+        decoded = [picture.pixels for picture in mine if picture.pixels]
+        if decoded and {picture.header.dtype for picture in mine} == {"float32"}:
+            low, high = _rounded(
+                min(pixels.low for pixels in decoded),
+                max(pixels.high for pixels in decoded),
+            )
+            domains[f"domain_{side.lower()}"] = DomainConfig(low=low, high=high)
+            notes.append(f"{low:g} of {side} becomes black and {high:g} white")
+    if not tried.config.model.is_paired and not domains:
+        model["identity_weight"] = 0.0
+        notes.append("A and B differ in channels, so that no identity loss is possible")
+    again = plan(recipe, {**changes, **domains}, model) if notes else tried
+    if again.failure:
+        return tried
+    return dataclasses.replace(again, notes=(*again.notes, *notes))
+
+
+def _rounded(low: float, high: float) -> tuple[float, float]:
+    """The same range or little more, in few digits."""
+    if not low < high:
+        return low, low + 1
+    step = 10.0 ** (math.floor(math.log10(high - low)) - 2)
+    return math.floor(low / step) * step, math.ceil(high / step) * step
 
 
 def _undecodable(images: Images, tried: Plan, left_out: set[Path]) -> str:

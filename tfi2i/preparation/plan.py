@@ -10,12 +10,13 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tfi2i.data import memory
 from tfi2i.data.epochs import TwoDomains
 from tfi2i.recipes import build
-from tfi2i.recipes.config import DataConfig, TrainConfig
-from tfi2i.recipes.limits import flag
+from tfi2i.recipes.config import TrainConfig
+from tfi2i.recipes.limits import field_values, flag
 from tfi2i.recipes.named import get
 from tfi2i.recipes.resolve import resolve
 
@@ -63,12 +64,15 @@ class Plan:
             return memory.choose(self.config.data.cache, self.cache)
 
 
-def plan(recipe: str, changes: dict[str, object]) -> Plan:
+def plan(
+    recipe: str, changes: dict[str, Any], model: dict[str, Any] | None = None
+) -> Plan:
     """Try a recipe on a folder.
 
     Args:
         recipe: its name.
         changes: fields of `DataConfig` other than the recipe's.
+        model: likewise of the model's configuration.
 
     Raises:
         ValueError: there is no such recipe, or it cannot train with such values.
@@ -78,15 +82,16 @@ def plan(recipe: str, changes: dict[str, object]) -> Plan:
     if "crop_size" in changes and given.data.load_size is not None:
         scale = given.data.load_size / given.data.crop_size
         data = replace(data, load_size=round(data.crop_size * scale))
-    config = resolve(replace(given, data=data))
+    wanted = replace(given, data=data, model=replace(given.model, **model or {}))
+    config = resolve(wanted)
     read: dict[str, TwoDomains] = {}
     failure = ""
     with _noted() as notes:
         try:
             config = _try(config, read)
         except (OSError, ValueError) as error:
-            failure = " ".join(str(error).split())
-    return Plan(config, _command(recipe, data), read, tuple(notes), failure)
+            failure = " ".join(str(error).split()).rstrip(".")
+    return Plan(config, _command(wanted, given), read, tuple(notes), failure)
 
 
 def crop_for(short_side: float) -> int:
@@ -113,15 +118,15 @@ def _try(config: TrainConfig, read: dict[str, TwoDomains]) -> TrainConfig:
     return config
 
 
-def _command(recipe: str, data: DataConfig) -> str:
-    """The `train` command of a recipe with other fields of its data."""
-    given = get(recipe).config.data
-    words = ["tfi2i", "train", recipe, "--data.dir", data.dir or ""]
-    for field in dataclasses.fields(DataConfig):
-        value = getattr(data, field.name)
-        if field.name != "dir" and value != getattr(given, field.name):
-            words += [flag(f"data.{field.name}"), str(value)]
-    run = Path("saved_models") / Path(data.dir or "").resolve().name
+def _command(wanted: TrainConfig, given: TrainConfig) -> str:
+    """The `train` command of a configuration that is a recipe's but for some fields."""
+    directory = wanted.data.dir or ""
+    words = ["tfi2i", "train", given.recipe, "--data.dir", directory]
+    usual = field_values(given)
+    for path, value in field_values(wanted).items():
+        if path != "data.dir" and value != usual[path]:
+            words += [flag(path), str(value)]
+    run = Path("saved_models") / Path(directory).resolve().name
     return shlex.join([*words, "--run", str(run)])
 
 

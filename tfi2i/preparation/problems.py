@@ -238,11 +238,12 @@ def _contradictions(pairs: Sequence[Pair], name: Namer) -> Iterator[Problem]:
 
 def near_constant(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]:
     """Images that show next to nothing, on which instance norm divides by nothing."""
+    by_kind = collections.defaultdict(list)
+    for picture in pictures:
+        if picture.pixels:
+            by_kind[picture.domain, picture.header.dtype].append(picture)
     bad = []
-    for domain in "AB":
-        mine = [p for p in pictures if p.domain == domain and p.pixels]
-        if not mine:
-            continue
+    for mine in by_kind.values():
         low, high = _range(mine)
         bad += [p for p in mine if p.pixels.spread <= _NEAR_CONSTANT * (high - low)]
     if bad:

@@ -30,7 +30,7 @@ _KEPT = {
     "disk": " on disk",
     "off": ", too much to be kept: they are decoded anew in every epoch",
 }
-_BITS = {"uint8": "8", "uint16": "16", "float32": "32 (float)"}
+_BITS = {"uint8": "8", "uint16": "16", "float32": "float"}
 
 
 def to_dict(checked: Checked) -> dict[str, Any]:
@@ -169,7 +169,10 @@ def show(checked: Checked, console: Console) -> None:
         console.print(_table(checked))
     for problem in checked.problems:
         count = f" ({len(problem.names)})" if problem.names else ""
-        text = Text(f"{problem.level}: ", _STYLES[problem.level])
+        level = problem.level
+        if checked.is_left_out(problem):
+            level, count = "note", f"{count}, left out"
+        text = Text(f"{level}: ", _STYLES[level])
         text.append(_printable(f"{problem.text}{count}"), "default")
         console.print(text, soft_wrap=True)
         if problem.names:
@@ -218,7 +221,7 @@ def _table(checked: Checked) -> Table:
                 _sizes(_of(checked, split, domain)),
                 _named(found["channels"]),
                 _named({_BITS[name]: n for name, n in found["depth"].items()}),
-                "" if values is None else f"{values[0]:g} to {values[1]:g}",
+                "" if values is None else " to ".join(map(_number, values)),
                 _named(found["format"]),
             )
     return table
@@ -242,7 +245,7 @@ def _treatment(checked: Checked) -> Iterator[str]:
     steps = []
     if data.preprocess == "resize_and_crop":
         load = _shape(data.load_shape)
-        steps.append(f"resizes images of {_sizes(train)} to {load}")
+        steps.append(f"resizes images ({_sizes(train)}) to {load}")
     elif data.is_resized:
         steps.append(f"scales images to a width of {data.load_shape[1]}")
     if data.is_cropped:
@@ -251,8 +254,14 @@ def _treatment(checked: Checked) -> Iterator[str]:
         steps.append("mirrors half of them")
     done = ", ".join(steps) or "takes images as they are"
     yield f"Training ({config.recipe}) {done}."
-    for side, pixels in _pixels(plan).items():
-        yield f"{side} is read as {_described(pixels)}{_changed(train, side, pixels)}."
+    read = {
+        side: f"{_described(pixels)}{_changed(train, side, pixels)}"
+        for side, pixels in _pixels(plan).items()
+    }
+    if read["A"] == read["B"]:
+        yield f"A and B are read as {read['A']}."
+    else:
+        yield from (f"{side} is read as {how}." for side, how in read.items())
     if config.model.is_paired and data.input == "files":
         learnt, other = ("B from A", "b2a")
         if data.direction == "b2a":
@@ -350,6 +359,10 @@ def _named(counts: dict[str, int]) -> str:
     if len(counts) == 1:
         return next(iter(counts))
     return ", ".join(f"{name} ({count})" for name, count in counts.items())
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value == round(value) else f"{value:.4g}"
 
 
 def _shape(shape: tuple[int, int]) -> str:
