@@ -133,29 +133,30 @@ def enough(network: Network) -> int:
 
 def remark(wanted: int, network: Network, statistics: Statistics) -> str | None:
     """What to expect of tiles, in one line; None where they equal the whole image."""
+    said = []
     if network.looks_everywhere and statistics == "tile":
-        return (
+        said.append(
             "Tiles will differ from each other in colour: this network normalizes by "
             "the statistics of what it paints, here of each tile; --tile-statistics "
             "whole takes them from a small copy of the whole image instead."
         )
-    if network.looks_everywhere:
-        return (
+    elif network.looks_everywhere:
+        said.append(
             "Normalization takes its statistics from a small copy of the whole image, "
             "which are near those of the image itself, not equal to them."
         )
     if network.reach is None:
-        return (
+        said.append(
             "How far this network looks is not known: tiles overlap by half, and may "
             "differ from the whole image near their seams."
         )
-    if not plan(wanted, network).is_exact:
-        return (
+    elif not plan(wanted, network).is_exact:
+        said.append(
             f"This network looks {network.reach} pixels far, too far for tiles of "
             f"{wanted}: they may differ from the whole image near their seams; from "
             f"--tile {enough(network)} on they do not."
         )
-    return None
+    return " ".join(said) or None
 
 
 def tiled_generator(
