@@ -5,10 +5,11 @@ from dataclasses import replace
 import keras
 import numpy as np
 
+from tests.recipes.changes import changed
 from tfi2i.export import export
 from tfi2i.recipes import build, stored
-from tfi2i.recipes.resolve import resolve
 from tfi2i.recipes.named import get
+from tfi2i.recipes.resolve import resolve
 
 NETWORKS = {
     "unet": {"statistics": "stored"},
@@ -25,12 +26,12 @@ def make_run(folder, network="unet", **generator):
     options = {"network": network, "filters": 4, "dropout": 0.5, **generator}
     if network == "resnet":
         options = {"blocks": 1, "norm": "instance", **options}
-    return _write("edges2emoji", folder, options)[0]
+    return write_run("edges2emoji", folder, options)[0]
 
 
 def make_cyclegan_run(folder, **generator):
     """Writes an unpaired run with tiny networks; returns both generators."""
-    return _write("cyclegan-emoji", folder, {**TINY, **generator})
+    return write_run("cyclegan-emoji", folder, {**TINY, **generator})
 
 
 def exported(factory, name):
@@ -55,7 +56,7 @@ def photos(count, height, width, seed=0):
     return np.uint8(np.clip(np.asarray(large) + noise, 0, 255))
 
 
-def _write(recipe, folder, generator):
+def write_run(recipe, folder, generator, **changes):
     """Writes a run whose weights and statistics are random but not small."""
     config = get(recipe).config
     model = replace(
@@ -63,7 +64,7 @@ def _write(recipe, folder, generator):
         generator=replace(config.model.generator, **generator),
         discriminator=replace(config.model.discriminator, filters=4),
     )
-    config = resolve(replace(config, model=model))
+    config = resolve(changed(replace(config, model=model), **changes))
     trainer = build.build_model(config)
     build.compile_model(trainer, config, 2e-4)
     draw = np.random.default_rng(0)

@@ -100,7 +100,9 @@ def test_says_what_to_install(tmp_path, monkeypatch):
 def test_large_images_through_deep_networks(tmp_path, norm):
     """Runtimes add up 65,536 pixels otherwise than TensorFlow, six blocks deep."""
     generator = networks.resnet(6, filters=16, norm=norm, seed=0)
-    painted = paint(generator, photos(4, 256, 256), [(256, 256), (321, 191)])
+    painted = paint(
+        KerasEngine(generator), photos(4, 256, 256), [(256, 256), (321, 191)]
+    )
     write_onnx(generator, tmp_path / "deep.onnx")
     write_float_model(generator, tmp_path / "deep", None)
     write_tflite(tmp_path / "deep", tmp_path / "deep.tflite", "none")

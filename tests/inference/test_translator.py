@@ -14,7 +14,7 @@ BACKGROUND = "#0a80ff"
 
 @pytest.fixture
 def negative():
-    return Translator(lambda images: 255 - images, 3, BACKGROUND)
+    return Translator(lambda images: 255 - images, background=BACKGROUND)
 
 
 def test_forms_of_images(negative):

@@ -6,13 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from tfi2i.data.pixels import RGB, PixelType, from_float, to_float
 from tfi2i.recipes import build
-from tfi2i.recipes.config import TrainConfig
+from tfi2i.recipes.config import DataConfig, TrainConfig
 
 log = logging.getLogger(__name__)
 
 
-def real_images(config: TrainConfig, direction: str, count: int) -> np.ndarray:
+def real_images(
+    config: TrainConfig, direction: str, count: int, pixels: PixelType = RGB
+) -> np.ndarray:
     """Different inputs of a run, such as it has not trained on first.
 
     Where the run has too few, or they are elsewhere now, bundled ones make up for it.
@@ -21,9 +24,10 @@ def real_images(config: TrainConfig, direction: str, count: int) -> np.ndarray:
         config: of the run.
         direction: `"a2b"` or `"b2a"`.
         count: how many.
+        pixels: what the generator's inputs are made of.
 
     Returns:
-        uint8 `(count, crop_size, crop_size, 3)`.
+        Of `pixels`, `(count, *crop_shape, channels)`.
     """
     found = {}
     for source, split in _sources(config.data):
@@ -34,7 +38,7 @@ def real_images(config: TrainConfig, direction: str, count: int) -> np.ndarray:
         except (OSError, ValueError) as error:
             log.warning("not compared on the run's %s images: %s", split, error)
             continue
-        found |= {image.tobytes(): image for image in images}
+        found |= {image.tobytes(): image for image in _made_of(images, pixels)}
     return np.stack(list(found.values())[:count])
 
 
@@ -43,15 +47,25 @@ def _sources(data) -> Iterator:
     splits = build.splits(data)
     if not splits:
         log.info("the run's images are not here: comparing on bundled ones")
-    ours = replace(data, dir=None)
+    ours = DataConfig(crop_size=data.crop_size, crop_width=data.crop_width)
     order = [name for name in ("val", "test", "train") if name in splits]
     return iter([*((data, name) for name in order), (ours, "test")])
 
 
 def _first(config, split, direction, count):
-    """The first inputs of a split; no more of it is decoded."""
-    data = replace(config.data, load_size=config.data.crop_size)
+    """The first inputs of a split, all of one size; no more of it is decoded."""
+    data = replace(config.data, preprocess="resize_and_crop", load_width=None)
+    data = replace(data, load_size=data.crop_size)
     images = build.load_data(replace(config, data=data), split, limit=count)
     # A paired run's real_a is its input, whatever the direction.
     is_swapped = direction == "b2a" and not config.model.is_paired
-    return (images.real_b if is_swapped else images.real_a).numpy()
+    return images.real_b if is_swapped else images.real_a
+
+
+def _made_of(images, pixels):
+    """Images as inputs of a network, whatever they were made of."""
+    if images.pixels == pixels:
+        return images.numpy()
+    channels = [index % images.pixels.channels for index in range(pixels.channels)]
+    floats = to_float(images.numpy()[..., channels], images.pixels)
+    return from_float(floats, pixels).numpy()

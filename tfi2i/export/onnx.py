@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfi2i.data.transforms import to_float, to_uint8
+from tfi2i.data.pixels import RGB, PixelType, from_float, to_float
 from tfi2i.files import stderr_aside
 from tfi2i.inference.sizes import at_inference
 
@@ -60,18 +60,27 @@ class OnnxEngine:
 
     Args:
         path: of the file.
+        input_pixels: what it is shown.
+        output_pixels: what it paints.
     """
 
-    def __init__(self, path: Path):
+    def __init__(
+        self,
+        path: Path,
+        input_pixels: PixelType = RGB,
+        output_pixels: PixelType = RGB,
+    ):
         import onnxruntime
 
         self._session = onnxruntime.InferenceSession(
             str(path), providers=["CPUExecutionProvider"]
         )
+        self._pixels = input_pixels, output_pixels
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translates a batch of uint8 images."""
-        return to_uint8(self.run(to_float(images).numpy())).numpy()
+        """Translates a batch of images as they are stored."""
+        taken, painted = self._pixels
+        return from_float(self.run(to_float(images, taken).numpy()), painted).numpy()
 
     def run(self, images: np.ndarray) -> np.ndarray:
         """Translates float32 images in [-1, 1]."""

@@ -5,7 +5,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+import keras
+
+from tfi2i.data.pixels import PixelType
 from tfi2i.export.images import real_images
 from tfi2i.export.onnx import OnnxEngine, check_onnx, write_onnx
 from tfi2i.export.report import Export, add_to_report, read_report
@@ -13,8 +17,8 @@ from tfi2i.export.saved_model import write_float_model, write_saved_model
 from tfi2i.export.tflite import QUANTIZATIONS, write_tflite
 from tfi2i.export.verify import check, compare, paint, sizes_to_compare
 from tfi2i.files import make_folder, whole
-from tfi2i.inference.engines import SavedModelEngine, TFLiteEngine
-from tfi2i.inference.load import trained_generators
+from tfi2i.inference.engines import KerasEngine, SavedModelEngine, TFLiteEngine
+from tfi2i.inference.load import pixel_types, trained_generators
 from tfi2i.inference.sizes import size_rule
 from tfi2i.recipes import stored
 
@@ -68,44 +72,61 @@ def export(
     read_report(folder)
     published = []
     for way in known if direction is None else (direction,):
-        photos = _with_channels(
-            real_images(config, way, IMAGES), generators[way].input_shape[-1]
-        )
+        engine = KerasEngine(generators[way], *pixel_types(config, way))
+        photos = real_images(config, way, IMAGES, engine.input_pixels)
         base = folder / f"{run.resolve().name}_{way}"
         # Written down one by one: a later one may fail, or be interrupted.
-        for item in _publish(
-            generators[way], base, config, photos, formats, quantize, size
-        ):
+        trained = Trained(generators[way], engine)
+        for item in _publish(trained, base, config, photos, formats, quantize, size):
             add_to_report(folder, item)
             published.append(item)
     return published
 
 
+class Trained(NamedTuple):
+    """A trained generator and what runs it.
+
+    Attributes:
+        generator: `keras.Model` on [-1, 1].
+        engine: knows what its images are made of.
+    """
+
+    generator: keras.Model
+    engine: KerasEngine
+
+    @property
+    def pixels(self) -> tuple[PixelType, PixelType]:
+        """Of inputs and of outputs."""
+        return self.engine.input_pixels, self.engine.output_pixels
+
+
 def _publish(
-    generator, base, config, photos, formats, quantize, size
+    trained, base, config, photos, formats, quantize, size
 ) -> Iterator[Export]:
     """Exports one generator under names that begin with `base`."""
-    stride = size_rule(generator).multiple
-    painted = paint(generator, photos, sizes_to_compare(config.data.crop_size, stride))
+    stride = size_rule(trained.generator).multiple
+    sizes = sizes_to_compare(config.data.crop_shape, stride)
+    painted = paint(trained.engine, photos, sizes)
     if "savedmodel" in formats:
-        yield _publish_saved_model(generator, base, config, painted)
+        yield _publish_saved_model(trained, base, config, painted)
     if "onnx" in formats:
-        yield _publish_onnx(generator, base, painted)
+        yield _publish_onnx(trained, base, painted)
     if "tflite" in formats:
         if size is not None:
-            painted = paint(generator, photos, [(size, size)] * 4)
-        yield from _publish_tflites(generator, base, painted, quantize, size)
+            painted = paint(trained.engine, photos, [(size, size)] * 4)
+        yield from _publish_tflites(trained, base, painted, quantize, size)
 
 
-def _publish_saved_model(generator, base, config, painted):
+def _publish_saved_model(trained, base, config, painted):
     partial = base.with_name(f".partial-{base.name}")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        write_saved_model(generator, partial, config.data.background)
-        engine = SavedModelEngine(partial)
+        background = config.data.background
+        write_saved_model(trained.generator, partial, background, *trained.pixels)
+        engine = SavedModelEngine(partial, *trained.pixels)
         on_files = engine.encoded if engine.takes_files else None
         parity = compare(painted, engine.run, engine, on_files)
-        check(base, parity, generator, "none")
+        check(base, parity, trained.generator, "none")
         make_folder(base)
         versions = [int(f.name) for f in base.iterdir() if f.name.isdecimal()]
         path = base / str(max(versions, default=0) + 1)
@@ -116,33 +137,28 @@ def _publish_saved_model(generator, base, config, painted):
     return Export(path, "savedmodel", "none", size, parity)
 
 
-def _publish_onnx(generator, base, painted):
+def _publish_onnx(trained, base, painted):
     path = base.with_name(f"{base.name}.onnx")
     with whole(path) as partial:
-        write_onnx(generator, partial)
-        engine = OnnxEngine(partial)
+        write_onnx(trained.generator, partial)
+        engine = OnnxEngine(partial, *trained.pixels)
         parity = compare(painted, engine.run, engine)
-        check(path, parity, generator, "none")
+        check(path, parity, trained.generator, "none")
     return Export(path, "onnx", "none", path.stat().st_size, parity)
 
 
-def _publish_tflites(generator, base, painted, quantize, size):
+def _publish_tflites(trained, base, painted, quantize, size):
     with tempfile.TemporaryDirectory() as folder:
-        write_float_model(generator, Path(folder), size)
+        write_float_model(trained.generator, Path(folder), size)
         for kind in quantize:
             suffix = "" if kind == "none" else f"_{kind}"
             path = base.with_name(f"{base.name}{suffix}.tflite")
             with whole(path) as partial:
                 write_tflite(Path(folder), partial, kind)
-                engine = TFLiteEngine(partial)
+                engine = TFLiteEngine(partial, *trained.pixels)
                 parity = compare(painted, engine.run, engine)
-                check(path, parity, generator, kind)
+                check(path, parity, trained.generator, kind)
             yield Export(path, "tflite", kind, path.stat().st_size, parity)
-
-
-def _with_channels(photos, count):
-    """Photographs as inputs of a network that was imported for other data."""
-    return photos[..., [channel % 3 for channel in range(count)]]
 
 
 def _check_size(size, rule):

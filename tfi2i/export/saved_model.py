@@ -6,28 +6,36 @@ import keras
 import tensorflow as tf
 
 from tfi2i.data.decoding import decode_contents, parse_colour
-from tfi2i.data.transforms import to_float, to_uint8
+from tfi2i.data.pixels import RGB, PixelType, from_float, to_float
+from tfi2i.data.writing import can_hold
 from tfi2i.errors import reason
 from tfi2i.inference.sizes import at_inference
 
 
 def write_saved_model(
-    generator: keras.Model, path: Path, background: str = "white"
+    generator: keras.Model,
+    path: Path,
+    background: str = "white",
+    input_pixels: PixelType = RGB,
+    output_pixels: PixelType = RGB,
 ) -> None:
     """Writes three signatures, all free in batch, height and width.
 
-    `serving_default` takes `image`, uint8 `(batch, height, width, channels)`, and
-    returns `translated`, uint8. `float` takes and returns the same names as float32
-    in [-1, 1]. `encoded` takes `image_bytes`, strings `(batch,)` of PNG or JPEG, and
-    returns `translated_bytes`, PNG, each image at its own size. It decodes as
-    `tfi2i translate` does, except that it does not see EXIF orientation; a generator
-    of other than 3 channels to 3 has no such signature.
+    `serving_default` takes `image`, `(batch, height, width, channels)` of
+    `input_pixels`, mostly uint8, and returns `translated`, of `output_pixels`. `float`
+    takes and returns the same names as float32 in [-1, 1]. `encoded` takes
+    `image_bytes`, strings `(batch,)` of PNG or JPEG, and returns `translated_bytes`,
+    PNG of 8 or 16 bits, each image at its own size. It decodes as `tfi2i translate`
+    does, except that it does not see EXIF orientation; where inputs or outputs are
+    nothing that PNG holds, there is no such signature.
 
     Args:
         generator: on [-1, 1].
         path: folder to make.
         background: colour under transparent pixels of `encoded`, CSS name or
             `#rrggbb`.
+        input_pixels: what images that it takes are made of.
+        output_pixels: what images that it paints are made of.
 
     Raises:
         OSError: naming `path`, where it cannot be written.
@@ -39,11 +47,13 @@ def write_saved_model(
     colour = parse_colour(background)
 
     def on_bytes(image):
-        return {"translated": to_uint8(on_floats(to_float(image))["translated"])}
+        painted = on_floats(to_float(image, input_pixels))["translated"]
+        return {"translated": from_float(painted, output_pixels)}
 
     def on_encoded(image_bytes):
         def one(contents):
-            image = decode_contents(contents, tf.constant(colour, tf.int32))
+            under = tf.constant(colour, tf.int32)
+            image = decode_contents(contents, under, input_pixels)
             return tf.io.encode_png(on_bytes(image[None])["translated"][0])
 
         # One at a time, since each has its own size.
@@ -53,10 +63,12 @@ def write_saved_model(
     archive = keras.export.ExportArchive()
     # Endpoints track their variables; tracking the model too would save them twice.
     archive.add_endpoint(
-        "serving_default", on_bytes, [tf.TensorSpec(images, tf.uint8, name="image")]
+        "serving_default",
+        on_bytes,
+        [tf.TensorSpec(images, input_pixels.dtype, name="image")],
     )
     archive.add_endpoint("float", on_floats, [floats])
-    if generator.input_shape[-1] == generator.output_shape[-1] == 3:
+    if can_hold(".png", input_pixels) and can_hold(".png", output_pixels):
         contents = tf.TensorSpec((None,), tf.string, name="image_bytes")
         archive.add_endpoint("encoded", on_encoded, [contents])
     _write(archive, path)

@@ -1,5 +1,6 @@
 """Proof that an export paints what the trained model paints."""
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfi2i.data.transforms import resize, to_float, to_uint8
+from tfi2i.data.pixels import RGB, PixelType, from_float, to_float
+from tfi2i.data.transforms import resized
 from tfi2i.inference.engines import KerasEngine
 
 Paint = Callable[[np.ndarray], np.ndarray]
@@ -28,7 +30,7 @@ class Parity:
         sizes: different heights and widths of them.
         mean: absolute difference in [-1, 1] units, over all pixels.
         worst: the largest.
-        worst_levels: the largest of 8-bit outputs.
+        worst_levels: the largest of stored outputs, in 8-bit levels.
         milliseconds: median time for one image at the training size.
     """
 
@@ -44,52 +46,69 @@ class Painted(NamedTuple):
     """What the trained model makes of a batch.
 
     Attributes:
-        images: uint8 `(batch, height, width, channels)`.
-        floats: its translation in [-1, 1].
+        images: `(batch, height, width, channels)`, as they are stored.
+        floats: their translation in [-1, 1].
+        input_pixels: what images are made of.
+        output_pixels: what translations are made of.
     """
 
     images: np.ndarray
     floats: np.ndarray
+    input_pixels: PixelType = RGB
+    output_pixels: PixelType = RGB
+
+    @property
+    def inputs(self) -> np.ndarray:
+        """The images in [-1, 1]."""
+        return to_float(self.images, self.input_pixels).numpy()
+
+    @property
+    def stored(self) -> np.ndarray:
+        """The translations as they are stored."""
+        return from_float(self.floats, self.output_pixels).numpy()
 
 
-def sizes_to_compare(size: int, stride: int) -> list[tuple[int, int]]:
-    """Four heights and widths: one odd and oblong, one below the stride.
+def sizes_to_compare(shape: tuple[int, int], stride: int) -> list[tuple[int, int]]:
+    """Four heights and widths: one odd and of another shape, one below the stride.
 
     Args:
-        size: side at which the model was trained.
+        shape: height and width at which the model was trained.
         stride: of which the network's sizes are multiples.
     """
+    height, width = shape
     small = max(3, stride // 2 - 1)
     return [
-        (size, size),
-        (size + size // 4 + 1, size - size // 4 - 1),
+        (height, width),
+        (height + height // 4 + 1, width - width // 4 - 1),
         (small, small + 2),
-        (2 * size, size),
+        (2 * height, width),
     ]
 
 
 def paint(
-    generator, photos: np.ndarray, sizes: Sequence[tuple[int, int]]
+    engine: KerasEngine, photos: np.ndarray, sizes: Sequence[tuple[int, int]]
 ) -> list[Painted]:
     """Paints real images with the trained model, a share of them at each size.
 
     Args:
-        generator: `keras.Model` on [-1, 1].
-        photos: uint8 `(count, height, width, channels)`, all different.
+        engine: that runs the model.
+        photos: of its `input_pixels`, `(count, height, width, channels)`, all
+            different.
         sizes: heights and widths.
     """
-    engine = KerasEngine(generator)
     painted = []
     for share, shape in zip(np.array_split(photos, len(sizes)), sizes, strict=True):
-        images = tf.stack([resize(photo, *shape) for photo in share])
-        painted.append(Painted(images.numpy(), engine.run(to_float(images))))
+        images = np.stack([resized(photo, *shape) for photo in share])
+        floats = engine.run(to_float(images, engine.input_pixels).numpy())
+        pixels = engine.input_pixels, engine.output_pixels
+        painted.append(Painted(images, floats, *pixels))
     return painted
 
 
 def compare(
     trained: Sequence[Painted],
     on_floats: Paint,
-    on_bytes: Paint,
+    on_stored: Paint,
     on_files: Callable[[list[bytes]], list[bytes]] | None = None,
 ) -> Parity:
     """Paints the same images with an export, in each way that it offers.
@@ -98,24 +117,26 @@ def compare(
         trained: from `paint`.
         on_floats: from float32 `(batch, height, width, channels)` in [-1, 1] to the
             same.
-        on_bytes: from uint8 to uint8.
+        on_stored: from images as they are stored to such images.
         on_files: from PNG files of several sizes to PNG files.
     """
     gaps, levels, files, wanted = [], [], [], []
-    for images, expected in trained:
-        gaps.append(np.abs(expected - on_floats(to_float(images).numpy())).ravel())
-        as_bytes = to_uint8(expected).numpy()
-        levels.append(_levels(as_bytes, on_bytes(images)))
-        files.append(tf.io.encode_png(images[0]).numpy())
-        wanted.append(as_bytes[0])
+    for batch in trained:
+        gaps.append(np.abs(batch.floats - on_floats(batch.inputs)).ravel())
+        stored = batch.stored
+        levels.append(_levels(stored, on_stored(batch.images), batch))
+        if on_files is not None:
+            files.append(tf.io.encode_png(batch.images[0]).numpy())
+            wanted.append((batch, stored[0]))
     if on_files is not None:
-        for expected, contents in zip(wanted, on_files(files), strict=True):
-            levels.append(_levels(expected, tf.io.decode_png(contents).numpy()))
+        for (batch, expected), contents in zip(wanted, on_files(files), strict=True):
+            image = tf.io.decode_png(contents, dtype=batch.output_pixels.dtype)
+            levels.append(_levels(expected, image.numpy(), batch))
     gaps = np.concatenate(gaps)
-    first = to_float(trained[0].images[:1]).numpy()
+    first = trained[0].inputs[:1]
     return Parity(
-        images=sum(len(images) for images, _ in trained),
-        sizes=tuple(dict.fromkeys(images.shape[1:3] for images, _ in trained)),
+        images=sum(len(batch.images) for batch in trained),
+        sizes=tuple(dict.fromkeys(batch.images.shape[1:3] for batch in trained)),
         mean=float(gaps.mean()),
         worst=float(gaps.max()),
         worst_levels=max(levels),
@@ -147,8 +168,14 @@ def check(path: Path, parity: Parity, generator: keras.Model, quantize: str) -> 
             )
 
 
-def _levels(expected, got):
-    return int(np.abs(np.int32(expected) - got).max())
+def _levels(expected, got, batch):
+    """The largest difference, in 255ths of the range; of integers, at least rounding.
+
+    The smallest step of 16 bits is far below the bound, and counts as 1.
+    """
+    pixels = batch.output_pixels
+    gap = np.abs(expected.astype(np.float64) - got).max()
+    return math.ceil(gap * 255 / (pixels.high - pixels.low) - 1e-3)
 
 
 def _milliseconds(paint, image):

@@ -1,7 +1,7 @@
 """What runs a generator: Keras, a SavedModel, or the runtime of phones.
 
-Each is called with a uint8 array `(batch, height, width, channels)` and returns one.
-`run` does the same with float32 in [-1, 1].
+Each is called with an array `(batch, height, width, channels)` of its `input_pixels`
+and returns one of its `output_pixels`. `run` does the same with float32 in [-1, 1].
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from tfi2i.data.transforms import to_float, to_uint8
+from tfi2i.data.pixels import DTYPES, PixelType, from_float, to_float
 from tfi2i.errors import reason
 from tfi2i.files import stderr_aside
 from tfi2i.inference.sizes import at_inference
@@ -23,18 +23,29 @@ class KerasEngine:
 
     Args:
         generator: `keras.Model` on [-1, 1].
+        input_pixels: what it is shown; None is 8 bits of its channels.
+        output_pixels: what it paints; likewise.
     """
 
-    def __init__(self, generator):
-        self.in_channels = generator.input_shape[-1]
-        shape = (None, None, None, self.in_channels)
+    def __init__(
+        self,
+        generator,
+        input_pixels: PixelType | None = None,
+        output_pixels: PixelType | None = None,
+    ):
+        self.input_pixels = input_pixels or PixelType.of(generator.input_shape[-1])
+        self.output_pixels = output_pixels or PixelType.of(generator.output_shape[-1])
+        shape = (None, None, None, self.input_pixels.channels)
         self._paint = paint = tf.function(
             at_inference(generator), input_signature=[tf.TensorSpec(shape, tf.float32)]
         )
 
-        @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)])
+        stored = tf.TensorSpec(shape, self.input_pixels.dtype)
+
+        @tf.function(input_signature=[stored])
         def translate(images):
-            return to_uint8(paint(to_float(images)))
+            painted = paint(to_float(images, self.input_pixels))
+            return from_float(painted, self.output_pixels)
 
         self._translate = translate
 
@@ -52,12 +63,20 @@ class SavedModelEngine:
 
     Args:
         path: folder with `saved_model.pb`.
+        input_pixels: what it is shown; None reads channels and dtype off it, whose
+            range is inside its graph.
+        output_pixels: what it paints; likewise.
 
     Raises:
         ValueError: it cannot be read, or has no signature of ours.
     """
 
-    def __init__(self, path: Path):
+    def __init__(
+        self,
+        path: Path,
+        input_pixels: PixelType | None = None,
+        output_pixels: PixelType | None = None,
+    ):
         if set("[]*?") & set(str(path)):
             # TensorFlow takes the path of the variables for a pattern.
             raise ValueError(
@@ -74,7 +93,9 @@ class SavedModelEngine:
         inputs = signature.structured_input_signature[1]
         if "image" not in inputs or "translated" not in signature.structured_outputs:
             raise _refusal(path, "its serving_default has other inputs and outputs")
-        self.in_channels = inputs["image"].shape[-1]
+        painted = signature.structured_outputs["translated"]
+        self.input_pixels = input_pixels or _told_by(path, inputs["image"])
+        self.output_pixels = output_pixels or _told_by(path, painted)
         self.takes_files = "encoded" in self._model.signatures
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
@@ -101,12 +122,19 @@ class TFLiteEngine:
 
     Args:
         path: of the file.
+        input_pixels: what it is shown; None is 8 bits of its channels.
+        output_pixels: what it paints; likewise.
 
     Raises:
         ValueError: it cannot be read, or is no image translator.
     """
 
-    def __init__(self, path: Path):
+    def __init__(
+        self,
+        path: Path,
+        input_pixels: PixelType | None = None,
+        output_pixels: PixelType | None = None,
+    ):
         try:
             # The runtime tells of its delegates on stderr.
             with stderr_aside():
@@ -120,7 +148,9 @@ class TFLiteEngine:
             kind = self._input["dtype"].__name__
             raise _refusal(path, f"its input is {kind} of shape {self._signature}")
         self._shape = None
-        self.in_channels = self._signature[-1]
+        painted = int(self._output["shape_signature"][-1])
+        self.input_pixels = input_pixels or PixelType.of(self._signature[-1])
+        self.output_pixels = output_pixels or PixelType.of(painted)
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Translates a batch.
@@ -128,7 +158,8 @@ class TFLiteEngine:
         Raises:
             ValueError: the file does not take this size, or memory is too small.
         """
-        return to_uint8(self.run(to_float(images).numpy())).numpy()
+        painted = self.run(to_float(images, self.input_pixels).numpy())
+        return from_float(painted, self.output_pixels).numpy()
 
     def run(self, images: np.ndarray) -> np.ndarray:
         """Translates float32 images in [-1, 1].
@@ -174,6 +205,14 @@ class TFLiteEngine:
                 f"({reason(error)}): not enough memory, or a size that this .tflite "
                 "does not take."
             ) from error
+
+
+def _told_by(path, tensor):
+    """The pixels of a signature's tensor, whose range is inside the graph."""
+    if tensor.dtype.name not in DTYPES:
+        raise _refusal(path, f"its images are {tensor.dtype.name}")
+    limits = (0.0, 1.0) if tensor.dtype == tf.float32 else ()
+    return PixelType.of(tensor.shape[-1], tensor.dtype.name, *limits)
 
 
 def _refusal(path, why):

@@ -8,12 +8,13 @@ import keras
 
 import tfi2i.models  # noqa: F401  (what a run's model.keras is made of)
 import tfi2i.networks  # noqa: F401
+from tfi2i.data.pixels import PixelType
 from tfi2i.errors import reason
 from tfi2i.inference import engines, tiles
 from tfi2i.inference.noise import with_noise
 from tfi2i.inference.translator import Translator
 from tfi2i.recipes import stored
-from tfi2i.recipes.config import ImportedConfig
+from tfi2i.recipes.config import ImportedConfig, TrainConfig
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +107,26 @@ def trained_generators(run: Path) -> dict[str, keras.Model]:
         raise ValueError(f"Cannot read '{path}': {reason(error)}") from error
 
 
+def pixel_types(
+    config: TrainConfig, direction: str
+) -> tuple[PixelType | None, PixelType | None]:
+    """What a run's inputs and outputs are made of; None where it does not say.
+
+    Args:
+        config: of the run.
+        direction: `"a2b"` or `"b2a"`.
+    """
+    domains = [config.data.domain_a, config.data.domain_b]
+    if direction == "b2a":
+        domains.reverse()
+    return tuple(
+        PixelType.of(domain.channels, domain.dtype, domain.low, domain.high)
+        if domain.channels is not None
+        else None
+        for domain in domains
+    )
+
+
 def _check_tiles(tile, statistics, noise_seed):
     if statistics is not None and tile is None:
         raise ValueError(
@@ -132,12 +153,13 @@ def _from_run(run, direction, noise_seed, tile, statistics):
         generator = trained_generators(run)[direction]
         if noise_seed is not None:
             generator = with_noise(generator, noise_seed)
+        pixels = pixel_types(config, direction)
         if tile is None:
-            engine = engines.KerasEngine(generator)
+            engine = engines.KerasEngine(generator, *pixels)
         else:
-            engine = _told(tiles.tiled_generator(generator, tile, statistics or "tile"))
-        background = config.data.background
-        return Translator(engine, engine.in_channels, background, direction)
+            statistics = statistics or "tile"
+            engine = _told(tiles.tiled_generator(generator, tile, statistics, *pixels))
+        return _translator(engine, config.data.background, direction)
     exports = [path for path in _exports(run) if _direction(path) == direction]
     if not exports or noise_seed is not None:
         raise _unfinished(run, config)
@@ -222,13 +244,26 @@ def _from_export(path, background="white", tile=None, statistics=None):
             f"'{path}' is an export, whose normalization cannot be told what to take: "
             "--tile-statistics whole needs a run folder with its model.keras."
         )
+    direction = _direction(path)
+    run = stored.run_of(path)
+    pixels = (None, None)
+    if run is not None:
+        # What an export does not say, its run does.
+        config = stored.read(run)
+        pixels = pixel_types(config, direction or stored.directions(config)[0])
     if path.is_file():
-        engine = engines.TFLiteEngine(path)
+        engine = engines.TFLiteEngine(path, *pixels)
     else:
-        engine = engines.SavedModelEngine(_saved_model(path))
+        engine = engines.SavedModelEngine(_saved_model(path), *pixels)
     if tile is not None:
         engine = _told(tiles.tiled_export(engine, tile))
-    return Translator(engine, engine.in_channels, background, _direction(path))
+    return _translator(engine, background, direction)
+
+
+def _translator(engine, background, direction):
+    return Translator(
+        engine, engine.input_pixels, engine.output_pixels, background, direction
+    )
 
 
 def _told(tiled):

@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 import keras
 import numpy as np
 
-from tfi2i.data.pixels import RGB, PixelType, from_float, to_float
+from tfi2i.data.pixels import PixelType, from_float, to_float
 from tfi2i.inference.engines import KerasEngine
 from tfi2i.inference.fixed import FixedStatistics
 from tfi2i.inference.reach import reach, statistics_layers
@@ -30,7 +30,8 @@ _LEAST = 32
 class Engine(Protocol):
     """What runs a generator."""
 
-    in_channels: int
+    input_pixels: PixelType
+    output_pixels: PixelType
 
     def run(self, images: np.ndarray) -> np.ndarray:
         """Translates float32 `(batch, height, width, channels)` in [-1, 1]."""
@@ -160,7 +161,11 @@ def remark(wanted: int, network: Network, statistics: Statistics) -> str | None:
 
 
 def tiled_generator(
-    generator: keras.Model, tile: int, statistics: Statistics = "tile"
+    generator: keras.Model,
+    tile: int,
+    statistics: Statistics = "tile",
+    input_pixels: PixelType | None = None,
+    output_pixels: PixelType | None = None,
 ) -> tuple["TiledEngine", str | None]:
     """A generator that paints in tiles.
 
@@ -170,6 +175,8 @@ def tiled_generator(
         statistics: of what normalization takes its statistics, where it takes them
             from what is painted: of each tile, or of a small copy of the whole image,
             so that all tiles agree.
+        input_pixels: of `KerasEngine`.
+        output_pixels: likewise.
 
     Returns:
         The engine, and what to expect of its seams; None where they cannot be seen.
@@ -185,11 +192,12 @@ def tiled_generator(
             "what it paints, so tiles agree without: leave it out."
         )
     cut = plan(tile, network)
-    engine, fixed = KerasEngine(generator), None
+    pixels = input_pixels, output_pixels
+    engine, fixed = KerasEngine(generator, *pixels), None
     whole = engine
     if statistics == "whole":
         fixed = FixedStatistics(generator)
-        engine = KerasEngine(fixed.generator)
+        engine = KerasEngine(fixed.generator, *pixels)
     return TiledEngine(engine, cut, fixed, whole), remark(tile, network, statistics)
 
 
@@ -222,8 +230,6 @@ class TiledEngine:
         fixed: whose statistics are taken from each whole image before its tiles are
             painted; `engine` runs its generator. None leaves that to the tiles.
         whole: paints images that fit a tile.
-        pixels: of the images that are translated.
-        painted: of what comes back.
     """
 
     def __init__(
@@ -232,23 +238,20 @@ class TiledEngine:
         plan: Plan,
         fixed: FixedStatistics | None = None,
         whole: Engine | None = None,
-        pixels: PixelType = RGB,
-        painted: PixelType = RGB,
     ):
-        self.in_channels = engine.in_channels
+        self.input_pixels = engine.input_pixels
+        self.output_pixels = engine.output_pixels
         self._engine = engine
         self._plan = plan
         self._fixed = fixed
         self._whole = whole or engine
-        self._pixels = pixels
-        self._painted = painted
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Translates a batch as it is stored, `(batch, height, width, channels)`."""
         return self._translated(
             images,
-            lambda part: to_float(part, self._pixels).numpy(),
-            lambda rows: from_float(rows, self._painted).numpy(),
+            lambda part: to_float(part, self.input_pixels).numpy(),
+            lambda rows: from_float(rows, self.output_pixels).numpy(),
         )
 
     def run(self, images: np.ndarray) -> np.ndarray:

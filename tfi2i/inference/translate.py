@@ -13,11 +13,11 @@ from rich.progress import track
 
 from tfi2i.data.headers import EXTENSIONS
 from tfi2i.data.loading import read_image
+from tfi2i.data.pixels import PixelType
+from tfi2i.data.writing import WRITABLE, can_hold, suffix_for, write
 from tfi2i.errors import reason
 from tfi2i.files import whole
 from tfi2i.inference.translator import Translator
-
-_WRITABLE = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +44,10 @@ def translate_files(
 ) -> Report:
     """Translates an image, the images below a folder, or those that a glob matches.
 
-    Outputs have their inputs' sizes. A folder's or glob's outputs keep their names,
-    below `output`; those that exist are left as they are, so that a half-done folder
+    Outputs have their inputs' sizes, and the pixels of the images that were trained
+    on: a translator into 16 bits writes 16 bits. A folder's or glob's outputs keep
+    their names, below `output`, with another suffix where a file of that kind cannot
+    hold them; those that exist are left as they are, so that a half-done folder
     goes on where it stopped. What a glob matches below `output` is taken for outputs.
     One image goes to `output` itself, or into it where it is a folder or has no image's
     suffix.
@@ -63,12 +65,7 @@ def translate_files(
             inputs, or has the suffix of images that are not written.
         OSError: an output cannot be written.
     """
-    if translator.in_channels != 3:
-        raise ValueError(
-            f"This translator takes images of {translator.in_channels} channels, and "
-            "pictures are read with 3: load it in Python with tfi2i.load."
-        )
-    jobs = _plan(str(source), Path(output))
+    jobs = _plan(str(source), Path(output), translator.output_pixels)
     if len(jobs) == 1 and Path(source).is_file() and not overwrite:
         target = jobs[0][1]
         if target.exists():
@@ -79,8 +76,8 @@ def translate_files(
             skipped.append(target)
             continue
         try:
-            pixels = read_image(image, translator.background)
-            painted = _picture(translator(pixels))
+            pixels = read_image(image, translator.background, translator.input_pixels)
+            painted = translator(pixels)
         except (MemoryError, tf.errors.ResourceExhaustedError):
             failed.append(
                 f"{image}: not enough memory for it: paint it in "
@@ -95,11 +92,17 @@ def translate_files(
     return Report(tuple(translated), tuple(skipped), tuple(failed))
 
 
-def _plan(source: str, output: Path) -> list[tuple[Path, Path]]:
-    """Every input with its output."""
+def _plan(source: str, output: Path, pixels: PixelType) -> list[tuple[Path, Path]]:
+    """Every input with its output, whose suffix can hold what will be painted."""
     path = Path(source)
+
+    def below(name: Path | str) -> Path:
+        target = output / name
+        return target.with_suffix(suffix_for(target.suffix, pixels))
+
     if path.is_file():
-        jobs = [(path, output / path.name if _is_folder(output) else output)]
+        is_folder = _is_folder(output, pixels)
+        jobs = [(path, below(path.name) if is_folder else output)]
     elif path.is_dir():
         if output.resolve().is_relative_to(path.resolve()):
             raise ValueError(
@@ -107,9 +110,9 @@ def _plan(source: str, output: Path) -> list[tuple[Path, Path]]:
                 "be translated next time: choose a folder elsewhere."
             )
         images = sorted(filter(_is_image, path.rglob("*")))
-        jobs = [(image, output / image.relative_to(path)) for image in images]
+        jobs = [(image, below(image.relative_to(path))) for image in images]
     elif glob.has_magic(source):
-        jobs = [(image, output / image.name) for image in _matches(source, output)]
+        jobs = [(image, below(image.name)) for image in _matches(source, output)]
     else:
         raise FileNotFoundError(f"'{path}' does not exist.")
     if not jobs:
@@ -128,8 +131,8 @@ def _check_targets(jobs):
             )
         if target in targets:
             raise ValueError(
-                f"Two inputs are called '{image.name}': translate their folders one by "
-                "one."
+                f"Two inputs would become '{target}', one of them '{image}': translate "
+                "them one by one."
             )
         targets.add(target)
 
@@ -153,32 +156,28 @@ def _is_image(path: Path) -> bool:
     return is_named and not path.is_dir()
 
 
-def _is_folder(output: Path) -> bool:
+def _is_folder(output: Path, pixels: PixelType) -> bool:
     """Whether the output for one image is the folder to put it into."""
     suffix = output.suffix.lower()
-    if output.is_dir() or suffix not in Image.registered_extensions():
+    known = (*Image.registered_extensions(), *WRITABLE, *EXTENSIONS)
+    if output.is_dir() or suffix not in known:
         return True
-    if suffix not in _WRITABLE:
+    if suffix not in WRITABLE:
         raise ValueError(
             f"'{output}' would be an image of a kind that is not written; expected "
-            f"{' '.join(_WRITABLE)}, or a folder."
+            f"{' '.join(WRITABLE)}, or a folder."
+        )
+    if not can_hold(suffix, pixels):
+        raise ValueError(
+            f"'{output}' cannot hold what is painted, {pixels.channels} channels of "
+            f"{pixels.dtype}; expected {suffix_for(suffix, pixels)}."
         )
     return False
 
 
-def _picture(painted: np.ndarray) -> np.ndarray:
-    if painted.shape[-1] not in (1, 3):
-        raise ValueError(
-            f"what the translator paints has {painted.shape[-1]} channels, and "
-            "pictures have 1 or 3: load it in Python with tfi2i.load"
-        )
-    return painted if painted.shape[-1] == 3 else painted[..., 0]
-
-
 def _write(image: np.ndarray, target: Path) -> None:
-    options = {"quality": 95} if target.suffix.lower() != ".png" else {}
     with whole(target) as path:
-        Image.fromarray(image).save(path, **options)
+        write(image, path)
 
 
 def _shown(jobs):

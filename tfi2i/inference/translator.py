@@ -1,25 +1,31 @@
 """What a loaded translator is: from images, arrays or pictures, to the same."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from tfi2i.data.decoding import flatten, parse_colour
+from tfi2i.data.formats import convert
+from tfi2i.data.headers import ImageFile
+from tfi2i.data.pixels import RGB, PixelType
 
 
 class Translator:
     """Translates images of any size, one direction.
 
-    Arrays are uint8, `(height, width, channels)` or
-    `(batch, height, width, channels)`; what comes back has the same form. A
-    `PIL.Image` gives a `PIL.Image`, and is seen as its file would be: turned as its
-    EXIF orientation says, alpha on the background, 16 bits to their high bytes.
+    Arrays are as the images that were trained on, mostly uint8,
+    `(height, width, channels)` or `(batch, height, width, channels)`; what comes back
+    has the same form. A `PIL.Image` gives a `PIL.Image`, and is seen as its file would
+    be: turned as its EXIF orientation says, alpha on the background, 16 bits to their
+    high bytes where the translator takes 8.
 
     Args:
-        translate: from uint8 `(batch, height, width, in_channels)` to uint8
-            `(batch, height, width, out_channels)`.
-        in_channels: of images that it takes.
+        translate: from `(batch, height, width, channels)` of `input_pixels` to the
+            same of `output_pixels`.
+        input_pixels: what images that it takes are made of.
+        output_pixels: what images that it gives are made of.
         background: colour under transparent pixels, CSS name or `#rrggbb`.
         direction: `"a2b"` or `"b2a"`; None where an export's name does not say.
 
@@ -31,12 +37,14 @@ class Translator:
     def __init__(
         self,
         translate: Callable[[np.ndarray], np.ndarray],
-        in_channels: int,
+        input_pixels: PixelType = RGB,
+        output_pixels: PixelType = RGB,
         background: str = "white",
         direction: str | None = None,
     ):
         self._translate = translate
-        self.in_channels = in_channels
+        self.input_pixels = input_pixels
+        self.output_pixels = output_pixels
         self.background = background
         self.direction = direction
 
@@ -44,42 +52,77 @@ class Translator:
         """Translates one image or a batch of images of one size.
 
         Raises:
-            TypeError: the array is not uint8.
+            TypeError: the array's dtype is not that of the images trained on.
             ValueError: its shape or number of channels does not fit, or it is empty;
-                a `PIL.Image` of mode "I" or "F", whose range is unknown.
+                a `PIL.Image` of mode "I" or "F", whose range is unknown; what is
+                painted is no picture.
         """
         if isinstance(image, Image.Image):
-            return Image.fromarray(self(_pixels(image, self.background)))
+            return self._picture(self(self._pixels(image)))
         batch = self._checked(np.asarray(image))
         output = self._translate(batch)
         return output if np.ndim(image) == 4 else output[0]
 
     def _checked(self, array):
-        if array.dtype != np.uint8:
+        pixels = self.input_pixels
+        if array.dtype != pixels.dtype:
+            remedy = ": convert with np.uint8(np.clip(image, 0, 255))"
             raise TypeError(
-                f"Images are uint8 arrays with values from 0 to 255. Received "
-                f"{array.dtype}: convert with np.uint8(np.clip(image, 0, 255))."
+                f"Images are {pixels.dtype} arrays with values from {pixels.low:g} to "
+                f"{pixels.high:g}. Received {array.dtype}"
+                f"{remedy if pixels == RGB else ''}."
             )
-        if array.ndim not in (3, 4) or array.shape[-1] != self.in_channels:
+        if array.ndim not in (3, 4) or array.shape[-1] != pixels.channels:
             raise ValueError(
                 f"This translator takes arrays of shape (height, width, "
-                f"{self.in_channels}) or (batch, height, width, {self.in_channels}). "
+                f"{pixels.channels}) or (batch, height, width, {pixels.channels}). "
                 f"Received shape {array.shape}."
             )
         if 0 in array.shape:
             raise ValueError(f"The image is empty: its shape is {array.shape}.")
         return array if array.ndim == 4 else array[None]
 
-
-def _pixels(image, background):
-    """As `tfi2i.data.loading.read_image` reads the picture's file."""
-    image = ImageOps.exif_transpose(image)
-    if image.mode in ("I", "F"):
-        raise ValueError(
-            f'Images of mode "{image.mode}" have no known range: scale them to 0 to '
-            '255 and convert to "RGB".'
+    def _pixels(self, image):
+        """As `tfi2i.data.loading.read_image` reads the picture's file."""
+        image = ImageOps.exif_transpose(image)
+        if image.mode in ("I", "F") and self.input_pixels.dtype != "float32":
+            raise ValueError(
+                f'Images of mode "{image.mode}" have no known range: scale them to 0 '
+                'to 255 and convert to "RGB".'
+            )
+        colour = np.int32(parse_colour(self.background))
+        if self.input_pixels == RGB:
+            return _colours(image, colour)
+        array, alpha = _native(image)
+        height, width, channels = array.shape
+        file = ImageFile(
+            Path("picture"),
+            width,
+            height,
+            channels=channels,
+            alpha=alpha,
+            dtype=array.dtype.name,
         )
-    colour = np.int32(parse_colour(background))
+        why_not = file.misfit(self.input_pixels)
+        if why_not is not None:
+            raise ValueError(f"The image has {why_not}: pass an array.")
+        return convert(array, file, colour, self.input_pixels)
+
+    def _picture(self, painted):
+        count, dtype = painted.shape[-1], painted.dtype
+        if count == 1:
+            # Pillow has grey of all three dtypes.
+            return Image.fromarray(painted[..., 0])
+        if count in (3, 4) and dtype == np.uint8:
+            return Image.fromarray(painted)
+        raise ValueError(
+            f"What is painted has {count} channels of {dtype}, which Pillow has no "
+            "mode for: pass an array."
+        )
+
+
+def _colours(image, colour):
+    """RGB of 8 bits."""
     if image.mode.startswith("I;16"):
         values = np.asarray(image)[..., None]
         is_clear = values == image.info.get("transparency", -1)
@@ -87,3 +130,16 @@ def _pixels(image, background):
     if not image.has_transparency_data:
         return np.asarray(image.convert("RGB"))
     return flatten(np.asarray(image.convert("RGBA")), colour).numpy()
+
+
+def _native(image):
+    """An array as deep as the picture, and whether its last channel is alpha."""
+    if image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16)[..., None], False
+    if image.mode in ("I", "F"):
+        return np.asarray(image).astype(np.float32)[..., None], False
+    if image.has_transparency_data:
+        return np.asarray(image.convert("RGBA")), True
+    if image.mode in ("1", "L"):
+        return np.asarray(image.convert("L"))[..., None], False
+    return np.asarray(image.convert("RGB")), False
