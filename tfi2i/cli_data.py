@@ -192,9 +192,11 @@ def _split(words: list[str]) -> None:
         done = split(values.pop("dir"), values.pop("out"), **values)
     for name, kinds in done.counts.items():
         counts = [f"{count} {kind}" for kind, count in kinds.items()]
+        if done.is_paired is False:
+            counts = [f"{kind} {count}" for kind, count in kinds.items()]
         print(f"{name}: {', '.join(counts)}")
     if done.is_paired is False:
-        print("The two folders were split each on its own: their names do not match.")
+        print("The folders were split each on its own, not as pairs.")
     if done.groups is not None:
         print(f"{done.groups} groups, none in two splits")
     if done.identical:

@@ -58,6 +58,13 @@ def test_what_is_no_data_set_is_explained(tmp_path, names, advice):
     assert re.search(advice, found.advice)
 
 
+def test_a_layout_that_is_not_there(tmp_path):
+    touch(tmp_path, "train/A/1.png", "train/B/1.png")
+    found = recognize(tmp_path, "side_by_side", "A", "B")
+    assert found.splits == ()
+    assert "has no images of layout 'side_by_side': leave" in found.advice
+
+
 def test_a_split_itself(tmp_path):
     touch(tmp_path, "train/A/1.png", "train/B/1.png")
     found = recognize(tmp_path / "train", "auto", "A", "B")

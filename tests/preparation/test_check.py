@@ -1,6 +1,7 @@
 import json
 import shlex
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -128,6 +129,13 @@ def test_unsplit_images_get_the_command_that_splits_them(tmp_path):
     text, found = shown(checked)
     assert "not split into train, val and test" in text
     assert found["splits"]["unsplit"]["B"]["files"] == 2
+
+
+def test_what_is_split_here_goes_beside_here(tmp_path, monkeypatch):
+    pictures(tmp_path / "images", "1.png", "2.png")
+    monkeypatch.chdir(tmp_path / "images")
+    command = check(Path(".")).command
+    assert shlex.split(command)[-2:] == [".", str(Path("..") / "images-split")]
 
 
 def test_nothing_to_train_on(tmp_path):

@@ -175,6 +175,17 @@ def test_side_by_side(tmp_path):
     assert problems["same_sides"].names == ("train/4.png",)
 
 
+def test_splits_of_unlike_layouts(tmp_path):
+    paired(tmp_path)
+    pictures(tmp_path, "test/0.png", "test/1.png", size=(32, 16), first=70)
+    pictures(tmp_path, "test/2.png", size=(33, 16), first=75)
+    images = looked(tmp_path)
+    assert images.counts["test"] == {"A": 3, "B": 3}
+    tested = [picture for picture in images.pictures if picture.split == "test"]
+    assert {picture.width for picture in tested} == {16}
+    assert found(tmp_path).keys() == {"odd_width"}
+
+
 def test_single_images_are_targets(tmp_path):
     pictures(tmp_path, "train/0.png", "train/1.png")
     images = looked(tmp_path)

@@ -83,8 +83,8 @@ def recognize(root: Path, layout: folders.Layout, a: str, b: str) -> Arrangement
     Raises:
         OSError: a folder may not be read.
     """
-    splits = []
-    for split in folders.available_splits(root, a=a, b=b):
+    splits, names = [], folders.available_splits(root, a=a, b=b)
+    for split in names:
         two = folders.two_folders(root, split, layout, a, b)
         if two is not None:
             splits.append(_found(split, two[:2], two[2]))
@@ -93,6 +93,9 @@ def recognize(root: Path, layout: folders.Layout, a: str, b: str) -> Arrangement
     if splits:
         has_train = splits[0].split == "train"
         return Arrangement(tuple(splits), "" if has_train else _no_train(root))
+    if names and layout != "auto":
+        advice = f"'{root}' has no images of layout '{layout}': leave --layout out"
+        return Arrangement((), advice)
     return _without_splits(root, a, b)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import shlex
 import statistics
 from collections.abc import Iterable, Sequence
@@ -19,7 +20,7 @@ from tfi2i.preparation.images import Asked, Images
 from tfi2i.preparation.pair import check_is_folder
 from tfi2i.preparation.plan import Plan, crop_for, plan
 from tfi2i.preparation.problems import Picture, Problem
-from tfi2i.recipes.config import DataConfig, DomainConfig
+from tfi2i.recipes.config import DataConfig
 from tfi2i.recipes.named import get
 
 _LEVELS = ("error", "warning", "note")
@@ -64,18 +65,19 @@ class Checked:
         return bool(problem.exclude) and set(problem.exclude) <= set(self.excluded)
 
 
-def check(directory: Path, asked: Asked = Asked()) -> Checked:  # noqa: B008
+def check(directory: Path, asked: Asked | None = None) -> Checked:
     """Look at a folder, and try out what training would do with it.
 
     Args:
         directory: that holds, or should hold, train, val and test.
-        asked: what is known already.
+        asked: what is known already; None is nothing.
 
     Raises:
         OSError: the folder does not exist or may not be read; the list does exist or
             cannot be written.
         ValueError: values that no folder could be trained with.
     """
+    asked = asked or Asked()
     check_is_folder(directory)
     given = DataConfig() if asked.recipe is None else get(asked.recipe).config.data
     if asked.exclude is not None and asked.exclude.exists():
@@ -151,7 +153,7 @@ def _unsplit(checked: Checked, images: Images) -> Checked:
     directory = checked.directory
     target = directory.resolve().with_name(f"{directory.resolve().name}-split")
     if not directory.is_absolute():
-        target = directory.parent / target.name
+        target = Path(os.path.relpath(target))
     words = ["tfi2i", "data", "split", str(directory), str(target)]
     stems = [{path.stem for path in side} for side in arrangement.splits[0].files]
     if checked.is_paired is False and stems[0] & stems[-1]:
@@ -212,7 +214,7 @@ def _mended(
     tried: Plan, recipe: str, changes: dict[str, Any], train: Sequence[Picture]
 ) -> Plan:
     """The same with options that these images need; `tried` where none help."""
-    notes, domains, model = [], {}, {}
+    notes, domains = [], {}
     for side in "AB":
         mine = [picture for picture in train if picture.domain == side]
         decoded = [picture.pixels for picture in mine if picture.pixels]
@@ -221,15 +223,19 @@ def _mended(
                 min(pixels.low for pixels in decoded),
                 max(pixels.high for pixels in decoded),
             )
-            domains[f"domain_{side.lower()}"] = DomainConfig(low=low, high=high)
+            name = f"domain_{side.lower()}"
+            given = getattr(tried.config.data, name)
+            domains[name] = dataclasses.replace(given, low=low, high=high)
             notes.append(f"{low:g} of {side} becomes black and {high:g} white")
-    if not tried.config.model.is_paired and not domains:
-        model["identity_weight"] = 0.0
-        notes.append("A and B differ in channels, so that no identity loss is possible")
-    again = plan(recipe, {**changes, **domains}, model) if notes else tried
-    if again.failure:
-        return tried
-    return dataclasses.replace(again, notes=(*again.notes, *notes))
+    attempts: list[tuple[dict, list[str]]] = [({}, notes)] if domains else []
+    if not tried.config.model.is_paired:
+        why = "A and B differ in channels, so that no identity loss is possible"
+        attempts.append(({"identity_weight": 0.0}, [*notes, why]))
+    for model, said in attempts:
+        again = plan(recipe, {**changes, **domains}, model)
+        if not again.failure:
+            return dataclasses.replace(again, notes=(*again.notes, *said))
+    return tried
 
 
 def _rounded(low: float, high: float) -> tuple[float, float]:

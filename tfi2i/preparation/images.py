@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from tfi2i.data import folders, listing
+from tfi2i.data.headers import ImageFile
 from tfi2i.preparation import problems
 from tfi2i.preparation.arrangement import Arrangement, Found, Layout, layout_of
 from tfi2i.preparation.facts import Facts, first_look, look
@@ -48,7 +49,16 @@ class Asked:
 
 @dataclasses.dataclass(frozen=True)
 class Images:
-    """All files of a folder, looked at."""
+    """All files of a folder, looked at.
+
+    Attributes:
+        arrangement: where they are.
+        layout: of the training split, if there is one.
+        is_paired: whether they are taken for pairs.
+        input: where inputs come from, as `DataConfig` has it.
+        reason: why all that, a sentence.
+        facts: of every file.
+    """
 
     arrangement: Arrangement
     layout: Layout
@@ -58,19 +68,30 @@ class Images:
     facts: dict[Path, Facts]
 
     @classmethod
-    def look(cls, arrangement: Arrangement, asked: Asked, given: DataConfig):
+    def look(cls, arrangement: Arrangement, asked: Asked, given: DataConfig) -> Images:
+        """Decode all files, and find out what they are.
+
+        Args:
+            arrangement: with one split at least.
+            asked: what the user says.
+            given: what the recipe says.
+        """
         main = arrangement.named("train") or arrangement.splits[0]
-        paths = dict.fromkeys(
-            path
-            for found in arrangement.splits
-            for side in found.files
-            for path in side
+        paths = list(
+            dict.fromkeys(
+                path
+                for found in arrangement.splits
+                for side in found.files
+                for path in side
+            )
         )
         firsts = dict(
-            zip(paths, each(first_look, list(paths), "Reading headers"), strict=True)
+            zip(paths, each(first_look, paths, "Reading headers"), strict=True)
         )
-        headers = [firsts[path].header for side in main.files for path in side]
-        layout = layout_of(main, [header for header in headers if header], asked.layout)
+        readable = [
+            header for side in main.files for p in side if (header := firsts[p].header)
+        ]
+        layout = layout_of(main, readable, asked.layout)
         derived = asked.input or given.input
         is_paired, why = _pairing(main, layout, asked)
         if not is_paired and layout == "targets":
@@ -79,16 +100,18 @@ class Images:
             layout = "targets"
         if layout == "targets" and derived == "files":
             derived = "edges"
-        look_at = functools.partial(
-            look, halves=layout == "side_by_side", background=given.background
+        is_halved = layout != "targets" and not all(
+            found.is_two_folders for found in arrangement.splits
         )
+        look_at = functools.partial(look, halves=is_halved, background=given.background)
         facts = each(look_at, list(firsts.values()), "Looking at images")
         facts = dict(zip(paths, facts, strict=True))
-        reason = _reason(main, layout, derived, headers, why)
+        reason = _reason(main, layout, derived, readable, why)
         return cls(arrangement, layout, is_paired, derived, reason, facts)
 
     @functools.cached_property
     def pictures(self) -> list[Picture]:
+        """Those of either domain whose files have a header that can be read."""
         return [p for found in self.arrangement.splits for p in self._of_split(found)]
 
     @property
@@ -99,12 +122,23 @@ class Images:
             for found in self.arrangement.splits
         }
 
-    def problems_found(self, directory: Path) -> Iterable[Problem]:
+    def problems_found(self, directory: Path) -> Iterator[Problem]:
+        """Look for everything that may be wrong.
+
+        Args:
+            directory: from which files are named.
+        """
         name = functools.partial(listing.relative, directory)
         pictures, found = self.pictures, self.arrangement.splits
-        used = [path for one in found for _, side in self.sides(one) for path in side]
-        facts = [self.facts[path] for path in dict.fromkeys(used)]
-        yield from problems.faults(facts, name, self.layout == "side_by_side")
+        used = {
+            path: self._is_halved(one)
+            for one in found
+            for _, side in self.sides(one)
+            for path in side
+        }
+        yield from problems.faults((self.facts[path] for path in used), name)
+        halved = (self.facts[path] for path, is_halved in used.items() if is_halved)
+        yield from problems.odd_widths(halved, name)
         if self.is_paired and self.layout == "folders" and self.input == "files":
             files = {one.split: one.files for one in found if one.is_two_folders}
             yield from problems.unmatched(files, name)
@@ -125,8 +159,12 @@ class Images:
             return [("B", found.files[-1])]
         return [("A", found.files[0]), ("B", found.files[-1])]
 
-    def _of_split(self, found: Found) -> Iterable[Picture]:
-        is_halved = self.layout == "side_by_side" and not found.is_two_folders
+    def _is_halved(self, found: Found) -> bool:
+        """Whether files hold both domains side by side."""
+        return self.layout != "targets" and not found.is_two_folders
+
+    def _of_split(self, found: Found) -> Iterator[Picture]:
+        is_halved = self._is_halved(found)
         for domain, paths in self.sides(found):
             for path in paths:
                 facts = self.facts[path]
@@ -173,10 +211,11 @@ def _pairing(main: Found, layout: Layout, asked: Asked) -> tuple[bool, str]:
     return False, f"{both} of {either} names match, so these are no pairs"
 
 
-def _reason(main: Found, layout: Layout, derived: str, headers, why: str) -> str:
+def _reason(
+    main: Found, layout: Layout, derived: str, readable: list[ImageFile], why: str
+) -> str:
     if layout == "folders":
         return "; ".join(filter(None, (main.reason, why)))
-    readable = [header for header in headers if header]
     alike = sum(map(listing.looks_like_a_pair, readable))
     shape = f"{alike} of {len(readable)} images are about twice as wide as high"
     if layout == "targets":

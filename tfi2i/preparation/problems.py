@@ -88,13 +88,12 @@ Pair = tuple[Picture, Picture]
 Namer = Callable[[Path], str]
 
 
-def faults(facts: Iterable[Facts], name: Namer, is_halved: bool) -> Iterator[Problem]:
-    """Files that nobody can read, or that have no middle.
+def faults(facts: Iterable[Facts], name: Namer) -> Iterator[Problem]:
+    """Files that nobody can read.
 
     Args:
         facts: of all files.
         name: how a file is called.
-        is_halved: whether files are side by side.
     """
     facts = list(facts)
     for kind, text in (
@@ -110,7 +109,16 @@ def faults(facts: Iterable[Facts], name: Namer, is_halved: bool) -> Iterator[Pro
             else:
                 named = tuple(f"{name(one.path)} ({one.fault})" for one in bad)
             yield Problem(kind, "error", text, named, tuple(one.path for one in bad))
-    odd = [one for one in facts if is_halved and one.header and one.header.width % 2]
+
+
+def odd_widths(facts: Iterable[Facts], name: Namer) -> Iterator[Problem]:
+    """Files side by side that have no middle.
+
+    Args:
+        facts: of files of two halves.
+        name: how a file is called.
+    """
+    odd = [one for one in facts if one.header and one.header.width % 2]
     if odd:
         yield Problem(
             "odd_width",
@@ -178,7 +186,7 @@ def copied_images(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]
     }
     every = [*sides["A"], *sides["B"]]
     yield from _copies(every, lambda u: (u[0].domain, u[0].pixels.digest), name)
-    first = {picture.pixels.digest: picture for (picture,) in sides["A"]}
+    first = {picture.pixels.digest: picture for (picture,) in reversed(sides["A"])}
     both = [
         f"{name(picture.path)} = {name(first[picture.pixels.digest].path)}"
         for (picture,) in sides["B"]

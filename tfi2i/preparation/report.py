@@ -24,6 +24,9 @@ from tfi2i.preparation.problems import Picture
 FORMAT = 1
 """Version of the JSON. Keys may be added to it, but none change or go."""
 
+# Seconds that nobody waits for: three days.
+_LONG = 3 * 86400
+
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 _KEPT = {
     "memory": " in memory",
@@ -297,6 +300,8 @@ def _costs(checked: Checked) -> Iterator[str]:
         f"{checked.plan.config.epochs} about {_duration(found['run_seconds'])}, on "
         f"{where}."
     )
+    if found["device"] == "CPU" and found["run_seconds"] > _LONG:
+        yield "So much is work for a GPU, or for a smaller --crop-size."
 
 
 def _changed(train: Sequence[Picture], side: str, pixels: PixelType) -> str:
