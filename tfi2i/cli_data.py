@@ -161,6 +161,8 @@ def _check(words: list[str]) -> None:
             print(json.dumps(report.to_dict(checked), indent=2))
         else:
             report.show(checked, Console())
+            if options.exclude is not None and not checked.excluded:
+                print(f"Nothing to leave out: '{options.exclude}' was not written.")
     if not checked.ok:
         sys.exit(1)
 

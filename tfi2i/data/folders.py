@@ -91,8 +91,7 @@ def find_pairs(
     Raises:
         FileNotFoundError: the folder, the split or the list does not exist.
         ValueError: no images, unmatched or duplicate stems, an odd width, an
-            unreadable header, a layout that does not exist, or a list that names
-            nothing in the folder.
+            unreadable header, no such layout, or a list that names nothing there.
     """
     root = Path(directory)
     if layout not in LAYOUTS:

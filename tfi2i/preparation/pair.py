@@ -67,28 +67,17 @@ def pair(
     }
     samples = [sample for each_split in found.values() for sample in each_split]
     _check_is_8_bit([image for s in samples for image in (s.a, s.b)], root)
-    unlike = [s for s in samples if (s.a.width, s.a.height) != (s.b.width, s.b.height)]
-    if unlike and resize is None:
-        names = [
-            f"{s.name} ({s.a.width}x{s.a.height} and {s.b.width}x{s.b.height})"
-            for s in unlike
-        ]
-        raise ValueError(
-            f"{len(unlike)} of {len(samples)} pairs have images of different sizes: "
-            f"{shortened(names)}; say whose size both get with --resize a or --resize b"
-        )
+    unlike = _unlike(samples, resize)
     work = [(split, sample) for split, every in found.items() for sample in every]
     with whole_folder(out) as folder:
         for split in found:
             (folder / split).mkdir()
+
+        def write(item: tuple[str, folders.Sample]) -> list[str]:
+            return _join(folder / item[0], item[1], resize)
+
         damaged = [
-            name
-            for names in each(
-                lambda item: _join(folder / item[0], item[1], resize),
-                work,
-                "Writing pairs",
-            )
-            for name in names
+            name for names in each(write, work, "Writing pairs") for name in names
         ]
         if damaged:
             raise ValueError(
@@ -96,7 +85,22 @@ def pair(
                 f"{shortened(damaged)}; replace or remove them"
             )
     counts = {split: len(every) for split, every in found.items()}
-    return Paired(out, counts, len(unlike), "." not in _names(dir_a))
+    return Paired(out, counts, unlike, "." not in _names(dir_a))
+
+
+def _unlike(samples: list[folders.Sample], resize: Resize | None) -> int:
+    """Count the pairs of unlike sizes; refuse them where nobody said what to do."""
+    names = [
+        f"{s.name} ({s.a.width}x{s.a.height} and {s.b.width}x{s.b.height})"
+        for s in samples
+        if (s.a.width, s.a.height) != (s.b.width, s.b.height)
+    ]
+    if names and resize is None:
+        raise ValueError(
+            f"{len(names)} of {len(samples)} pairs have images of different sizes: "
+            f"{shortened(names)}; say whose size both get with --resize a or --resize b"
+        )
+    return len(names)
 
 
 def check_is_folder(folder: Path) -> None:

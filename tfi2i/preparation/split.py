@@ -100,15 +100,7 @@ def split(
         return [bond for bond in found if bond is not None]
 
     chosen = _deal(_clusters(units, bonds), {"val": val, "test": test}, seed)
-    with whole_folder(out) as folder:
-        copies = []
-        for name in sorted(chosen):
-            for unit in chosen[name]:
-                for path in unit.files:
-                    target = folder / name / path.relative_to(directory)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    copies.append((path, target))
-        each(lambda copy: shutil.copy2(*copy), copies, "Copying")
+    _copy(chosen, directory, out)
     counts = {
         name: dict(sorted(collections.Counter(u.kind for u in chosen[name]).items()))
         for name in folders.SPLITS
@@ -116,6 +108,17 @@ def split(
     }
     count = None if group is None else len(set(groups.values()))
     return Split(out, counts, is_paired, count, len(identical))
+
+
+def _copy(chosen: dict[str, list[Unit]], directory: Path, out: Path) -> None:
+    with whole_folder(out) as folder:
+        copies = []
+        for name, units in chosen.items():
+            for path in (path for unit in units for path in unit.files):
+                target = folder / name / path.relative_to(directory)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                copies.append((path, target))
+        each(lambda copy: shutil.copy2(*copy), copies, "Copying")
 
 
 def _check_shares(val: float, test: float) -> None:
