@@ -1,7 +1,10 @@
 import re
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.data.conftest import one_line
 from tfi2i.preparation.split import split
@@ -126,6 +129,38 @@ def test_same_bytes_never_cross_splits(tmp_path):
     for i in range(0, 60, 3):
         assert len({where[f"{j}.png"] for j in range(i, i + 3)}) == 1
     assert set(where.values()) == {"train", "val", "test"}
+
+
+@given(
+    contents=st.lists(st.integers(0, 30), min_size=12, max_size=30),
+    groups=st.lists(st.integers(0, 7), min_size=30, max_size=30),
+    val=st.sampled_from([0.0, 0.1, 0.3]),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=40, deadline=None)
+def test_no_image_no_group_and_no_content_is_in_two_splits(contents, groups, val, seed):
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "all").mkdir()
+        names = [
+            f"g{g}_{i}.png"
+            for i, (_, g) in enumerate(zip(contents, groups, strict=False))
+        ]
+        for name, content in zip(names, contents, strict=True):
+            (root / "all" / name).write_bytes(b"%3d" % content)
+        try:
+            done = split(root / "all", root / "out", val=val, seed=seed, group="g[0-9]")
+        except ValueError as error:
+            # All hangs together, or nearly.
+            assert "too few to split" in str(error) and not (root / "out").exists()
+            return
+        where = placed(root / "out")
+        assert sorted(where) == sorted(names)
+        assert sum(kinds["images"] for kinds in done.counts.values()) == len(names)
+        bonds = {}
+        for name, content in zip(names, contents, strict=True):
+            for bond in (name[:2], content):
+                assert bonds.setdefault(bond, where[name]) == where[name]
 
 
 @pytest.mark.parametrize(

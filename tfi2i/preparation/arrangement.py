@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -30,6 +32,9 @@ _OTHER_NAMES = {
 
 # Levels below the folder where splits are looked for, to say where they are.
 _DEEPEST = 3
+
+# Of a folder without images; a whole disk would take minutes.
+_MOST_ENTRIES = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,11 +164,13 @@ def _without_splits(root: Path, a: str, b: str) -> Arrangement:
 def _with_splits(entries: list[Path], depth: int) -> Iterator[Path]:
     """Folders with splits among these, and below them."""
     for entry in entries:
-        if folders.available_splits(entry):
+        if "train" in folders.available_splits(entry):
             yield entry
         elif depth > 1:
-            inside = [path for path in sorted(entry.iterdir()) if path.is_dir()]
-            yield from _with_splits(inside, depth - 1)
+            # What may not be read holds nothing that could be named.
+            with contextlib.suppress(PermissionError):
+                inside = [path for path in sorted(entry.iterdir()) if path.is_dir()]
+                yield from _with_splits(inside, depth - 1)
 
 
 def _alone(root: Path, a: str, b: str) -> str:
@@ -187,7 +194,7 @@ def _contents(root: Path, inside: list[Path], with_images: list[Path]) -> str:
         return f"images lie in places that mean nothing here ({shortened(counts)})"
     kinds = collections.Counter(
         entry.suffix.lower() or "no extension"
-        for entry in root.rglob("*")
+        for entry in itertools.islice(root.rglob("*"), _MOST_ENTRIES)
         if entry.is_file() and not entry.name.startswith(".")
     )
     others = [f"{count} {kind}" for kind, count in kinds.most_common(4)]
