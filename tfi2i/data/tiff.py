@@ -128,7 +128,11 @@ def _by_tifffile(path, pages):
         if "imagecodecs" not in str(error):
             raise
     # Compressed in a way that tifffile leaves to another package; OpenCV may know it.
-    _, found = cv2.imreadmulti(str(path), flags=cv2.IMREAD_UNCHANGED)
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        _, found = cv2.imreadmulti(str(path), flags=cv2.IMREAD_UNCHANGED)
+    finally:
+        cv2.utils.logging.setLogLevel(level)
     if [image.shape[:2] for image in found] != [page.shape[:2] for page in pages]:
         raise Refused(
             f"compressed by {pages[0].compression.name}, which needs the package "
