@@ -58,8 +58,8 @@ def epochs_of_torch(folder, options, workers):
     """
     import torch
 
-    # As DataLoader's workers do; two threads on one small image only wait for each
-    # other, and where the machine does something else besides, for tens of times longer.
+    # As DataLoader's workers do: two threads on one small image mostly wait for each
+    # other, tens of times longer where the machine does something else besides.
     torch.set_num_threads(1)
     start = time.perf_counter()
     loader = torch.utils.data.DataLoader(
