@@ -16,8 +16,8 @@ from PIL import Image
 
 from tests.data.conftest import picture
 from tfi2i.data.limits import MAX_BYTES
-from tfi2i.data.loading import read_image
 from tfi2i.data.pixels import PixelType
+from tfi2i.data.reading import read_image
 
 TYPES = (
     PixelType.of(),

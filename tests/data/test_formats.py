@@ -15,8 +15,8 @@ from PIL import Image
 
 from tests.data.conftest import picture, save
 from tfi2i.data import headers, writing
-from tfi2i.data.loading import read_image
 from tfi2i.data.pixels import RGB, PixelType, from_float, to_float
+from tfi2i.data.reading import read_image
 
 GREY = PixelType.of(1)
 DEEP = PixelType.of(1, "uint16")

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from tests.data.conftest import picture, save
-from tfi2i.data import PairedData, derived, loading
+from tfi2i.data import PairedData, derived, reading
 
 
 def resized(pixels: np.ndarray, size: int) -> np.ndarray:
@@ -111,39 +111,39 @@ def test_one_image_as_pillow_shows_it(tmp_path, suffix):
     save(path, picture(16, 40), exif=exif)
     with Image.open(path) as opened:
         shown = np.asarray(ImageOps.exif_transpose(opened))
-    image = loading.read_image(path)
+    image = reading.read_image(path)
     assert image.dtype == np.uint8 and image.shape == (40, 16, 3)
     np.testing.assert_array_equal(image, shown)
-    np.testing.assert_array_equal(loading.read_image(str(path)), shown)
+    np.testing.assert_array_equal(reading.read_image(str(path)), shown)
 
 
 def test_one_image_over_a_background(tmp_path):
     save(tmp_path / "1.png", np.zeros((8, 6, 4), np.uint8))
-    assert (loading.read_image(tmp_path / "1.png") == 255).all()
-    image = loading.read_image(tmp_path / "1.png", "#0a10ff")
+    assert (reading.read_image(tmp_path / "1.png") == 255).all()
+    image = reading.read_image(tmp_path / "1.png", "#0a10ff")
     assert image.shape == (8, 6, 3) and (image == (10, 16, 255)).all()
 
 
 def test_one_image_that_cannot_be_read(tmp_path):
     path = tmp_path / "1.jpg"
     with pytest.raises(FileNotFoundError, match="^No such file or directory$"):
-        loading.read_image(path)
+        reading.read_image(path)
     path.write_bytes(b"")
     with pytest.raises(ValueError, match="^empty$"):
-        loading.read_image(path)
+        reading.read_image(path)
     path.write_text("not an image")
     with pytest.raises(
         ValueError, match="^not an image: expected JPEG, PNG, WebP, BMP,"
     ):
-        loading.read_image(path)
+        reading.read_image(path)
     save(path, picture(40, 40))
     path.write_bytes(path.read_bytes()[:-300])
     with pytest.raises(ValueError, match="^truncated or damaged$"):
-        loading.read_image(path)
+        reading.read_image(path)
     frames = [Image.new("RGB", (8, 6), colour) for colour in ("red", "blue")]
     path = tmp_path / "1.webp"
     frames[0].save(path, save_all=True, append_images=frames[1:])
     with pytest.raises(ValueError, match="^animated$"):
-        loading.read_image(path)
+        reading.read_image(path)
     with pytest.raises(ValueError, match="^'whit' is not a colour"):
-        loading.read_image(path, "whit")
+        reading.read_image(path, "whit")

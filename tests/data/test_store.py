@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -56,3 +59,38 @@ def test_a_disk_that_is_full_is_an_error_and_no_crash():
     shapes = np.array([[2**20, 2**20]] * 1000)
     with pytest.raises(OSError):
         store.allocate(shapes, TYPES[0], on_disk=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_iterating_copies_no_images():
+    """TensorFlow's rewriting of datasets would copy all of them."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
+    )
+    before, after = map(int, done.stdout.split())
+    assert after - before < 100_000, "kB, of 400,000 held"
+
+
+PROGRAM = """
+import numpy as np
+from tfi2i.data import PairedData, bundled, folders, headers, store
+from tfi2i.data.pixels import RGB
+
+def peak():
+    lines = open("/proc/self/status").read().splitlines()
+    return next(line.split()[1] for line in lines if line.startswith("VmHWM"))
+
+shapes = np.array([[256, 256]] * 1000)
+images = []
+for _ in range(2):
+    buffer = store.allocate(shapes, RGB, on_disk=False)
+    buffer[:] = 1
+    images.append(store.Held(buffer, shapes, RGB))
+image = headers.ImageFile(bundled(), 256, 256)
+samples = tuple(folders.Sample(str(i), image, image) for i in range(1000))
+data = PairedData(*images, folders.PairedFiles("folders", (), "", samples))
+before = peak()
+next(iter(data.training(batch_size=1, crop_size=32, epochs=1)))
+next(iter(data.evaluation(1)))
+print(before, peak())
+"""

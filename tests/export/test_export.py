@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.translators import NETWORKS, exported, make_run, photos
-from tfi2i.data.loading import read_image
+from tfi2i.data.reading import read_image
 from tfi2i.data.transforms import to_float
 from tfi2i.export import export
 from tfi2i.inference.engines import KerasEngine, SavedModelEngine, TFLiteEngine

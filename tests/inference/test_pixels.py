@@ -8,8 +8,8 @@ from PIL import Image
 
 from tests.translators import write_run
 from tfi2i.data import writing
-from tfi2i.data.loading import read_image
 from tfi2i.data.pixels import PixelType, from_float, to_float
+from tfi2i.data.reading import read_image
 from tfi2i.evaluation import evaluate
 from tfi2i.export import export
 from tfi2i.inference import load, translate_files

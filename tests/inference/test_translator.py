@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.translators import photos
-from tfi2i.data.loading import read_image
+from tfi2i.data.reading import read_image
 from tfi2i.inference import Translator
 
 BACKGROUND = "#0a80ff"

@@ -74,15 +74,14 @@ def decode(
             cannot become those wanted, or an animated WebP.
     """
     contents = tf.io.read_file(path)
-    header = tf.io.decode_raw(contents, tf.uint8, fixed_length=_HEADER)
     decoders = {
         JPEG: lambda: _of_colour(_decode_jpeg(contents), pixels),
-        PNG: lambda: _png(contents, header, background, pixels),
-        WEBP: lambda: _of_colour(_decode_webp(contents, header, background), pixels),
+        PNG: lambda: _png(contents, background, pixels),
+        WEBP: lambda: _of_colour(_decode_webp(contents, background), pixels),
         OTHER: lambda: _other(path, background, pixels),
     }
     if format is None:
-        image = tf.switch_case(_format(header), decoders)
+        image = tf.switch_case(_format(_header(contents)), decoders)
     else:
         image = decoders[NATIVE.get(format, OTHER)]()
     image = tf.ensure_shape(image, (None, None, pixels.channels))
@@ -107,11 +106,10 @@ def decode_contents(
     Raises:
         tf.errors.OpError: neither JPEG nor PNG, or truncated.
     """
-    header = tf.io.decode_raw(contents, tf.uint8, fixed_length=_HEADER)
     image = tf.cond(
-        _holds(header, 0, b"\xff\xd8\xff"),
+        _holds(_header(contents), 0, b"\xff\xd8\xff"),
         lambda: _of_colour(_decode_jpeg(contents), pixels),
-        lambda: _png(contents, header, background, pixels),
+        lambda: _png(contents, background, pixels),
     )
     return tf.ensure_shape(image, (None, None, pixels.channels))
 
@@ -166,6 +164,11 @@ def orient(image: tf.Tensor, orientation: tf.Tensor | int) -> tf.Tensor:
     return tf.switch_case(orientation - 1, ways)
 
 
+def _header(contents: tf.Tensor) -> tf.Tensor:
+    """The first bytes."""
+    return tf.io.decode_raw(contents, tf.uint8, fixed_length=_HEADER)
+
+
 def _format(header: tf.Tensor) -> tf.Tensor:
     """Which decoder the first bytes ask for."""
     is_webp = _holds(header, 0, b"RIFF") & _holds(header, 8, b"WEBP")
@@ -200,8 +203,9 @@ def _of_colour(image: tf.Tensor, pixels: PixelType) -> tf.Tensor:
     return tf.cast(image, pixels.dtype)
 
 
-def _png(contents, header, background, pixels):
+def _png(contents, background, pixels):
     """PNG to what is wanted of it."""
+    header = _header(contents)
 
     def made_of(rgba):
         if pixels.channels != 4:
@@ -261,10 +265,9 @@ def _decode_png(contents: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
     return tf.cond(header[_PNG_DEPTH] < 8, repaired, lambda: rgba)
 
 
-def _decode_webp(
-    contents: tf.Tensor, header: tf.Tensor, background: tf.Tensor
-) -> tf.Tensor:
+def _decode_webp(contents: tf.Tensor, background: tf.Tensor) -> tf.Tensor:
     """WebP with or without alpha; the operator refuses to convert channels."""
+    header = _header(contents)
     # An animation would end the process: the operator aborts on one.
     has_flags = _holds(header, 12, b"VP8X")
     is_animated = has_flags & (tf.bitwise.bitwise_and(header[_WEBP_FLAGS], 2) > 0)

@@ -18,6 +18,9 @@ from tfi2i.data.geometry import Size, shape_of
 from tfi2i.data.pixels import to_float
 from tfi2i.data.store import Held, Images
 
+# AutoGraph has nothing to convert here, and takes half a second to see that.
+_as_written = tf.autograph.experimental.do_not_convert
+
 
 class TwoDomains(abc.ABC):
     """One split's images of domains A and B.
@@ -189,6 +192,7 @@ class TwoDomains(abc.ABC):
         if crop_size is None:
             self._check_batch(batch_size)
 
+        @_as_written
         def look_up(index):
             return tuple(
                 _shown(images, images.get(index), crop_size)
@@ -202,6 +206,7 @@ class TwoDomains(abc.ABC):
             .map(look_up, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
             .batch(batch_size)
             .prefetch(tf.data.AUTOTUNE)
+            .with_options(_options())
         )
 
     @abc.abstractmethod
@@ -253,6 +258,7 @@ class TwoDomains(abc.ABC):
         """Batches of the epochs whose int64 numbers a dataset gives."""
         used = self.steps_per_epoch(batch_size) * batch_size
 
+        @_as_written
         def order(epoch):
             shuffled = tf.random.experimental.stateless_shuffle(
                 tf.range(len(self), dtype=tf.int64),
@@ -264,6 +270,7 @@ class TwoDomains(abc.ABC):
                 (tf.fill(tf.shape(chosen), epoch), chosen)
             )
 
+        @_as_written
         def look_up(epoch, index):
             example_seed = tf.random.fold_in(
                 tf.stack([tf.constant(seed, tf.int64), epoch]),
@@ -281,6 +288,7 @@ class TwoDomains(abc.ABC):
             .map(look_up, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
             .batch(batch_size, drop_remainder=True)
             .prefetch(tf.data.AUTOTUNE)
+            .with_options(_options())
         )
 
 
@@ -291,8 +299,23 @@ def _shown(images, image, crop_size):
     return to_float(image, images.pixels)
 
 
+def _options() -> tf.data.Options:
+    """Leaves datasets as they are written.
+
+    To rewrite one, TensorFlow copies what it looks images up in: all images.
+    """
+    options = tf.data.Options()
+    options.experimental_optimization.apply_default_optimizations = False
+    return options
+
+
 def _counted() -> tf.data.Dataset:
     """One int64: how often this dataset was iterated before."""
     with tf.device("CPU:0"):
         iterations = tf.Variable(0, dtype=tf.int64, trainable=False)
-    return tf.data.Dataset.from_tensors(0).map(lambda _: iterations.assign_add(1) - 1)
+
+    @_as_written
+    def count(_):
+        return iterations.assign_add(1) - 1
+
+    return tf.data.Dataset.from_tensors(0).map(count)

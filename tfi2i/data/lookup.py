@@ -7,7 +7,7 @@ import dataclasses
 import logging
 from collections.abc import Sequence
 
-from tfi2i.data import headers, loading
+from tfi2i.data import headers, reading
 from tfi2i.data.headers import ImageFile
 from tfi2i.data.pixels import PixelType
 
@@ -112,7 +112,7 @@ def _range(files, channels, domain, low, high):
     least, most = float("inf"), float("-inf")
     for path in dict.fromkeys(file.path for file in files):
         try:
-            image = loading.read_image(path, pixels=pixels)
+            image = reading.read_image(path, pixels=pixels)
         except (ValueError, OSError) as error:
             raise ValueError(f"cannot read '{path}': {error}") from error
         least, most = min(least, float(image.min())), max(most, float(image.max()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from tfi2i.data import decoding, loading, lookup
+from tfi2i.data import decoding, lookup, reading
 from tfi2i.data.geometry import Geometry, Preprocess, Size, shape_of
 from tfi2i.data.headers import ImageFile
 from tfi2i.data.lookup import Wanted
@@ -52,7 +52,7 @@ class Preprocessing:
         """The same for images that are looked at whole: see `Geometry.whole`."""
         return dataclasses.replace(self, load_size=self.geometry.whole().load)
 
-    def reading(self, files: Sequence[ImageFile], domain: str) -> loading.Reading:
+    def reading(self, files: Sequence[ImageFile], domain: str) -> reading.Reading:
         """How the files of a domain are read.
 
         Args:
@@ -65,4 +65,4 @@ class Preprocessing:
         wanted = self.domain_a if domain == "a" else self.domain_b
         colour = decoding.parse_colour(self.background)
         pixels = lookup.pixel_type(files, wanted, domain)
-        return loading.Reading(pixels, self.geometry, wanted.method, colour)
+        return reading.Reading(pixels, self.geometry, wanted.method, colour)

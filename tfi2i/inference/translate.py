@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import track
 
 from tfi2i.data.headers import EXTENSIONS
-from tfi2i.data.loading import read_image
 from tfi2i.data.pixels import PixelType
+from tfi2i.data.reading import read_image
 from tfi2i.data.writing import WRITABLE, can_hold, suffix_for, write
 from tfi2i.errors import reason
 from tfi2i.files import whole

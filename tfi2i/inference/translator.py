@@ -83,7 +83,7 @@ class Translator:
         return array if array.ndim == 4 else array[None]
 
     def _pixels(self, image):
-        """As `tfi2i.data.loading.read_image` reads the picture's file."""
+        """As `tfi2i.data.reading.read_image` reads the picture's file."""
         image = ImageOps.exif_transpose(image)
         if image.mode in ("I", "F") and self.input_pixels.dtype != "float32":
             raise ValueError(

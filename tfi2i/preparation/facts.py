@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from tfi2i.data import headers, loading
+from tfi2i.data import headers, reading
 from tfi2i.data.headers import ImageFile
 from tfi2i.data.pixels import PixelType
 
@@ -20,7 +20,6 @@ _PIXELS_SAMPLED = (256, 4096)
 MOST_COLOURS = 64
 
 # Where four channels are not colour and transparency.
-_ARRAYS = ("NPY", "NPZ")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +86,7 @@ def look(first: Facts, halves: bool, background: str = "white") -> Facts:
     if first.header is None:
         return first
     try:
-        image = loading.read_image(first.path, background, own_pixels(first.header))
+        image = reading.read_image(first.path, background, own_pixels(first.header))
     except (OSError, ValueError) as error:
         return dataclasses.replace(first, fault=str(error))
     except (tf.errors.ResourceExhaustedError, MemoryError):
@@ -99,16 +98,10 @@ def look(first: Facts, halves: bool, background: str = "white") -> Facts:
     return dataclasses.replace(first, whole=_measure(image), halves=parts)
 
 
-def opaque_channels(header: ImageFile) -> int:
-    """Channels of a file without transparency, which is composited."""
-    has_alpha = header.channels in (2, 4) and header.format not in _ARRAYS
-    return header.channels - has_alpha
-
-
 def own_pixels(header: ImageFile) -> PixelType:
     """What a file is read as if nothing in it is to change."""
     low, high = (0.0, 1.0) if header.dtype == "float32" else (None, None)
-    return PixelType.of(opaque_channels(header), header.dtype, low, high)
+    return PixelType.of(header.opaque_channels, header.dtype, low, high)
 
 
 def _measure(image: np.ndarray) -> Pixels:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
-from tfi2i.data import folders, listing, loading, transforms
+from tfi2i.data import folders, listing, reading, transforms
 from tfi2i.data.headers import ImageFile, shortened
 from tfi2i.preparation.parallel import each
 from tfi2i.preparation.staging import check_is_new, whole_folder
@@ -171,7 +171,7 @@ def _join(folder: Path, sample: folders.Sample, resize: Resize | None) -> list[s
     images, damaged = [], []
     for image in (sample.a, sample.b):
         try:
-            images.append(loading.read_image(image.path))
+            images.append(reading.read_image(image.path))
         except ValueError as error:
             damaged.append(f"'{image.path}' ({error})")
     if damaged:

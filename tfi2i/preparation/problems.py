@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from tfi2i.data.headers import ImageFile
-from tfi2i.preparation.facts import MOST_COLOURS, Facts, Pixels, opaque_channels
+from tfi2i.preparation.facts import MOST_COLOURS, Facts, Pixels
 
 Level = Literal["error", "warning", "note"]
 
@@ -379,7 +379,7 @@ def few(count: int) -> Iterator[Problem]:
 
 def _kind(header: ImageFile) -> str:
     bits = {"uint8": "8-bit", "uint16": "16-bit", "float32": "floating-point"}
-    channels = opaque_channels(header)
+    channels = header.opaque_channels
     colours = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
     return f"{bits[header.dtype]} {colours}"
 

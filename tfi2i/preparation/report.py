@@ -17,7 +17,6 @@ from tfi2i.data.headers import shortened
 from tfi2i.data.memory import available
 from tfi2i.data.pixels import PixelType
 from tfi2i.preparation.check import Checked
-from tfi2i.preparation.facts import opaque_channels
 from tfi2i.preparation.plan import Plan
 from tfi2i.preparation.problems import Picture
 
@@ -309,13 +308,13 @@ def _changed(train: Sequence[Picture], side: str, pixels: PixelType) -> str:
     mine = [picture.header for picture in train if picture.domain == side]
     counts = {
         "grey ones get three equal channels": sum(
-            opaque_channels(header) == 1 < pixels.channels for header in mine
+            header.opaque_channels == 1 < pixels.channels for header in mine
         ),
         "colours become grey": sum(
-            opaque_channels(header) == 3 > pixels.channels for header in mine
+            header.opaque_channels == 3 > pixels.channels for header in mine
         ),
         "transparency is filled": sum(
-            opaque_channels(header) != header.channels for header in mine
+            header.opaque_channels != header.channels for header in mine
         ),
         "turned upright as EXIF says": sum(h.orientation != 1 for h in mine),
         "16 bits become 8": sum(

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from tfi2i.data import folders, listing, loading
+from tfi2i.data import folders, listing, reading
 from tfi2i.data.headers import EXTENSIONS, shortened
 from tfi2i.preparation.pair import check_is_folder
 from tfi2i.preparation.parallel import each
@@ -217,7 +217,7 @@ def _identical(paths: Sequence[Path]) -> dict[Path, bytes]:
 def _says(path: Path) -> bool:
     """Whether an image shows something: a blank label is the same for many inputs."""
     try:
-        image = loading.read_image(path)
+        image = reading.read_image(path)
     except (OSError, ValueError):
         return True
     return image.min() < image.max()
