@@ -19,8 +19,6 @@ from tfi2i.data.pixels import PixelType
 _PIXELS_SAMPLED = (256, 4096)
 MOST_COLOURS = 64
 
-# Where four channels are not colour and transparency.
-
 
 @dataclasses.dataclass(frozen=True)
 class Pixels:
