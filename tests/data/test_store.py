@@ -61,6 +61,7 @@ def test_a_disk_that_is_full_is_an_error_and_no_crash():
         store.allocate(shapes, TYPES[0], on_disk=True)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_iterating_copies_no_images():
     """TensorFlow's rewriting of datasets would copy all of them."""

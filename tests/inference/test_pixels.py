@@ -84,6 +84,7 @@ def test_files_keep_their_kind(case, tmp_path):
             translate_files(translator, source, tmp_path / "b.jpg")
 
 
+@pytest.mark.slow
 def test_exports_are_of_the_same_kind(case):
     run, _, taken, painted = case
     image = some(taken, 32, 32)

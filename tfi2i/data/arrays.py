@@ -27,7 +27,7 @@ def header(path: Path) -> tuple[int, int, int, Dtype]:
         held = _held(dtype)
         check_size(height, width, channels * max(dtype.itemsize, 4))
         needed = height * width * channels * dtype.itemsize
-        if size is not None and size - file.tell() < needed:
+        if size - file.tell() < needed:
             raise Refused("truncated")
     return height, width, channels, held
 
@@ -62,8 +62,8 @@ def as_held(array: np.ndarray) -> np.ndarray:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[tuple[IO[bytes], int | None]]:
-    """The `.npy` in a file, and how long it is where that is known."""
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
+    """The `.npy` in a file, and how long it says it is."""
     if not zipfile.is_zipfile(path):
         with path.open("rb") as file:
             yield file, path.stat().st_size
@@ -73,8 +73,12 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], int | None]]:
         if len(names) != 1:
             shown = ", ".join(sorted(names)[:5])
             raise Refused(f"{len(names)} arrays ({shown}): expected one")
-        with archive.open(names[0]) as file:
-            yield file, None
+        entry = archive.getinfo(names[0])
+        # The others unpack all that a few bytes ask for.
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise Refused("not compressed as NumPy does: expected deflate or none")
+        with archive.open(entry) as file:
+            yield file, entry.file_size
 
 
 def _read_header(file):

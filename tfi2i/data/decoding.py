@@ -125,14 +125,12 @@ def flatten(rgba: tf.Tensor, background: tf.Tensor) -> tf.Tensor:
         `(height, width, 3)` of the same dtype.
     """
     rgba = tf.convert_to_tensor(rgba)
-    white = rgba.dtype.max
-    # Products of 16-bit numbers need more than 32.
-    wide = tf.int32 if rgba.dtype == tf.uint8 else tf.int64
-    colour, alpha = tf.cast(rgba[..., :3], wide), tf.cast(rgba[..., 3:], wide)
-    background = tf.cast(background, wide) * (white // 255)
-    # White is odd, so no quotient lies halfway and adding its half rounds to nearest.
-    mixed = (colour * alpha + background * (white - alpha) + white // 2) // white
-    return tf.cast(mixed, rgba.dtype)
+    return tf.cond(
+        # Most images are, and this is far quicker.
+        tf.reduce_all(rgba[..., 3] == rgba.dtype.max),
+        lambda: rgba[..., :3],
+        lambda: _mixed(rgba, background),
+    )
 
 
 def orient(image: tf.Tensor, orientation: tf.Tensor | int) -> tf.Tensor:
@@ -164,6 +162,21 @@ def orient(image: tf.Tensor, orientation: tf.Tensor | int) -> tf.Tensor:
     return tf.switch_case(orientation - 1, ways)
 
 
+def _mixed(rgba: tf.Tensor, background: tf.Tensor) -> tf.Tensor:
+    """`flatten` where something is transparent."""
+    white = rgba.dtype.max
+    # These just hold the products, so that large images take no more than they must.
+    wide = tf.uint16 if rgba.dtype == tf.uint8 else tf.uint32
+    colour, alpha = tf.cast(rgba[..., :3], wide), tf.cast(rgba[..., 3:], wide)
+    background = tf.cast(background, wide) * tf.constant(white // 255, wide)
+    mixed = colour * alpha + background * (tf.constant(white, wide) - alpha)
+    # White is odd, so no quotient lies halfway. Divided by it, and rounded to nearest:
+    mixed += tf.constant(white // 2 + 1, wide)
+    bits = tf.constant(8 * rgba.dtype.size, wide)
+    mixed = tf.bitwise.right_shift(mixed + tf.bitwise.right_shift(mixed, bits), bits)
+    return tf.cast(mixed, rgba.dtype)
+
+
 def _header(contents: tf.Tensor) -> tf.Tensor:
     """The first bytes."""
     return tf.io.decode_raw(contents, tf.uint8, fixed_length=_HEADER)
@@ -189,9 +202,12 @@ def _of_colour(image: tf.Tensor, pixels: PixelType) -> tf.Tensor:
     if pixels.dtype == "uint16" and image.dtype == tf.uint8:
         image, white = tf.cast(image, tf.uint16) * 257, 65_535
     if pixels.channels == 1:
-        # As Pillow's mode L.
-        weighed = tf.cast(image, tf.int64) * tf.constant([19595, 38470, 7471], tf.int64)
-        grey = (tf.reduce_sum(weighed, axis=-1, keepdims=True) + 0x8000) // 65536
+        # As Pillow's mode L; 32 bits just hold it.
+        grey = tf.fill(tf.shape(image[..., :1]), tf.constant(0x8000, tf.uint32))
+        for channel, weight in enumerate((19595, 38470, 7471)):
+            part = tf.cast(image[..., channel : channel + 1], tf.uint32)
+            grey += part * tf.constant(weight, tf.uint32)
+        grey = tf.bitwise.right_shift(grey, tf.constant(16, tf.uint32))
         image = tf.cast(grey, image.dtype)
     elif pixels.channels == 4:
         opaque = tf.fill(tf.shape(image[..., :1]), tf.cast(white, image.dtype))

@@ -13,6 +13,9 @@ from tfi2i.data.headers import ImageFile
 from tfi2i.data.limits import Refused
 from tfi2i.data.pixels import PixelType
 
+# Pixels.
+_AT_ONCE = 2**18
+
 
 def read(path: str | Path) -> tuple[np.ndarray, ImageFile]:
     """Decode a BMP, GIF (its first picture), TIFF, HEIC or NumPy file.
@@ -58,18 +61,38 @@ def convert(
     why_not = file.misfit(pixels)
     if why_not is not None:
         raise ValueError(why_not)
-    image = _with_dtype(image, pixels.dtype)
+    if image.shape[2] == pixels.channels and image.dtype == pixels.dtype:
+        return image
+    height, width, _ = image.shape
+    found = np.empty((height, width, pixels.channels), pixels.dtype)
+    # In parts, since numbers in between take several times the memory.
+    step = max(1, _AT_ONCE // max(1, width))
+    for start in range(0, height, step):
+        rows = slice(start, start + step)
+        found[rows] = _converted(image[rows], file.alpha, background, pixels)
+    return found
+
+
+def _converted(image, alpha, background, pixels):
+    """Numbers first become as small as they will be, and large at last."""
+    if pixels.dtype == "uint8" and image.dtype == np.uint16:
+        image = (image >> 8).astype(np.uint8)
+    if alpha and pixels.channels != 4:
+        image = _flattened(image, background)
+    if pixels.dtype == "uint16" and image.dtype == np.uint8:
+        image = image.astype(np.uint16) * 257
+    count = image.shape[2]
+    if count == pixels.channels:
+        return image
+    if pixels.channels == 1:
+        return _luma(image)
+    if count < 3:
+        # Grey, and maybe alpha.
+        image = np.concatenate([image[..., :1]] * 3 + [image[..., 1:]], axis=2)
     if image.shape[2] == pixels.channels:
         return image
-    if file.alpha:
-        image = _flattened(image, background, file.dtype)
-    count = image.shape[2]
-    if pixels.channels == 1:
-        return image if count == 1 else _luma(image)
-    image = np.repeat(image, 3, axis=2) if count == 1 else image
-    if pixels.channels == 3:
-        return image
-    opaque = np.full_like(image[..., :1], _white(image.dtype, file.dtype))
+    white = pixels.high if image.dtype == np.float32 else np.iinfo(image.dtype).max
+    opaque = np.full_like(image[..., :1], white)
     return np.concatenate([image, opaque], axis=2)
 
 
@@ -84,33 +107,19 @@ def _picture(file):
     return array[..., None] if array.ndim == 2 else array
 
 
-def _with_dtype(image, dtype):
-    if image.dtype == dtype or dtype == "float32":
-        return image.astype(dtype, copy=False)
-    if dtype == "uint16":
-        return image.astype(np.uint16) * 257
-    return (image >> 8).astype(np.uint8)
-
-
-def _white(dtype, stored):
-    """The value of white, where floats are integers that were stored."""
-    return np.iinfo(stored if dtype == np.float32 else dtype).max
-
-
-def _flattened(image, background, stored):
+def _flattened(image, background):
     """Composited over a colour, which makes grey with alpha a colour, too."""
-    white = _white(image.dtype, stored)
-    colour, alpha = image[..., :-1].astype(float), image[..., -1:] / white
-    under = np.asarray(background) * (white / 255)
-    mixed = colour * alpha + under * (1 - alpha)
-    return mixed if image.dtype == np.float32 else np.rint(mixed).astype(image.dtype)
+    white = np.iinfo(image.dtype).max
+    colour, alpha = image[..., :-1].astype(np.int64), image[..., -1:].astype(np.int64)
+    under = np.asarray(background, np.int64) * (white // 255)
+    mixed = (colour * alpha + under * (white - alpha) + white // 2) // white
+    return mixed.astype(image.dtype)
 
 
 def _luma(image):
     """As Pillow's mode L."""
     weights = np.array([19595, 38470, 7471])
     if image.dtype == np.float32:
-        return (image @ (weights / 65536)).astype(np.float32)[..., None]
-    return ((image.astype(np.int64) @ weights + 0x8000) >> 16).astype(image.dtype)[
-        ..., None
-    ]
+        return (image @ (weights / 65536))[..., None]
+    grey = (image.astype(np.int64) @ weights + 0x8000) >> 16
+    return grey.astype(image.dtype)[..., None]

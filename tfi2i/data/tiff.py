@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import struct
 import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from PIL import Image
-from tifffile import PHOTOMETRIC, TiffFile
+from tifffile import EXTRASAMPLE, PHOTOMETRIC, TiffFile
 
+from tfi2i.data import strips
 from tfi2i.data.arrays import as_held, volume
 from tfi2i.data.limits import Refused, check_size
 from tfi2i.data.pixels import MAX_CHANNELS, Dtype
@@ -21,14 +23,13 @@ logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 _ORIENTATION_TAG = 0x0112
 
-# What Pillow turns into colour or grey of 8 bits.
-_PICTURES = (
-    PHOTOMETRIC.PALETTE,
-    PHOTOMETRIC.SEPARATED,
-    PHOTOMETRIC.YCBCR,
-    PHOTOMETRIC.MINISWHITE,
-    PHOTOMETRIC.CIELAB,
-)
+_GREY = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE)
+# What Pillow turns into colour of 8 bits.
+_COLOURS = (PHOTOMETRIC.PALETTE, PHOTOMETRIC.SEPARATED, PHOTOMETRIC.YCBCR)
+_LAB = (PHOTOMETRIC.CIELAB, PHOTOMETRIC.ICCLAB, PHOTOMETRIC.ITULAB)
+_ALPHA = (EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA)
+# Kinds of pages that are smaller copies of others, or their masks.
+_ASIDE = 1 | 4
 
 
 class Header(NamedTuple):
@@ -54,34 +55,53 @@ def header(path: Path) -> Header:
         Refused: it holds no image, a volume, or one that is too large.
     """
     with TiffFile(path) as file:
-        return _header(file)
+        return _header(file, _pages(file))
 
 
 def read(path: Path) -> np.ndarray:
-    """The image, `(height, width, channels)`, uint8, uint16 or float32.
+    """The image, `(height, width, channels)`, uint8, uint16 or float32, not turned.
 
     Raises:
         Refused: as `header`, or it is compressed in a way that needs another package.
+        ValueError, OSError: it is damaged.
     """
     with TiffFile(path) as file:
-        found = _header(file)
-        if not found.is_picture:
-            return as_held(_by_tifffile(path, list(file.pages)))
-    return _by_pillow(path)
+        pages = _pages(file)
+        found = _header(file, pages)
+        if found.is_picture:
+            return _by_pillow(path, file, found)
+        is_white = pages[0].photometric == PHOTOMETRIC.MINISWHITE
+        is_premultiplied = pages[0].extrasamples[:1] == (EXTRASAMPLE.ASSOCALPHA,)
+        image = as_held(np.concatenate([_decoded(page) for page in pages], axis=-1))
+    _, has_alpha, dtype = found.pixels
+    if is_white and dtype != "float32":
+        colour = image[..., :-1] if has_alpha else image
+        np.subtract(np.iinfo(dtype).max, colour, out=colour)
+    return _divided(image) if has_alpha and is_premultiplied else image
 
 
-def _header(file):
+def _pages(file):
+    """Those that hold channels."""
     pages = []
     for page in file.pages:
-        pages.append(page)
+        if not pages or not page.subfiletype & _ASIDE:
+            pages.append(page)
         if len(pages) > MAX_CHANNELS:
             raise Refused(volume(len(file.pages), f"{len(file.pages)} pages"))
     if not pages:
         raise Refused("no image in it")
+    return pages
+
+
+def _header(file, pages):
     first = pages[0]
     shapes = {(page.imagelength, page.imagewidth, page.dtype) for page in pages}
     if len(shapes) > 1 or first.dtype is None:
         raise Refused("pages of several sizes or kinds: expected equal ones")
+    if first.dtype.kind not in "biuf":
+        raise Refused(f"values of dtype {first.dtype}: expected integers or floats")
+    if first.photometric in _LAB:
+        raise Refused("colours are CIELAB: expected RGB or grey; save it as RGB")
     if first.imagedepth != 1:
         raise Refused(volume(first.imagedepth, "this TIFF"))
     count = sum(page.samplesperpixel for page in pages)
@@ -105,58 +125,70 @@ def _pixels(first, pages, count):
     """Channels, alpha and dtype; and whether Pillow reads them."""
     is_small = first.bitspersample <= 8 and first.dtype.kind != "f"
     if len(pages) == 1 and is_small:
-        if first.photometric in _PICTURES or first.bitspersample < 8:
-            is_grey = first.photometric in (
-                PHOTOMETRIC.MINISWHITE,
-                PHOTOMETRIC.MINISBLACK,
-            )
+        if first.photometric in _COLOURS:
+            return (3, False, "uint8"), True
+        if first.bitspersample < 8:
+            is_grey = first.photometric in _GREY
             return (1 if is_grey else 3, False, "uint8"), True
-    is_colour = first.photometric == PHOTOMETRIC.RGB
-    alpha = is_colour and len(pages) == 1 and count == 4
     dtype = first.dtype.name if first.dtype.name in ("uint8", "uint16") else "float32"
     if first.dtype == bool:
         dtype = "uint8"
-    if first.dtype.kind not in "biuf":
-        raise Refused(f"values of dtype {first.dtype}: expected integers or floats")
-    return (count, alpha, dtype), False
-
-
-def _by_tifffile(path, pages):
-    try:
-        return np.concatenate([_decoded(page) for page in pages], axis=-1)
-    except ValueError as error:
-        if "imagecodecs" not in str(error):
-            raise
-    # Compressed in a way that tifffile leaves to another package; OpenCV may know it.
-    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        _, found = cv2.imreadmulti(str(path), flags=cv2.IMREAD_UNCHANGED)
-    finally:
-        cv2.utils.logging.setLogLevel(level)
-    if [image.shape[:2] for image in found] != [page.shape[:2] for page in pages]:
-        raise Refused(
-            f"compressed by {pages[0].compression.name}, which needs the package "
-            "imagecodecs: pip install imagecodecs"
-        )
-    order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}
-    found = [image[..., None] if image.ndim == 2 else image for image in found]
-    found = [image[..., order.get(image.shape[2], [0])] for image in found]
-    return np.concatenate(found, axis=-1)
+    colours = {PHOTOMETRIC.RGB: 3, **dict.fromkeys(_GREY, 1)}.get(first.photometric)
+    alpha = len(pages) == 1 and dtype != "float32" and count - 1 == colours
+    # Old files do not say what a fourth channel is; other extra ones are no alpha.
+    extra = first.extrasamples or ((EXTRASAMPLE.UNASSALPHA,) if count == 4 else ())
+    alpha = alpha and extra[:1] != () and extra[0] in _ALPHA
+    is_picture = (
+        len(pages) == 1
+        and first.dtype == np.uint8
+        and colours is not None
+        and count - alpha == colours
+        and first.compression not in strips.KNOWN
+    )
+    return (count, alpha, dtype), is_picture
 
 
 def _decoded(page):
-    array = page.asarray()
+    """One page, `(height, width, samples)`."""
+    kind = page.compression
+    try:
+        if kind in strips.KNOWN:
+            return strips.decoded(page)
+        array = page.asarray()
+    except (ValueError, NotImplementedError) as error:
+        if "imagecodecs" not in str(error):
+            raise
+        raise Refused(
+            f"{page.bitspersample} bits, compressed by {kind.name}, which needs the "
+            "package imagecodecs: pip install imagecodecs"
+        ) from error
     height, width = page.imagelength, page.imagewidth
     if array.shape == (page.samplesperpixel, height, width):
         array = np.moveaxis(array, 0, -1)
     return array.reshape(height, width, page.samplesperpixel)
 
 
-def _by_pillow(path):
+def _divided(image):
+    """Colours that were multiplied by their alpha, as Pillow divides them."""
+    white = np.iinfo(image.dtype).max
+    for line in image:
+        alpha = line[:, -1:].astype(np.uint32)
+        colour = line[:, :-1] * np.uint32(white) // np.maximum(alpha, 1)
+        line[:, :-1] = np.where(alpha == 0, 0, np.minimum(colour, white))
+    return image
+
+
+def _by_pillow(path, file, found):
+    contents = bytearray(path.read_bytes())
+    tag = file.pages[0].tags.get(_ORIENTATION_TAG)
+    if tag is not None:
+        # Some of Pillow's versions turn some images.
+        struct.pack_into(file.byteorder + "H", contents, tag.valueoffset, 1)
+    mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[found.pixels[0]]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with Image.open(path, formats=("TIFF",)) as image:
-            # 1-bit and grey ones stay grey.
-            is_grey = image.mode in ("1", "L")
-            array = np.asarray(image.convert("L" if is_grey else "RGB"))
+        with Image.open(io.BytesIO(contents), "r", ("TIFF",)) as image:
+            if image.size != found.size:
+                raise Refused("damaged (its size is not clear)")
+            array = np.array(image.convert(mode))
     return array[..., None] if array.ndim == 2 else array
