@@ -57,6 +57,13 @@ def seeds() -> list[bytes]:
     for compression in (None, "zlib"):
         for array in (deep, deep[..., 0], np.float32(deep[..., 0])):
             add(tifffile.imwrite, array, compression=compression)
+    rgba = np.asarray(image.convert("RGBA"))
+    for alpha in ("unassalpha", "assocalpha"):
+        options = {"photometric": "rgb", "extrasamples": [alpha], "tile": (16, 16)}
+        add(tifffile.imwrite, rgba, **options)
+        add(tifffile.imwrite, rgba, compression="zlib", predictor=True, **options)
+    floats = Image.fromarray(np.float32(deep[..., 0]))
+    add(floats.save, "TIFF", compression="tiff_lzw", tiffinfo={317: 3})
     pages = np.zeros((4, 9, 50), np.uint16)
     add(tifffile.imwrite, pages, photometric="minisblack")
     add(tifffile.imwrite, pages, photometric="minisblack", bigtiff=True)

@@ -251,6 +251,13 @@ def test_several_arrays_in_one_file(tmp_path):
         headers.read(tmp_path / "a.npz")
 
 
+def test_arrays_that_nothing_here_unpacks_safely(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("a.npy", npy_of((4, 4)) + bytes(28))
+    with pytest.raises(ValueError, match="expected deflate or none"):
+        headers.read(tmp_path / "a.npz")
+
+
 @pytest.mark.parametrize(
     "pixels",
     [RGB, GREY, DEEP, PixelType.of(3, "uint16"), PixelType.of(4), PixelType.of(5)],

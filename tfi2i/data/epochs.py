@@ -302,10 +302,14 @@ def _shown(images, image, crop_size):
 def _options() -> tf.data.Options:
     """Leaves datasets as they are written.
 
-    To rewrite one, TensorFlow copies what it looks images up in: all images.
+    To rewrite one, also for several devices, TensorFlow copies what it looks images up
+    in: all images.
     """
     options = tf.data.Options()
     options.experimental_optimization.apply_default_optimizations = False
+    options.experimental_distribute.auto_shard_policy = (
+        tf.data.experimental.AutoShardPolicy.OFF
+    )
     return options
 
 
