@@ -224,6 +224,7 @@ def test_sizes_are_refused_before_anything_is_allocated(tmp_path, contents):
         (np.zeros((3, 4, 5, 6)), r"shape \(3, 4, 5, 6\): expected \(height, width\)"),
         (np.zeros((4, 4), complex), "values of dtype complex128: expected integers or"),
         (np.full((4, 4), np.nan), "values that are infinite or no numbers"),
+        (np.full((4, 4), 1e300), "values that are infinite or no numbers"),
         (np.zeros((0, 4)), "4x0 pixels: it has none"),
     ],
 )

@@ -55,7 +55,9 @@ def as_held(array: np.ndarray) -> np.ndarray:
     """
     if array.dtype == bool:
         return np.where(array, np.uint8(255), np.uint8(0))
-    array = np.ascontiguousarray(array, _held(array.dtype))
+    with np.errstate(over="ignore"):
+        # What is too large becomes infinite, and is refused.
+        array = np.ascontiguousarray(array, _held(array.dtype))
     if array.dtype == np.float32 and not np.isfinite(array).all():
         raise Refused("values that are infinite or no numbers")
     return array
