@@ -49,6 +49,11 @@ class TwoDomains(abc.ABC):
         """Number of examples in an epoch: images in the larger domain."""
         return max(len(self.real_a), len(self.real_b))
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether images are decoded already, so that none can be damaged."""
+        return isinstance(self.real_a, Held) and isinstance(self.real_b, Held)
+
     def steps_per_epoch(self, batch_size: int) -> int:
         """Count the full batches in an epoch; a remainder is left out.
 

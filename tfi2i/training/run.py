@@ -315,6 +315,10 @@ def _run(job, run, start, means, begun_with=()):
         except Stopped:
             message = f"Stopped and saved. Continue with: {resume_command(run)}"
             raise Interrupted(message, signals.received) from None
+        except tf.errors.InvalidArgumentError as error:
+            if job.training.is_kept:
+                raise
+            raise ValueError(_damaged(job.config.data, run)) from error
         # The last epoch may have no backup of its own, which would have checked this.
         end = Position(job.config.epochs - 1, job.steps)
         _backup(run).finite_state(job.model, end)
@@ -323,6 +327,17 @@ def _run(job, run, start, means, begun_with=()):
         _backup(run).path.unlink(missing_ok=True)
         log.info("trained to the end; the model is in %s", run / stored.MODEL)
     return job.model
+
+
+def _damaged(data, run):
+    """Explains an image that was found damaged only when its turn came."""
+    has_backup = _backup(run).exists()
+    then = f"go on with {resume_command(run)}" if has_backup else "train again"
+    return (
+        "An image cannot be decoded, and with --data.cache off that is seen only when "
+        f"its turn comes: tfi2i data check {shlex.quote(str(data.dir))} names it; "
+        f"replace it, then {then}."
+    )
 
 
 def _fit(job, run, start, means, signals):
