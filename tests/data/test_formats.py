@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import zipfile
 import zlib
 
@@ -210,9 +211,7 @@ def test_sizes_are_refused_before_anything_is_allocated(tmp_path, contents):
     path = tmp_path / "a.png"
     path.write_bytes(contents)
     for read in (headers.read, read_image):
-        with pytest.raises(
-            ValueError, match="too many|exceeds limit|truncated"
-        ) as error:
+        with pytest.raises(ValueError, match="too many|truncated") as error:
             read(path)
         assert "\n" not in str(error.value)
 
@@ -250,6 +249,25 @@ def test_several_arrays_in_one_file(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.zeros((3, 3)), y=np.zeros((3, 3)))
     with pytest.raises(ValueError, match=r"2 arrays \(x.npy, y.npy\): expected one"):
         headers.read(tmp_path / "a.npz")
+
+
+def test_big_endian_numbers(tmp_path):
+    image = deep(channels=3)
+    np.save(tmp_path / "a.npy", image.astype(">u2"))
+    found = read_image(tmp_path / "a.npy", pixels=PixelType.of(3, "uint16"))
+    np.testing.assert_array_equal(found, image)
+
+
+def test_headers_of_arrays_are_short(tmp_path):
+    contents = b"\x93NUMPY\x02\0\xff\xff\xff\x7f" + b" " * 20_000_000
+    (tmp_path / "a.npz").write_bytes(zipped(contents))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="reading array header"):
+            headers.read(tmp_path / "a.npz")
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_arrays_that_nothing_here_unpacks_safely(tmp_path):

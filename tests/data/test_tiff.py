@@ -149,6 +149,22 @@ def test_smaller_copies_are_no_channels(tmp_path):
     np.testing.assert_array_equal(shown(tmp_path / "a.tif", PixelType.of()), image)
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_pages_in_a_circle(tmp_path, count):
+    path = tmp_path / "a.tif"
+    pages = np.zeros((count, 9, 8), np.uint8)
+    tifffile.imwrite(path, pages, photometric="minisblack", metadata=None)
+    contents = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as file:
+        (last,) = (page for page in file.pages if page.index == count - 1)
+        first = file.pages[0].offset
+    (tags,) = struct.unpack_from("<H", contents, last.offset)
+    struct.pack_into("<I", contents, last.offset + 2 + 12 * tags, first)
+    path.write_bytes(contents)
+    with pytest.raises(ValueError, match="in a circle"):
+        headers.read(path)
+
+
 def test_colours_that_nothing_here_converts(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", picture(9, 8), photometric="cielab")
     with pytest.raises(Refused, match="CIELAB: expected RGB or grey"):

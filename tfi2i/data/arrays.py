@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from numpy.lib import format as npy
 from tfi2i.data.limits import Refused, check_size
 from tfi2i.data.pixels import MAX_CHANNELS, Dtype
 
+_MAX_HEADER = 2**14
+
 
 def header(path: Path) -> tuple[int, int, int, Dtype]:
     """Height, width and channels, and the dtype to hold the numbers in.
@@ -22,12 +25,12 @@ def header(path: Path) -> tuple[int, int, int, Dtype]:
         Refused: it holds no image, or one that is too large.
     """
     with _opened(path) as (file, size):
-        shape, _, dtype = _read_header(file)
+        (shape, _, dtype), start = _read_header(file)
         height, width, channels = _image_shape(shape)
         held = _held(dtype)
         check_size(height, width, channels * max(dtype.itemsize, 4))
         needed = height * width * channels * dtype.itemsize
-        if size - file.tell() < needed:
+        if size - start < needed:
             raise Refused("truncated")
     return height, width, channels, held
 
@@ -84,10 +87,13 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
 
 
 def _read_header(file):
+    """Shape, order and dtype, and where the numbers begin."""
+    # No more of it than a header takes, whatever length it says that it has.
+    file = io.BytesIO(file.read(_MAX_HEADER))
     version = npy.read_magic(file)
     if version == (1, 0):
-        return npy.read_array_header_1_0(file)
-    return npy.read_array_header_2_0(file)
+        return npy.read_array_header_1_0(file), file.tell()
+    return npy.read_array_header_2_0(file), file.tell()
 
 
 def _image_shape(shape):
@@ -118,8 +124,8 @@ def _is_channels_first(shape):
 
 
 def _held(dtype: np.dtype) -> Dtype:
-    if dtype in (np.uint8, np.uint16):
-        return dtype.newbyteorder("=").name
+    if dtype.name in ("uint8", "uint16"):
+        return dtype.name
     if dtype.kind == "b":
         return "uint8"
     if dtype.kind not in "iuf":

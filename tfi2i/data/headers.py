@@ -15,7 +15,7 @@ from typing import Literal
 from PIL import Image, UnidentifiedImageError
 
 from tfi2i.data import arrays, tiff
-from tfi2i.data.limits import Refused, check_size
+from tfi2i.data.limits import MAX_PIXELS, Refused, check_size
 from tfi2i.data.pixels import Dtype, PixelType
 
 EXTENSIONS = (
@@ -119,7 +119,10 @@ def read(path: Path) -> ImageFile:
     except Refused:
         raise
     except Image.DecompressionBombError as error:
-        raise ValueError(_first_line(error)) from error
+        raise ValueError(
+            f"too many pixels: expected at most {MAX_PIXELS:,}; cut it into parts, or "
+            "make it smaller"
+        ) from error
     except Exception as error:
         # Damaged files lead Pillow and tifffile to errors of every kind.
         raise ValueError(f"damaged ({_first_line(error)})") from error

@@ -30,6 +30,7 @@ _LAB = (PHOTOMETRIC.CIELAB, PHOTOMETRIC.ICCLAB, PHOTOMETRIC.ITULAB)
 _ALPHA = (EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA)
 # Kinds of pages that are smaller copies of others, or their masks.
 _ASIDE = 1 | 4
+_MAX_PAGES = 16 * MAX_CHANNELS
 
 
 class Header(NamedTuple):
@@ -83,11 +84,14 @@ def read(path: Path) -> np.ndarray:
 def _pages(file):
     """Those that hold channels."""
     pages = []
-    for page in file.pages:
+    for number, page in enumerate(file.pages):
         if not pages or not page.subfiletype & _ASIDE:
             pages.append(page)
-        if len(pages) > MAX_CHANNELS:
-            raise Refused(volume(len(file.pages), f"{len(file.pages)} pages"))
+        if len(pages) > MAX_CHANNELS or number >= _MAX_PAGES:
+            count = len(file.pages)
+            if count <= number:
+                raise Refused("damaged: its pages go round in a circle")
+            raise Refused(volume(count, f"{count} pages"))
     if not pages:
         raise Refused("no image in it")
     return pages
