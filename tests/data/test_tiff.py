@@ -1,5 +1,6 @@
 """TIFF as Pillow, OpenCV and tifffile write it, whatever its parts."""
 
+import io
 import struct
 import tracemalloc
 import zlib
@@ -12,7 +13,7 @@ import tifffile
 from PIL import Image
 
 from tests.data.conftest import picture
-from tfi2i.data import decoding, formats, headers
+from tfi2i.data import decoding, formats, headers, strips
 from tfi2i.data.limits import Refused
 from tfi2i.data.pixels import PixelType
 
@@ -109,6 +110,46 @@ def test_tiles_planes_and_strips(tmp_path, byteorder, options, predictor):
         np.testing.assert_array_equal(shown(path, PixelType.of(3, "uint16")), image)
 
 
+@pytest.mark.parametrize("height", [1, 64, 65, 127, 129])
+@pytest.mark.parametrize("planar", [1, 2])
+def test_batches_of_strips(tmp_path, monkeypatch, height, planar):
+    """Of one strip, of some, and of those of several planes."""
+    monkeypatch.setattr(strips, "_AT_ONCE", 5000)
+    image, strip = deep(height, 50, 3), 16
+    planes = [image] if planar == 1 else list(np.moveaxis(image, -1, 0))
+    parts = [
+        libtiff_strip(plane[start : start + strip].tobytes())
+        for plane in planes
+        for start in range(0, height, strip)
+    ]
+    path = tmp_path / "a.tif"
+    kind = {"planarconfig": "separate"} if planar == 2 else {}
+    tifffile.imwrite(
+        path,
+        iter(parts),
+        shape=image.shape if planar == 1 else (3, height, 50),
+        dtype=np.uint16,
+        photometric="rgb",
+        compression="zlib",
+        rowsperstrip=strip,
+        metadata=None,
+        **kind,
+    )
+    say_compressed_by(path, 5)
+    np.testing.assert_array_equal(shown(path, PixelType.of(3, "uint16")), image)
+
+
+def libtiff_strip(data):
+    """LZW as libtiff writes it."""
+    file = io.BytesIO()
+    picture = Image.frombytes("L", (len(data), 1), data)
+    picture.save(file, "TIFF", compression="tiff_lzw")
+    file.seek(0)
+    with tifffile.TiffFile(file) as found:
+        (start,), (length,) = found.pages[0].dataoffsets, found.pages[0].databytecounts
+    return file.getvalue()[start : start + length]
+
+
 def test_what_is_transparent_and_what_is_not(tmp_path):
     rgba = np.dstack([picture(9, 8), np.arange(72, dtype=np.uint8).reshape(9, 8) * 3])
     path = tmp_path / "a.tif"
@@ -187,6 +228,15 @@ def with_data(path, data, compression="zlib", **options):
     path.write_bytes(contents + data)
 
 
+def say_compressed_by(path, number):
+    """Change one tag."""
+    contents = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as file:
+        at = file.pages[0].tags["Compression"].valueoffset
+    struct.pack_into("<H", contents, at, number)
+    path.write_bytes(contents)
+
+
 def test_a_bomb_does_not_go_off(tmp_path):
     bomb = zlib.compress(bytes(100_000_000), 9)
     with_data(tmp_path / "a.tif", bomb)
@@ -220,11 +270,7 @@ def test_too_little_data_as_it_is(tmp_path):
 def test_compressions_of_other_packages(tmp_path):
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, deep(9, 8), metadata=None)
-    contents = bytearray(path.read_bytes())
-    with tifffile.TiffFile(path) as file:
-        at = file.pages[0].tags["Compression"].valueoffset
-    struct.pack_into("<H", contents, at, 34712)
-    path.write_bytes(contents)
+    say_compressed_by(path, 34712)
     with pytest.raises(ValueError, match="JPEG2000.*pip install imagecodecs"):
         formats.read(path)
 
