@@ -6,6 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.translators import photos
+from tfi2i.data.pixels import PixelType
 from tfi2i.data.reading import read_image
 from tfi2i.inference import Translator
 
@@ -94,3 +95,12 @@ def test_a_clear_grey_of_16_bits(tmp_path, negative):
     np.testing.assert_array_equal(
         255 - painted, read_image(tmp_path / "a.png", BACKGROUND)
     )
+
+
+def test_what_pillow_cannot_hold_is_not_painted():
+    def paint(images):
+        raise AssertionError("painted in vain")
+
+    deep = Translator(paint, output_pixels=PixelType.of(3, "uint16"))
+    with pytest.raises(ValueError, match="3 channels of uint16, which Pillow has no"):
+        deep(Image.new("RGB", (8, 8)))

@@ -11,6 +11,8 @@ from tfi2i.data.formats import convert
 from tfi2i.data.headers import ImageFile
 from tfi2i.data.pixels import RGB, PixelType
 
+_PICTURES = ((3, "uint8"), (4, "uint8"))
+
 
 class Translator:
     """Translates images of any size, one direction.
@@ -58,6 +60,7 @@ class Translator:
                 painted is no picture.
         """
         if isinstance(image, Image.Image):
+            self._check_picture()
             return self._picture(self(self._pixels(image)))
         batch = self._checked(np.asarray(image))
         output = self._translate(batch)
@@ -108,17 +111,18 @@ class Translator:
             raise ValueError(f"The image has {why_not}: pass an array.")
         return convert(array, file, colour, self.input_pixels)
 
+    def _check_picture(self):
+        """Before it is painted, which may take long."""
+        pixels = self.output_pixels
+        # Pillow has grey of all dtypes, and colour of 8 bits.
+        if pixels.channels != 1 and (pixels.channels, pixels.dtype) not in _PICTURES:
+            raise ValueError(
+                f"What is painted has {pixels.channels} channels of {pixels.dtype}, "
+                "which Pillow has no mode for: pass an array."
+            )
+
     def _picture(self, painted):
-        count, dtype = painted.shape[-1], painted.dtype
-        if count == 1:
-            # Pillow has grey of all three dtypes.
-            return Image.fromarray(painted[..., 0])
-        if count in (3, 4) and dtype == np.uint8:
-            return Image.fromarray(painted)
-        raise ValueError(
-            f"What is painted has {count} channels of {dtype}, which Pillow has no "
-            "mode for: pass an array."
-        )
+        return Image.fromarray(painted[..., 0] if painted.shape[-1] == 1 else painted)
 
 
 def _colours(image, colour):
