@@ -120,8 +120,8 @@ def read(path: Path) -> ImageFile:
         raise
     except Image.DecompressionBombError as error:
         raise ValueError(
-            f"too many pixels: expected at most {MAX_PIXELS:,}; cut it into parts, or "
-            "make it smaller"
+            "too many pixels, as of a decompression bomb: expected at most "
+            f"{MAX_PIXELS:,}; cut it into parts, or make it smaller"
         ) from error
     except Exception as error:
         # Damaged files lead Pillow and tifffile to errors of every kind.
