@@ -84,7 +84,8 @@ def to_float(image: tf.Tensor, pixels: PixelType = RGB) -> tf.Tensor:
         float32 of the same shape.
     """
     half = (pixels.high - pixels.low) / 2
-    return tf.cast(image, tf.float32) / half - (1.0 + pixels.low / half)
+    # The subtraction is exact, so narrow ranges far from zero lose nothing.
+    return (tf.cast(image, tf.float32) - pixels.low) / half - 1.0
 
 
 def from_float(image: tf.Tensor, pixels: PixelType = RGB) -> tf.Tensor:
@@ -98,7 +99,7 @@ def from_float(image: tf.Tensor, pixels: PixelType = RGB) -> tf.Tensor:
         `pixels.dtype` of the same shape; integers are rounded to nearest.
     """
     half = (pixels.high - pixels.low) / 2
-    values = (tf.cast(image, tf.float32) + (1.0 + pixels.low / half)) * half
+    values = (tf.cast(image, tf.float32) + 1.0) * half + pixels.low
     if pixels.dtype != "float32":
         values = tf.round(values)
     values = tf.clip_by_value(values, pixels.low, pixels.high)
