@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests.translators import photos
 from tfi2i.data import bundled
+from tfi2i.data.pixels import PixelType
 from tfi2i.export.images import real_images
 from tfi2i.recipes.config import DataConfig, TrainConfig
 from tfi2i.recipes.named import get
@@ -90,3 +91,19 @@ def test_each_direction_of_a_cyclegan_has_its_own_domain():
 def test_edges_are_the_input_whatever_the_direction():
     config = resolve(get("edges2emoji").config)
     assert set(np.unique(real_images(config, "a2b", 2))) == {0, 255}
+
+
+def test_grey_inputs_are_the_luma_of_colours(folder):
+    folder, pairs = folder
+    grey = real_images(_config(folder), "a2b", 4, PixelType.of(1))
+    expected = [Image.fromarray(pair[:, :SIZE]).convert("L") for pair in pairs[:4]]
+    gaps = grey[..., 0] - np.stack(expected).astype(float)
+    assert np.abs(gaps).max() <= 1
+
+
+def test_images_of_one_colour_are_passed_over(folder):
+    folder, pairs = folder
+    flat = np.full((SIZE, 2 * SIZE, 3), 200, np.uint8)
+    Image.fromarray(flat).save(folder / "val" / "00.png")
+    images = real_images(_config(folder), "a2b", 3)
+    assert images.std(axis=(1, 2, 3)).min() > 1

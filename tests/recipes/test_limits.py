@@ -1,6 +1,7 @@
 import pytest
 
 from tests.recipes.changes import config, cyclegan
+from tfi2i.recipes import build
 from tfi2i.recipes.resolve import resolve
 
 
@@ -218,6 +219,26 @@ def test_a_cyclegan_accepts_what_can_train(changes):
             {"data__input": "grayscale", "data__direction": "b2a"},
             "expected a2b with --data.input grayscale, which is made from B",
         ),
+        (
+            {"data__preprocess": "none", "data__crop_width": 512},
+            "--data.crop-width is 512, but applies only with a --data.preprocess that",
+        ),
+        (
+            {"data__preprocess": "crop", "data__load_size": 300},
+            "--data.load-size is 300, but applies only with a --data.preprocess that",
+        ),
+        (
+            {"data__preprocess": "none", "data__load_width": 300},
+            "--data.load-width is 300, but applies only with a --data.preprocess that",
+        ),
+        (
+            {
+                "data__preprocess": "scale_width",
+                "data__load_width": 300,
+                "data__load_size": 300,
+            },
+            "--data.load-size is 300; expected nothing beside --data.load-width",
+        ),
         ({"data__domain_a__channels": 0}, "--data.domain-a.channels is 0; .* least 1"),
         (
             {"data__domain_b__low": 1.0, "data__domain_b__high": 1.0},
@@ -246,3 +267,9 @@ def test_sizes_follow_from_what_is_given():
     assert resolve(config(data__preprocess="none")).data.load_size is None
     wide = config(data__crop_size=32, data__crop_width=512)
     assert resolve(wide).model.generator.num_downs == 5
+    # Images of any size come, of which a deeper network would round 40 pixels to 256.
+    whole = resolve(config(data__preprocess="none"))
+    assert whole.model.generator.num_downs == 5
+    assert build.preprocessing(whole).geometry.loaded(40, 70) == (32, 64)
+    scaled = config(data__preprocess="scale_width", data__load_width=512)
+    assert resolve(resolve(scaled)) == resolve(scaled)

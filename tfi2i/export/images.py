@@ -12,6 +12,12 @@ from tfi2i.recipes.config import DataConfig, TrainConfig
 
 log = logging.getLogger(__name__)
 
+# Rec. 601, as every program makes grey of colour.
+_LUMA = np.float32([0.299, 0.587, 0.114])
+# Instance norm enlarges the rounding of an image of one colour without bound, so it
+# tells nothing of an export. In [-1, 1]: about half a level of 8 bits.
+_LEAST_DEVIATION = 0.004
+
 
 def real_images(
     config: TrainConfig, direction: str, count: int, pixels: PixelType = RGB
@@ -38,7 +44,9 @@ def real_images(
         except (OSError, ValueError) as error:
             log.warning("not compared on the run's %s images: %s", split, error)
             continue
-        found |= {image.tobytes(): image for image in _made_of(images, pixels)}
+        for image in _made_of(images, pixels):
+            if to_float(image, pixels).numpy().std() > _LEAST_DEVIATION:
+                found[image.tobytes()] = image
     return np.stack(list(found.values())[:count])
 
 
@@ -66,6 +74,8 @@ def _made_of(images, pixels):
     """Images as inputs of a network, whatever they were made of."""
     if images.pixels == pixels:
         return images.numpy()
-    channels = [index % images.pixels.channels for index in range(pixels.channels)]
-    floats = to_float(images.numpy()[..., channels], images.pixels)
-    return from_float(floats, pixels).numpy()
+    floats = to_float(images.numpy(), images.pixels).numpy()
+    if pixels.channels == 1 and floats.shape[-1] >= 3:
+        floats = floats[..., :3] @ _LUMA[:, None]
+    channels = [index % floats.shape[-1] for index in range(pixels.channels)]
+    return from_float(floats[..., channels], pixels).numpy()

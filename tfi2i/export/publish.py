@@ -17,6 +17,7 @@ from tfi2i.export.saved_model import write_float_model, write_saved_model
 from tfi2i.export.tflite import QUANTIZATIONS, write_tflite
 from tfi2i.export.verify import check, compare, paint, sizes_to_compare
 from tfi2i.files import make_folder, whole
+from tfi2i.inference.described import describe
 from tfi2i.inference.engines import KerasEngine, SavedModelEngine, TFLiteEngine
 from tfi2i.inference.load import pixel_types, trained_generators
 from tfi2i.inference.sizes import size_rule
@@ -123,6 +124,7 @@ def _publish_saved_model(trained, base, config, painted):
     try:
         background = config.data.background
         write_saved_model(trained.generator, partial, background, *trained.pixels)
+        describe(partial, *trained.pixels)
         engine = SavedModelEngine(partial, *trained.pixels)
         on_files = engine.encoded if engine.takes_files else None
         parity = compare(painted, engine.run, engine, on_files)
@@ -155,6 +157,7 @@ def _publish_tflites(trained, base, painted, quantize, size):
             path = base.with_name(f"{base.name}{suffix}.tflite")
             with whole(path) as partial:
                 write_tflite(Path(folder), partial, kind)
+                describe(partial, *trained.pixels)
                 engine = TFLiteEngine(partial, *trained.pixels)
                 parity = compare(painted, engine.run, engine)
                 check(path, parity, trained.generator, kind)

@@ -11,6 +11,7 @@ import tfi2i.networks  # noqa: F401
 from tfi2i.data.pixels import PixelType
 from tfi2i.errors import reason
 from tfi2i.inference import engines, tiles
+from tfi2i.inference.described import described
 from tfi2i.inference.noise import with_noise
 from tfi2i.inference.translator import Translator
 from tfi2i.recipes import stored
@@ -245,16 +246,23 @@ def _from_export(path, background="white", tile=None, statistics=None):
             "--tile-statistics whole needs a run folder with its model.keras."
         )
     direction = _direction(path)
+    place = path if path.is_file() else _saved_model(path)
+    pixels = described(place)
     run = stored.run_of(path)
-    pixels = (None, None)
-    if run is not None:
-        # What an export does not say, its run does.
+    if None in pixels and run is not None:
+        # What an older export does not say, its run does.
         config = stored.read(run)
         pixels = pixel_types(config, direction or stored.directions(config)[0])
     if path.is_file():
-        engine = engines.TFLiteEngine(path, *pixels)
+        engine = engines.TFLiteEngine(place, *pixels)
     else:
-        engine = engines.SavedModelEngine(_saved_model(path), *pixels)
+        engine = engines.SavedModelEngine(place, *pixels)
+    if tile is not None and None in pixels and engine.input_pixels.dtype != "uint8":
+        raise ValueError(
+            f"'{path}' does not say which of its {engine.input_pixels.dtype} values "
+            "are black and white, which --tile needs to know: export it again, or "
+            "translate with its run."
+        )
     if tile is not None:
         engine = _told(tiles.tiled_export(engine, tile))
     return _translator(engine, background, direction)

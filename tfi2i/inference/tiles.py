@@ -8,8 +8,10 @@ rounding. It is more where the network looks farther than a quarter of the tile,
 U-Nets do, or normalizes by statistics of the whole image.
 """
 
+import contextlib
 import dataclasses
 import math
+import threading
 from collections.abc import Iterator
 from typing import Literal, Protocol
 
@@ -245,6 +247,7 @@ class TiledEngine:
         self._plan = plan
         self._fixed = fixed
         self._whole = whole or engine
+        self._lock = threading.Lock()
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Translates a batch as it is stored, `(batch, height, width, channels)`."""
@@ -263,15 +266,24 @@ class TiledEngine:
             return leave(self._whole.run(enter(images)))
         outputs = None
         for index, image in enumerate(images):
-            if self._fixed is not None:
-                self._fixed.take(self._small(image, enter))
-            for top, rows in self._bands(image, enter):
-                rows = leave(rows)
-                if outputs is None:
-                    shape = (*images.shape[:3], rows.shape[-1])
-                    outputs = np.empty(shape, rows.dtype)
-                outputs[index, top : top + len(rows)] = rows
+            with self._statistics_of(image, enter):
+                for top, rows in self._bands(image, enter):
+                    rows = leave(rows)
+                    if outputs is None:
+                        shape = (*images.shape[:3], rows.shape[-1])
+                        outputs = np.empty(shape, rows.dtype)
+                    outputs[index, top : top + len(rows)] = rows
         return outputs
+
+    @contextlib.contextmanager
+    def _statistics_of(self, image, enter):
+        if self._fixed is None:
+            yield
+            return
+        # They are weights, which another thread's image may not change meanwhile.
+        with self._lock:
+            self._fixed.take(self._small(image, enter))
+            yield
 
     def _small(self, image, enter):
         """The whole image on the area of a tile, without being all floats at once."""

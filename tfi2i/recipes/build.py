@@ -81,9 +81,10 @@ def preprocessing(config: TrainConfig) -> Preprocessing:
     Args:
         config: resolved.
     """
-    data, generator = config.data, config.model.generator
-    multiple = 4 if generator.network == "resnet" else 2**generator.num_downs
-    return _preprocessing(data, multiple)
+    # An imported network says of itself which sizes it takes.
+    generator = getattr(config.model, "generator", None)
+    is_unet = generator is not None and generator.network == "unet"
+    return _preprocessing(config.data, 2**generator.num_downs if is_unet else 4)
 
 
 def _preprocessing(data, multiple=1):

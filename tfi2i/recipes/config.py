@@ -53,9 +53,9 @@ class DataConfig:
     preprocess: Literal[
         "resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none"
     ] = "resize_and_crop"
-    """What is done to training images; crop sizes matter to those with crop."""
+    """What is done to images; uncropped ones get the nearest size that fits."""
     crop_size: int = 256
-    """Height of what the networks see, and width, in pixels."""
+    """Height and width of what the networks see, in pixels (scale_width: the least)."""
     crop_width: int | None = None
     """Its width, where that is another; None is the crop size."""
     load_size: int | None = None
@@ -114,7 +114,7 @@ class GeneratorConfig:
     filters: int = 64
     """Channels of the first layer."""
     num_downs: int | None = None
-    """Halvings in the U-Net; None takes as many as the crop size allows, at most 8."""
+    """Halvings in the U-Net; None: 8, or what the crop allows; 5 without a crop."""
     blocks: int = 9
     """Residual blocks in the ResNet."""
     norm: Norm = "batch"

@@ -21,6 +21,7 @@ if typing.TYPE_CHECKING:
 
     Model = Pix2PixConfig | CycleGANConfig
 
+LEAST_HALVINGS = 5
 _AT_LEAST = {
     "data.crop_size": 1,
     "data.crop_width": 1,
@@ -32,7 +33,7 @@ _AT_LEAST = {
     "data.domain_a.channels": 1,
     "data.domain_b.channels": 1,
     "model.generator.filters": 1,
-    "model.generator.num_downs": 5,
+    "model.generator.num_downs": LEAST_HALVINGS,
     "model.generator.blocks": 0,
     "model.discriminator.filters": 1,
     "model.discriminator.num_layers": 1,
@@ -284,6 +285,27 @@ def _check_unused(config: "TrainConfig") -> None:
         _refuse("data.direction", data.direction, expected)
     if data.input != "downscale":
         _refuse_unused(data, "data", "downscale", "--data.input downscale")
+    _check_unused_sizes(data)
+
+
+def _check_unused_sizes(data: "DataConfig") -> None:
+    if data.preprocess == "none":
+        needed = "a --data.preprocess that crops"
+        _refuse_unused(data, "data", "crop_width", needed)
+    if not data.is_resized:
+        needed = "a --data.preprocess that resizes"
+        _refuse_unused(data, "data", "load_size", needed)
+        _refuse_unused(data, "data", "load_width", needed)
+    if data.preprocess.startswith("scale_width") and data.load_width is not None:
+        # What `resolve` fills in is stored, and stays right.
+        if data.load_size not in (None, default_load_size(data)):
+            expected = "nothing beside --data.load-width, which scales widths alone"
+            _refuse("data.load_size", data.load_size, expected)
+
+
+def default_load_size(data: "DataConfig") -> int:
+    """Height of images before the crop, in pixels: 286 for crops of 256."""
+    return round(data.crop_size * 286 / 256)
 
 
 def _check_statistics(generator: "GeneratorConfig", batch_size: int) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tfi2i.recipes.config import TrainConfig
-from tfi2i.recipes.limits import OWNERS, check
+from tfi2i.recipes.limits import LEAST_HALVINGS, OWNERS, check, default_load_size
 from tfi2i.recipes.serialize import from_dict, to_dict
 
 
@@ -29,10 +29,10 @@ def resolve(config: TrainConfig) -> TrainConfig:
     data, generator = config.data, config.model.generator
     load_size = data.load_size
     if load_size is None and data.is_resized:
-        load_size = round(data.crop_size * 286 / 256)
+        load_size = default_load_size(data)
     num_downs = generator.num_downs
     if num_downs is None and generator.network == "unet":
-        num_downs = min(map(_halvings, data.crop_shape))
+        num_downs = _least_halvings(data)
     statistics = generator.statistics
     if statistics is None:
         statistics = "image" if data.batch_size == 1 else "stored"
@@ -70,6 +70,14 @@ def without_unused(config: TrainConfig, recipe: TrainConfig) -> TrainConfig:
     if not data.is_resized and data.load_size == given.load_size:
         config = replace(config, data=replace(data, load_size=None))
     return config
+
+
+def _least_halvings(data):
+    # Without a crop the sizes of images decide, which are rounded to what the network
+    # takes: the fewer halvings, the less they change.
+    if not data.is_cropped:
+        return LEAST_HALVINGS
+    return min(map(_halvings, data.crop_shape))
 
 
 def _halvings(size: int) -> int:
