@@ -202,7 +202,7 @@ def _split(words: list[str]) -> None:
     if done.groups is not None:
         print(f"{done.groups} groups, none in two splits")
     if done.identical:
-        print(f"{done.identical} files have the same bytes as another, in one split")
+        print(f"{done.identical} files show the same picture as another, in one split")
     _print_next(done.out)
 
 

@@ -2,11 +2,13 @@ import re
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.data.conftest import one_line
+from tests.data.conftest import one_line, picture, save
+from tests.preparation.conftest import pictures
 from tfi2i.preparation.split import split
 
 
@@ -222,3 +224,39 @@ def test_nothing_is_overwritten_or_half_written(tmp_path):
         split(tmp_path / "out" / "mine.txt", tmp_path / "new")
     (tmp_path / "empty").mkdir()
     assert split(tmp_path / "all", tmp_path / "empty").counts["val"] == {"images": 1}
+
+
+def test_the_same_picture_in_other_files_never_crosses_splits(tmp_path):
+    pictures(tmp_path / "all", *(f"{i}.png" for i in range(20)))
+    for i in range(20):
+        save(tmp_path / "all" / f"copy{i}.bmp", picture(16, 16, i))
+    grey = np.random.default_rng(0).integers(0, 256, (16, 16, 1), np.uint8)
+    save(tmp_path / "all" / "grey.png", grey[..., 0])
+    save(tmp_path / "all" / "colour.png", np.repeat(grey, 3, axis=2))
+    done = split(tmp_path / "all", tmp_path / "out", val=0.3, test=0.3)
+    assert done.identical == 42
+    where = placed(tmp_path / "out")
+    assert all(where[f"{i}.png"] == where[f"copy{i}.bmp"] for i in range(20))
+    assert where["grey.png"] == where["colour.png"]
+
+
+def test_pairs_with_the_same_16_bit_image_stay_together(tmp_path):
+    # All that it shows is lost in 8 bits.
+    faint = np.random.default_rng(0).integers(0, 100, (16, 16)).astype(np.uint16)
+    for i in range(20):
+        pictures(tmp_path / "all", f"B/{i}.png", first=i)
+        save(tmp_path / "all" / f"A/{i}.png", faint + 257 * 100 * (i // 4 % 2))
+    done = split(tmp_path / "all", tmp_path / "out", val=0.2, test=0)
+    assert done.identical == 20 and done.counts["val"] == {"pairs": 8}
+    where = placed(tmp_path / "out")
+    for n in (0, 4):
+        assert len({where[f"A/{i}.png"] for i in range(n, 20, 8)}) == 1
+
+
+def test_a_blank_label_belongs_to_several_pairs(tmp_path):
+    for i in range(10):
+        pictures(tmp_path / "all", f"A/{i}.png", first=i)
+        red = np.full((16, 16, 3), (255, 0, 0), np.uint8)
+        save(tmp_path / "all" / f"B/{i}.png", red)
+    done = split(tmp_path / "all", tmp_path / "out")
+    assert done.identical == 0 and done.counts["train"] == {"pairs": 8}

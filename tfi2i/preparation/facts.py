@@ -25,11 +25,13 @@ class Pixels:
     """What the pixels of an image, or of one half of it, are.
 
     Attributes:
-        digest: of size and values; the same for the same picture.
+        digest: of size and values; the same for the same picture, whatever its
+            format. Grey ones in one channel and in three are the same.
         low: least value.
         high: greatest value.
         spread: standard deviation of the channel that varies most.
         colours: those found at some thousand places; None where there are too many.
+        is_plain: whether all pixels are the same.
     """
 
     digest: bytes
@@ -37,6 +39,7 @@ class Pixels:
     high: float
     spread: float
     colours: frozenset[bytes] | None
+    is_plain: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,8 +108,9 @@ def own_pixels(header: ImageFile) -> PixelType:
 def _measure(image: np.ndarray) -> Pixels:
     """Of `(height, width, channels)`."""
     image = np.ascontiguousarray(image)
-    digest = hashlib.blake2b(image, digest_size=16)
-    digest.update(f"{image.shape} {image.dtype}".encode())
+    shown = np.ascontiguousarray(image[..., 0]) if _is_grey(image) else image
+    digest = hashlib.blake2b(shown, digest_size=16)
+    digest.update(f"{shown.shape} {shown.dtype}".encode())
     spread = max(
         float(cv2.meanStdDev(image[..., i : i + 4])[1].max())
         for i in range(0, image.shape[2], 4)
@@ -117,7 +121,13 @@ def _measure(image: np.ndarray) -> Pixels:
         float(image.max()),
         spread,
         _colours(image),
+        bool((image == image[0, 0]).all()),
     )
+
+
+def _is_grey(image: np.ndarray) -> bool:
+    """Whether all channels are the same; photographs differ in their first row."""
+    return all(bool((rows == rows[..., :1]).all()) for rows in (image[:1], image[1:]))
 
 
 def _colours(image: np.ndarray) -> frozenset[bytes] | None:

@@ -10,8 +10,9 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from tfi2i.data import folders, listing, reading
+from tfi2i.data import folders, listing
 from tfi2i.data.headers import EXTENSIONS, shortened
+from tfi2i.preparation.facts import first_look, look
 from tfi2i.preparation.pair import check_is_folder
 from tfi2i.preparation.parallel import each
 from tfi2i.preparation.staging import check_is_new, whole_folder
@@ -41,7 +42,7 @@ class Split:
         counts: number of units by split, then by kind.
         is_paired: whether two folders were taken for pairs; None for one folder.
         groups: number of groups, None where none were asked for.
-        identical: files that have the same bytes as another.
+        identical: files that show the same picture as another.
     """
 
     out: Path
@@ -63,9 +64,9 @@ def split(
 ) -> Split:
     """Copy images to `out/train`, `out/val` and `out/test`.
 
-    Which image goes where follows from the seed and the names. Files with the same
-    bytes go to the same split, and so do the two images of a pair; an image of a
-    single colour may belong to several pairs.
+    Which image goes where follows from the seed and the names. Files of the same
+    pixels, in whatever format, go to the same split, and so do the two images of a
+    pair; an image of a single colour may belong to several pairs.
 
     Args:
         directory: images (single, or side by side), or two folders of images, of any
@@ -90,9 +91,9 @@ def split(
     check_is_folder(directory)
     check_is_new(out, directory)
     units, is_paired = _units(directory, unpaired)
-    identical = _identical([path for unit in units for path in unit.files])
-    if is_paired:
-        identical = {path: key for path, key in identical.items() if _says(path)}
+    paths = [path for unit in units for path in unit.files]
+    # A blank label is the same for many inputs.
+    identical = _identical(paths, with_plain=not is_paired)
     groups = _group_names(units, group)
 
     def bonds(unit: Unit) -> list[str | bytes]:
@@ -194,33 +195,29 @@ def _pairs(directory: Path, folder_a: Path, folder_b: Path) -> list[Unit]:
     return [Unit("pairs", stem, tuple(paths)) for stem, paths in by_stem.items()]
 
 
-def _identical(paths: Sequence[Path]) -> dict[Path, bytes]:
-    """Digests of the files that have the same bytes as another one."""
-    by_size = collections.defaultdict(list)
-    for path in paths:
-        by_size[path.stat().st_size].append(path)
-    doubtful = [path for same in by_size.values() if len(same) > 1 for path in same]
+def _identical(paths: Sequence[Path], with_plain: bool) -> dict[Path, bytes]:
+    """Digests of the files that show the same picture as another one.
 
-    def digest(path: Path) -> bytes:
+    Args:
+        paths: all files.
+        with_plain: whether images of a single colour count.
+    """
+
+    def digest(path: Path) -> bytes | None:
+        pixels = look(first_look(path), halves=False).whole
+        if pixels is not None:
+            return pixels.digest if with_plain or not pixels.is_plain else None
+        # What cannot be decoded is known by its bytes.
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
 
-    digests = each(digest, doubtful, "Comparing")
+    digests = each(digest, paths, "Comparing")
     counts = collections.Counter(digests)
     return {
         path: found
-        for path, found in zip(doubtful, digests, strict=True)
-        if counts[found] > 1
+        for path, found in zip(paths, digests, strict=True)
+        if found is not None and counts[found] > 1
     }
-
-
-def _says(path: Path) -> bool:
-    """Whether an image shows something: a blank label is the same for many inputs."""
-    try:
-        image = reading.read_image(path)
-    except (OSError, ValueError):
-        return True
-    return image.min() < image.max()
 
 
 def _group_names(units: Iterable[Unit], group: str | None) -> dict[str, str]:
