@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tests.translators import photos
 from tfi2i import networks
-from tfi2i.data.transforms import to_float
+from tfi2i.data.pixels import PixelType, to_float
 from tfi2i.export.verify import Painted, Parity, check, compare
 
 
@@ -77,6 +77,46 @@ def test_bounds_by_network(network, quantize, worst):
         parity = Parity(32, ((8, 8),), 0.0, value, 0, 1.0)
         if is_refused:
             with pytest.raises(ValueError, match="'run_a2b' would not paint .* worst"):
+                check(Path("run_a2b"), parity, NETWORKS[network], quantize)
+        else:
+            check(Path("run_a2b"), parity, NETWORKS[network], quantize)
+
+
+def test_levels_are_those_of_the_outputs(trained):
+    """A 16-bit export that is off by 50 of 65535 is not off by one level."""
+    for pixels, gap, expected in (
+        (PixelType.of(3, "uint16"), 50, (50, 65535)),
+        (PixelType.of(3, "uint16", 0, 4095), 2, (2, 4095)),
+        (PixelType.of(3, "uint8", 0, 100), 1, (1, 100)),
+        (PixelType.of(3, "float32", -2, 3), 5 * 2.5 / 255, (3, 255)),
+    ):
+        batch = Painted(trained[0].images, trained[0].floats * 0.9, pixels, pixels)
+        stored = batch.stored
+
+        def on_stored(images, gap=gap, stored=stored):
+            return stored + np.asarray(gap, stored.dtype)
+
+        parity = compare([batch], lambda images: -0.9 * images, on_stored)
+        assert (parity.worst_levels, parity.levels) == expected
+
+
+@pytest.mark.parametrize(
+    ("network", "quantize", "levels", "bound"),
+    [
+        ("unet-stored", "none", 255, 1),
+        ("resnet-stored", "none", 255, 1),
+        ("unet-stored", "float16", 255, 7),
+        # 65535 / 2 * 2e-5 = 0.66, and so on.
+        ("unet-stored", "none", 65535, 1),
+        ("resnet-stored", "none", 65535, 7),
+        ("unet-stored", "float16", 65535, 1639),
+    ],
+)
+def test_bounds_of_stored_outputs(network, quantize, levels, bound):
+    for worst, is_refused in ((bound, False), (bound + 1, True)):
+        parity = Parity(32, ((8, 8),), 0.0, 0.0, worst, 1.0, levels)
+        if is_refused:
+            with pytest.raises(ValueError, match="worst_levels differs by"):
                 check(Path("run_a2b"), parity, NETWORKS[network], quantize)
         else:
             check(Path("run_a2b"), parity, NETWORKS[network], quantize)

@@ -35,6 +35,6 @@ def exports_table(folder: Path, published: Sequence[Export]) -> Table:
         )
     table.caption = (
         f"against the trained model on {published[0].parity.images} real images of so "
-        "many sizes; gaps in [-1, 1] units, levels of 255"
+        f"many sizes; gaps in [-1, 1] units, levels of {published[0].parity.levels}"
     )
     return table

@@ -18,7 +18,7 @@ from tfi2i.inference.engines import KerasEngine
 
 Paint = Callable[[np.ndarray], np.ndarray]
 
-_ROUNDED = {"mean": 2e-3, "worst": 5e-2, "worst_levels": 8}
+_ROUNDED = {"mean": 2e-3, "worst": 5e-2}
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,10 @@ class Parity:
         sizes: different heights and widths of them.
         mean: absolute difference in [-1, 1] units, over all pixels.
         worst: the largest.
-        worst_levels: the largest of stored outputs, in 8-bit levels.
+        worst_levels: the largest of stored outputs, in levels.
         milliseconds: median time for one image at the training size.
+        levels: steps of stored outputs from black to white: 255 of 8 bits, 65535 of
+            16; of floating-point ones, which have none, 255 are counted.
     """
 
     images: int
@@ -40,6 +42,7 @@ class Parity:
     worst: float
     worst_levels: int
     milliseconds: float
+    levels: int = 255
 
 
 class Painted(NamedTuple):
@@ -141,6 +144,7 @@ def compare(
         worst=float(gaps.max()),
         worst_levels=max(levels),
         milliseconds=_milliseconds(on_floats, first),
+        levels=_steps(trained[0].output_pixels),
     )
 
 
@@ -158,24 +162,29 @@ def check(path: Path, parity: Parity, generator: keras.Model, quantize: str) -> 
     """
     is_residual = any(isinstance(x, keras.layers.Add) for x in generator.layers)
     worst = 2e-4 if is_residual else 2e-5
-    exact = {"mean": 1e-5, "worst": worst, "worst_levels": 1}
-    for name, bound in (exact if quantize == "none" else _ROUNDED).items():
+    bounds = {"mean": 1e-5, "worst": worst} if quantize == "none" else _ROUNDED
+    # From -1 to 1 there are all levels; rounding may add a part of one.
+    worst_levels = math.ceil(bounds["worst"] * parity.levels / 2)
+    for name, bound in {**bounds, "worst_levels": worst_levels}.items():
         value = getattr(parity, name)
         if not value <= bound:
             raise ValueError(
                 f"'{path}' would not paint what the model paints: {name} differs by "
-                f"{value:.2g}, expected at most {bound:.2g}. It was not published."
+                f"{value:.4g}, expected at most {bound:.4g}. It was not published."
             )
 
 
 def _levels(expected, got, batch):
-    """The largest difference, in 255ths of the range; of integers, at least rounding.
-
-    The smallest step of 16 bits is far below the bound, and counts as 1.
-    """
+    """The largest difference in levels, a part of one counted whole."""
     pixels = batch.output_pixels
     gap = np.abs(expected.astype(np.float64) - got).max()
-    return math.ceil(gap * 255 / (pixels.high - pixels.low) - 1e-3)
+    step = (pixels.high - pixels.low) / _steps(pixels)
+    return math.ceil(gap / step - 1e-3)
+
+
+def _steps(pixels):
+    is_integer = pixels.dtype != "float32"
+    return round(pixels.high - pixels.low) if is_integer else 255
 
 
 def _milliseconds(paint, image):
