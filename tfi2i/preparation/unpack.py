@@ -7,6 +7,7 @@ reading. After a failure nothing is left behind.
 
 import contextlib
 import os
+import re
 import shutil
 import unicodedata
 from dataclasses import dataclass
@@ -19,6 +20,12 @@ _CHUNK = 2**20
 # What programs leave beside the images.
 _LITTER = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
 _SPLITS = ("train", "val", "test")
+_DRIVE = re.compile("[A-Za-z]:(/|$)")
+_UNHELD = re.compile('[:*?"<>|]')
+_DEVICE = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\.|$)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,8 @@ def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> int:
     """Unpacks an archive: all of it or nothing.
 
     Folders around everything, as public archives have, are left out: `folder` holds
-    `train` and `val`, or `trainA`, `trainB`, and so on.
+    `train` and `val`, or `trainA`, `trainB`, and so on. Names that some system cannot
+    hold are changed by `portable`, on every system.
 
     Args:
         archive: zip, tar or tar.gz; its content tells which.
@@ -183,18 +191,34 @@ def _parts(name: str, limits: Limits) -> tuple[str, ...]:
         raise BadArchive(f"{shown(name)} in it has a control character")
     if any(0xD800 <= ord(letter) < 0xE000 for letter in name):
         raise BadArchive(f"{shown(name)} in it is no text")
-    if "\\" in name or ":" in name:
-        raise BadArchive(f"{shown(name)} in it has a backslash or colon")
-    if name.startswith("/"):
+    if "\\" in name:
+        raise BadArchive(f"{shown(name)} in it has a backslash")
+    if name.startswith("/") or _DRIVE.match(name):
         raise BadArchive(f"{shown(name)} in it is an absolute path")
     parts = tuple(part for part in name.split("/") if part not in ("", "."))
     if ".." in parts:
         raise BadArchive(f"{shown(name)} in it leads out of the folder")
+    parts = tuple(map(portable, parts))
     if len(parts) > limits.depth:
         raise BadArchive(f"{shown(name)} in it is more than {limits.depth} deep")
     if any(len(part.encode()) > limits.name for part in parts):
         raise BadArchive(f"{shown(name)} in it is too long a name")
     return parts
+
+
+def portable(part: str) -> str:
+    """One part of a path as every system can hold it; most stay as they are.
+
+    Windows takes some names for devices, whatever their extension, a colon for the
+    begin of a hidden stream, and cuts dots and spaces off ends.
+
+    >>> portable("2014-08-01 17:41:55.jpg"), portable("aux.png"), portable("1. ")
+    ('2014-08-01 17_41_55.jpg', '_aux.png', '1._')
+    """
+    part = _UNHELD.sub("_", part)
+    if part.endswith((".", " ")):
+        part = f"{part[:-1]}_"
+    return f"_{part}" if _DEVICE.match(part) else part
 
 
 def _folded(part: str) -> str:
