@@ -131,10 +131,12 @@ def get_options() -> type:
 
     @dataclasses.dataclass(frozen=True)
     class GetOptions:
-        name: typing.Annotated[Positional[str], arg(metavar="NAME")]
-        """Which set (tfi2i data get --list)."""
-        dir: typing.Annotated[Positional[Path], arg(metavar="DIR")]
+        name: typing.Annotated[Positional[str | None], arg(metavar="NAME")] = None
+        """Which set."""
+        dir: typing.Annotated[Positional[Path | None], arg(metavar="DIR")] = None
         """Folder to make."""
+        list: bool = False
+        """Show the sets and fetch none."""
         mirror: str | None = None
         """Address to fetch from; None tries their authors' and documented copies."""
 
@@ -208,10 +210,17 @@ def _split(words: list[str]) -> None:
 
 def _get(words: list[str]) -> None:
     about = "Fetch a public set, after showing its size and terms; again to go on."
-    if words == ["--list"]:
+    options = parse(get_options(), words, "tfi2i data get", about)
+    if options.list:
         _list_sets()
         return
-    options = parse(get_options(), words, "tfi2i data get", about)
+    given = {"NAME": options.name, "DIR": options.dir}
+    missing = [word for word, value in given.items() if value is None]
+    if missing:
+        raise CommandError(
+            f"tfi2i data get needs {' and '.join(missing)}; tfi2i data get --list "
+            "shows the sets."
+        )
     from rich.console import Console
 
     from tfi2i.preparation.fetch import get

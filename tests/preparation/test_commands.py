@@ -28,6 +28,9 @@ def test_help_lists_the_commands(capsys):
         (["pair", "a", "b"], "tfi2i data pair needs OUT"),
         (["pair", "a", "b", "c", "--resize", "x"], "--resize is 'x'; expected one of"),
         (["split", "a", "b", "--val", "much"], "--val is 'much'; expected a number."),
+        (["get"], "data get needs NAME and DIR; tfi2i data get --list shows the sets"),
+        (["get", "facades"], "data get needs DIR; tfi2i data get --list"),
+        (["get", "--lst"], "no option --lst. Did you mean --list?"),
         (["get", "facade", "x"], "no public set 'facade'. Did you mean 'facades'?"),
     ],
 )
@@ -38,6 +41,9 @@ def test_mistakes_are_one_line(capsys, words, expected):
 def test_public_sets_are_listed(capsys):
     text = shown(capsys, "data", "get", "--list")
     assert "horse2zebra" in text and "tfi2i data get NAME DIR" in text
+    assert "--list" in shown(capsys, "data", "get", "--help")
+    # An option stands anywhere.
+    assert text == shown(capsys, "data", "get", "--mirror", "http://x", "--list")
 
 
 def test_from_two_folders_to_a_set_that_is_ready(tmp_path, capsys, monkeypatch):

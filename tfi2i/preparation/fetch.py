@@ -2,10 +2,12 @@
 
 import contextlib
 import errno
+import os
 import shutil
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from rich.console import Console
 from rich.progress import (
@@ -108,9 +110,11 @@ def fetch(
     # Named for the set, too, so that another one does not go on with this one.
     file = f"{source.kind}-{source.file}{source.suffix}"
     archive = folder.with_name(f".{folder.name}-{file}")
-    _check_space(archive, source.size or 0)
     fetching = _Fetching(source, archive, folder, patience or Patience(), limits)
-    with _locked(archive):
+    with _locked(folder):
+        # Another process may have filled it meanwhile.
+        check_is_new(directory)
+        _check_space(archive, source.size or 0)
         number = fetching.run(addresses, console, show)
     show(f"{number:,} files in {directory}.")
     return number
@@ -220,26 +224,48 @@ def _check_space(archive: Path, size: int) -> None:
 
 
 @contextlib.contextmanager
-def _locked(archive: Path) -> Iterator[None]:
-    """Keeps a second process from writing to the same archive, where that can be."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Keeps a second process from filling the same folder, where that can be.
+
+    The system takes the lock from a process that dies; its file may stay, and means
+    nothing.
+    """
     try:
         import fcntl
     except ImportError:
         yield
         return
-    lock = archive.with_name(f"{archive.name}.lock")
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise OSError(
-                f"Another process is fetching to the same folder ('{lock}' is locked): "
-                "wait for it."
-            ) from error
+    path = folder.with_name(f".{folder.name}.lock")
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(path.open("ab"))
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise OSError(
+                    f"Another process is fetching to '{folder}' ('{path}' is locked): "
+                    "wait for it, or name another folder."
+                ) from error
+            except OSError:
+                # Some file systems know no locks.
+                break
+            if _is_at(file, path):
+                break
+            # Whoever had it has removed it since: a lock that nobody else would see.
+            file = stack.enter_context(path.open("ab"))
         try:
             yield
         finally:
-            lock.unlink(missing_ok=True)
+            # Before it is unlocked, so that only its holder removes it.
+            path.unlink(missing_ok=True)
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    """Whether an open file is still the one of that name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _teller(console):
