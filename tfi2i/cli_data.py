@@ -118,7 +118,8 @@ def check_options() -> type:
         batch_size: int | None = None
         """Images in one step."""
         exclude: Path | None = None
-        """File to write: what should be left out, for train's --data.exclude."""
+        """List for train's --data.exclude: what it names is left out, what else should
+        be is added; written where missing."""
         json: bool = False
         """Print one JSON object."""
 
@@ -162,9 +163,7 @@ def _check(words: list[str]) -> None:
         if is_json:
             print(json.dumps(report.to_dict(checked), indent=2))
         else:
-            report.show(checked, Console())
-            if options.exclude is not None and not checked.excluded:
-                print(f"Nothing to leave out: '{options.exclude}' was not written.")
+            report.show(checked, Console(), options.exclude)
     if not checked.ok:
         sys.exit(1)
 

@@ -18,11 +18,11 @@ from tfi2i.preparation.images import Asked
 SMALL = Asked(recipe="pix2pix-emoji", batch_size=1)
 
 
-def shown(checked):
+def shown(checked, exclude=None):
     """The report as people see it, and as machines do."""
     console = Console(width=100)
     with console.capture() as capture:
-        report.show(checked, console)
+        report.show(checked, console, exclude)
     return capture.get(), json.loads(json.dumps(report.to_dict(checked)))
 
 
@@ -50,6 +50,7 @@ def test_ready_to_train(tmp_path):
     asked = replace(SMALL, batch_size=3, exclude=tmp_path / "left_out.txt")
     checked = check(tmp_path, asked)
     # Nothing is bad, so there is no list.
+    assert "was not written" in shown(checked, asked.exclude)[0]
     assert not asked.exclude.exists() and "--data.exclude" not in checked.command
     assert checked.ok and checked.is_paired and checked.layout == "folders"
     text, found = shown(checked)
@@ -92,10 +93,47 @@ def test_what_is_broken_fails_until_it_is_left_out(broken, tmp_path):
     files = find_pairs(broken, "train", exclude=target)
     assert [sample.name for sample in files.samples] == ["0", "5", "6", "7", "8"]
     assert len(shown(checked)[1]["excluded"]) == 4
+    assert (
+        f"'{target}' was written: 4 images to leave out." in shown(checked, target)[0]
+    )
 
-    with pytest.raises(FileExistsError, match="is there already") as error:
-        check(broken, Asked(exclude=target))
+
+def test_a_list_is_read_and_only_added_to(tmp_path):
+    root, target = tmp_path / "images", tmp_path / "left_out.txt"
+    pictures(root, *(f"{n}.png" for n in range(4)))
+    plain(root / "4.png")
+    asked = Asked(exclude=target)
+    first = check(root, asked)
+    assert first.added == first.excluded == (root / "4.png",)
+    before = target.read_text()
+
+    again = check(root, asked)
+    assert target.read_text() == before
+    # Nothing is said again of what is left out.
+    assert again.problems == () and again.counts == {"unsplit": {"B": 4}}
+    text, found = shown(again, target)
+    assert found["excluded"] == [str(root / "4.png")] and found["added"] == []
+    assert f"Nothing more to leave out: '{target}' names 1 images." in text
+
+    plain(root / "0.png", 70)
+    target.write_text(f"{before}# mine\n1.png")
+    added = check(root, asked)
+    expected = f"{before}# mine\n1.png\n# images of nearly a single colour\n0.png\n"
+    assert target.read_text() == expected
+    text, found = shown(added, target)
+    assert f"1 images were added to '{target}', which names 3 now." in text
+    assert found["added"] == [str(root / "0.png")] and len(found["excluded"]) == 3
+
+
+def test_what_is_no_list_of_this_folder_is_not_touched(tmp_path):
+    paired(tmp_path / "images")
+    plain(tmp_path / "images/train/A/1.png")
+    notes = tmp_path / "notes.txt"
+    notes.write_text("Dear diary")
+    with pytest.raises(ValueError, match="names nothing in .* 'Dear diary'") as error:
+        check(tmp_path / "images", replace(SMALL, exclude=notes))
     one_line(error)
+    assert notes.read_text() == "Dear diary"
 
 
 def test_damage_that_only_decoding_shows_fails_too(tmp_path):

@@ -4,20 +4,22 @@ import numpy as np
 
 from tests.data.conftest import save
 from tests.preparation.conftest import cut, pictures, plain
+from tfi2i.data.excluded import Excluded
 from tfi2i.preparation.arrangement import recognize
 from tfi2i.preparation.images import Asked, Images
 from tfi2i.preparation.problems import few, stretched
 from tfi2i.recipes.config import DataConfig
 
 
-def looked(root, **asked):
-    asked = Asked(**asked)
-    return Images.look(recognize(root, asked.layout, "A", "B"), asked, DataConfig())
+def looked(root, *left_out, **asked):
+    asked, out = Asked(**asked), Excluded(paths=frozenset(map(root.joinpath, left_out)))
+    arrangement = recognize(root, asked.layout, "A", "B")
+    return Images.look(arrangement, asked, DataConfig(), out)
 
 
-def found(root, **asked):
+def found(root, *left_out, **asked):
     """Problems by kind."""
-    images = looked(root, **asked)
+    images = looked(root, *left_out, **asked)
     by_kind = {}
     for problem in images.problems_found(root):
         assert by_kind.setdefault(problem.kind, problem) is problem
@@ -77,6 +79,22 @@ def test_names_without_partners(tmp_path):
     pictures(tmp_path, *(f"train/B/other{n}.png" for n in range(10)), first=70)
     assert not looked(tmp_path).is_paired
     assert looked(tmp_path, recipe="pix2pix").is_paired
+
+
+def test_nothing_is_said_of_what_is_left_out_already(tmp_path):
+    paired(tmp_path, 4)
+    plain(tmp_path / "train/A/1.png")
+    (tmp_path / "train/B/2.png").write_bytes(b"")
+    images = looked(tmp_path, "train/A/1.png", "train/B/2.png")
+    # Their partners go, too.
+    assert images.counts == {"train": {"A": 2, "B": 2}}
+    assert "all 2 names match" in images.reason
+    assert found(tmp_path, "train/A/1.png", "train/B/2.png") == {}
+    # What is no pair has no partner, and another of the name takes its place.
+    alone = looked(tmp_path, "train/A/1.png", recipe="cyclegan")
+    assert alone.counts == {"train": {"A": 3, "B": 4}}
+    pictures(tmp_path, "train/A/1.jpg", first=9)
+    assert looked(tmp_path, "train/A/1.png").counts == {"train": {"A": 4, "B": 4}}
 
 
 def test_pairs_that_are_there_twice(tmp_path):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from tfi2i.data import folders, listing
+from tfi2i.data.excluded import Excluded
 from tfi2i.data.headers import shortened
 
 UNSPLIT = "unsplit"
@@ -58,6 +59,25 @@ class Found:
         """Whether A and B lie apart."""
         return len(self.folders) == 2
 
+    def without(self, out: Excluded, with_partners: bool) -> Found:
+        """The same but for files that a list names.
+
+        Args:
+            out: the list.
+            with_partners: whether what loses the other of its name is left out, too.
+        """
+        files = [[p for p in side if p not in out.paths] for side in self.files]
+        if with_partners:
+            stems = [{path.stem for path in side} for side in files]
+            gone = set().union(
+                *(
+                    {path.stem for path in side} - left
+                    for side, left in zip(self.files, stems, strict=True)
+                )
+            )
+            files = [[p for p in side if p.stem not in gone] for side in files]
+        return dataclasses.replace(self, files=tuple(map(tuple, files)))
+
 
 @dataclasses.dataclass(frozen=True)
 class Arrangement:
@@ -74,6 +94,11 @@ class Arrangement:
     def named(self, split: str) -> Found | None:
         """One split, None where there is none."""
         return next((found for found in self.splits if found.split == split), None)
+
+    def without(self, out: Excluded, with_partners: bool) -> Arrangement:
+        """The same but for files that a list names, as `Found.without`."""
+        splits = tuple(found.without(out, with_partners) for found in self.splits)
+        return dataclasses.replace(self, splits=splits)
 
 
 def recognize(root: Path, layout: folders.Layout, a: str, b: str) -> Arrangement:

@@ -38,7 +38,8 @@ class Checked:
         pictures: every image whose header can be read.
         counts: files of every split, by domain.
         problems: the worst first.
-        excluded: files that the list names, where one was written.
+        excluded: files that the list names, those added last.
+        added: those of them that are on it from now on.
         plan: what was tried; None where there is nothing to train on.
         cost: what it takes; None where it would fail.
         ok: whether training would not fail.
@@ -54,6 +55,7 @@ class Checked:
     counts: dict[str, dict[str, int]]
     problems: tuple[Problem, ...]
     excluded: tuple[Path, ...]
+    added: tuple[Path, ...]
     plan: Plan | None
     cost: Cost | None
     ok: bool
@@ -61,7 +63,7 @@ class Checked:
     command: str
 
     def is_left_out(self, problem: Problem) -> bool:
-        """Whether the list that was written names all that a problem is about."""
+        """Whether the list names all that a problem is about."""
         return bool(problem.exclude) and set(problem.exclude) <= set(self.excluded)
 
 
@@ -73,25 +75,30 @@ def check(directory: Path, asked: Asked | None = None) -> Checked:
         asked: what is known already; None is nothing.
 
     Raises:
-        OSError: the folder does not exist or may not be read; the list does exist or
-            cannot be written.
-        ValueError: values that no folder could be trained with.
+        OSError: the folder does not exist or may not be read; the list cannot be read
+            or written.
+        ValueError: values that no folder could be trained with; a list that exists
+            and is none, or one of another folder.
     """
     asked = asked or Asked()
     check_is_folder(directory)
     given = DataConfig() if asked.recipe is None else get(asked.recipe).config.data
-    if asked.exclude is not None and asked.exclude.exists():
-        raise FileExistsError(
-            f"'{asked.exclude}' is there already; name a new file for the list, or "
-            "remove it"
-        )
+    there = asked.exclude is not None and asked.exclude.exists()
+    out = excluded.read(directory, asked.exclude if there else None)
     names = asked.a or given.a, asked.b or given.b
     arrangement = recognize(directory, asked.layout, *names)
     if not arrangement.splits:
         return _nothing(directory, arrangement)
-    images = Images.look(arrangement, asked, given)
+    before = [
+        path
+        for found in arrangement.splits
+        for side in found.files
+        for path in side
+        if path in out.paths
+    ]
+    images = Images.look(arrangement, asked, given, out)
     found = _worst_first(images.problems_found(directory))
-    listed = _write_list(directory, asked.exclude, found)
+    added = _add_to_list(directory, asked.exclude, found)
     checked = Checked(
         directory=directory,
         layout=images.layout,
@@ -100,7 +107,8 @@ def check(directory: Path, asked: Asked | None = None) -> Checked:
         pictures=tuple(images.pictures),
         counts=images.counts,
         problems=found,
-        excluded=listed,
+        excluded=(*before, *added),
+        added=added,
         plan=None,
         cost=None,
         ok=False,
@@ -116,10 +124,10 @@ def _worst_first(found: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(found, key=lambda problem: _LEVELS.index(problem.level)))
 
 
-def _write_list(
+def _add_to_list(
     directory: Path, target: Path | None, found: Sequence[Problem]
 ) -> tuple[Path, ...]:
-    """Write which images should be left out; nothing where there are none."""
+    """Write which images should be left out, behind what the list has already."""
     groups: dict[str, list[str]] = {}
     listed: dict[Path, None] = {}
     for problem in found:
@@ -130,17 +138,20 @@ def _write_list(
             groups.setdefault(problem.text, []).extend(names)
     if target is None or not listed:
         return ()
-    text = excluded.to_text(groups)
+    text = excluded.to_text(groups).encode(errors="surrogateescape")
+    earlier = target.read_bytes() if target.exists() else b""
+    if earlier and not earlier.endswith(b"\n"):
+        earlier += b"\n"
     with whole(target) as partial:
-        partial.write_text(text, encoding="utf-8", errors="surrogateescape")
+        partial.write_bytes(earlier + text)
     return tuple(listed)
 
 
 def _nothing(directory: Path, arrangement: Arrangement) -> Checked:
     verdict = f"Training would fail: {arrangement.advice}."
     return Checked(
-        directory, None, arrangement.advice, None, (), {}, (), (), None, None, False,
-        verdict, "",
+        directory, None, arrangement.advice, None, (), {}, (), (), (), None, None,
+        False, verdict, "",
     )  # fmt: skip
 
 
@@ -165,7 +176,11 @@ def _unsplit(checked: Checked, images: Images) -> Checked:
 def _tried(checked: Checked, images: Images, asked: Asked) -> Checked:
     """Try training out, and judge."""
     recipe = asked.recipe or ("pix2pix" if images.is_paired else "cyclegan")
-    train = [picture for picture in checked.pictures if picture.split == "train"]
+    train = [
+        picture
+        for picture in checked.pictures
+        if picture.split == "train" and picture.path not in checked.excluded
+    ]
     changes = {
         name: value
         for name in ("a", "b", "crop_size", "batch_size")

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from tfi2i.data import folders, listing
+from tfi2i.data.excluded import NOTHING, Excluded
 from tfi2i.data.headers import ImageFile
-from tfi2i.preparation import problems
+from tfi2i.preparation import problems, values
 from tfi2i.preparation.arrangement import Arrangement, Found, Layout, layout_of
 from tfi2i.preparation.facts import Facts, first_look, look
 from tfi2i.preparation.parallel import each
@@ -34,7 +35,8 @@ class Asked:
         input: where inputs come from.
         crop_size: side of what the networks see.
         batch_size: images in a step.
-        exclude: file to write: a list of what should be left out.
+        exclude: list of what should be left out, to read where it exists and to add
+            to.
     """
 
     recipe: str | None = None
@@ -68,14 +70,23 @@ class Images:
     facts: dict[Path, Facts]
 
     @classmethod
-    def look(cls, arrangement: Arrangement, asked: Asked, given: DataConfig) -> Images:
+    def look(
+        cls,
+        arrangement: Arrangement,
+        asked: Asked,
+        given: DataConfig,
+        out: Excluded = NOTHING,
+    ) -> Images:
         """Decode all files, and find out what they are.
 
         Args:
             arrangement: with one split at least.
             asked: what the user says.
             given: what the recipe says.
+            out: files to leave out, as training does: of two folders of pairs, with
+                their partners.
         """
+        paired, arrangement = (arrangement.without(out, both) for both in (True, False))
         main = arrangement.named("train") or arrangement.splits[0]
         paths = list(
             dict.fromkeys(
@@ -93,7 +104,7 @@ class Images:
         ]
         layout = layout_of(main, readable, asked.layout)
         derived = asked.input or given.input
-        is_paired, why = _pairing(main, layout, asked)
+        is_paired, why = _pairing(paired.named(main.split), layout, asked)
         if not is_paired and layout == "targets":
             layout = "side_by_side"
         elif derived != "files" and layout == "side_by_side" and asked.layout == "auto":
@@ -107,6 +118,8 @@ class Images:
         facts = each(look_at, list(firsts.values()), "Looking at images")
         facts = dict(zip(paths, facts, strict=True))
         reason = _reason(main, layout, derived, readable, why)
+        if is_paired and layout == "folders" and derived == "files":
+            arrangement = paired
         return cls(arrangement, layout, is_paired, derived, reason, facts)
 
     @functools.cached_property
@@ -148,10 +161,11 @@ class Images:
             yield from problems.unlike_sizes(pairs, name)
         if not self.is_paired or self.input != "files":
             yield from problems.copied_images(pictures, name)
-        yield from problems.near_constant(pictures, name)
+        yield from values.near_constant(pictures, name)
         yield from problems.odd_ones(pictures, name)
-        yield from problems.unused_range(pictures)
-        yield from problems.labels(pictures)
+        yield from values.unused_range(pictures)
+        yield from values.beyond_train(pictures, name)
+        yield from values.labels(pictures)
 
     def sides(self, found: Found) -> list[tuple[str, Sequence[Path]]]:
         """Files of each domain that training would read."""

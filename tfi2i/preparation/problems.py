@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import math
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from tfi2i.data.headers import ImageFile
-from tfi2i.preparation.facts import MOST_COLOURS, Facts, Pixels
+from tfi2i.preparation.facts import Facts, Pixels
 
 Level = Literal["error", "warning", "note"]
 
 # Of copies, the one that is kept: what scores are computed on must not be lost.
 _KEPT_FIRST = ("test", "val", "train", "unsplit")
-
-# Share of a domain's range of values.
-_NEAR_CONSTANT = 0.01
 
 # By how much the shapes of two images of a pair may differ.
 _SAME_ASPECT = 1.02
@@ -31,10 +27,6 @@ _ODD = 0.2
 _NO_STRETCH = 1.1
 
 _FEW = 20
-
-# A range that is used so little is another one than the numbers suggest.
-_LITTLE = 0.25
-_HIGHEST = {"uint8": 255.0, "uint16": 65535.0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -244,26 +236,6 @@ def _contradictions(pairs: Sequence[Pair], name: Namer) -> Iterator[Problem]:
         )
 
 
-def near_constant(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]:
-    """Images that show next to nothing, on which instance norm divides by nothing."""
-    by_kind = collections.defaultdict(list)
-    for picture in pictures:
-        if picture.pixels:
-            by_kind[picture.domain, picture.header.dtype].append(picture)
-    bad = []
-    for mine in by_kind.values():
-        low, high = _range(mine)
-        bad += [p for p in mine if p.pixels.spread <= _NEAR_CONSTANT * (high - low)]
-    if bad:
-        yield Problem(
-            "near_constant",
-            "warning",
-            "images of nearly a single colour",
-            tuple(dict.fromkeys(name(picture.path) for picture in bad)),
-            tuple(dict.fromkeys(picture.path for picture in bad)),
-        )
-
-
 def unlike_sizes(pairs: Sequence[Pair], name: Namer) -> Iterator[Problem]:
     """Pairs whose images differ in shape, or at least in size."""
     shapes, sizes = [], []
@@ -297,45 +269,6 @@ def odd_ones(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]:
                 f"images of {domain} that are not {usual} like the others",
                 tuple(f"{name(p.path)} ({_kind(p.header)})" for p in odd),
             )
-
-
-def unused_range(pictures: Sequence[Picture]) -> Iterator[Problem]:
-    """Domains whose values fill a small part of what their numbers can hold."""
-    for domain in "AB":
-        mine = [p for p in pictures if p.domain == domain and p.pixels]
-        kinds = {picture.header.dtype for picture in mine}
-        if len(kinds) != 1 or not kinds <= _HIGHEST.keys():
-            continue
-        most, (_, high) = _HIGHEST[kinds.pop()], _range(mine)
-        if 0 < high <= _LITTLE * most:
-            yield Problem(
-                "dark",
-                "warning",
-                f"{domain} has values up to {high:g} of {most:g}, nearly black to a "
-                f"network: --data.domain-{domain.lower()}.high {high:g} makes that "
-                "white",
-            )
-
-
-def labels(pictures: Sequence[Picture]) -> Iterator[Problem]:
-    """Domains of few colours, which are labels perhaps."""
-    for domain in "AB":
-        mine = [p for p in pictures if p.domain == domain and p.pixels]
-        found: set[bytes] = set()
-        for picture in mine:
-            # JPEG paints colours of its own between those that were drawn.
-            if picture.pixels.colours is None or picture.header.format == "JPEG":
-                break
-            found |= picture.pixels.colours
-        else:
-            if 2 < len(found) <= MOST_COLOURS:
-                yield Problem(
-                    "few_colours",
-                    "note",
-                    f"{domain} has {len(found)} colours: if they are labels, "
-                    f"--data.domain-{domain.lower()}.resize nearest adds none between "
-                    "them",
-                )
 
 
 def stretched(
@@ -382,8 +315,3 @@ def _kind(header: ImageFile) -> str:
     channels = header.opaque_channels
     colours = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
     return f"{bits[header.dtype]} {colours}"
-
-
-def _range(pictures: Sequence[Picture]) -> tuple[float, float]:
-    low = min((picture.pixels.low for picture in pictures), default=math.nan)
-    return low, max((picture.pixels.high for picture in pictures), default=math.nan)

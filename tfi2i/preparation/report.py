@@ -6,6 +6,7 @@ import collections
 import os
 import statistics
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -16,6 +17,7 @@ from rich.text import Text
 from tfi2i.data.headers import shortened
 from tfi2i.data.memory import available
 from tfi2i.data.pixels import PixelType
+from tfi2i.preparation import wording
 from tfi2i.preparation.check import Checked
 from tfi2i.preparation.plan import Plan
 from tfi2i.preparation.problems import Picture
@@ -51,7 +53,7 @@ def to_dict(checked: Checked) -> dict[str, Any]:
           greatest]`. What nothing is known of is null.
         - `problems`: a list, the worst first, of `kind`, `level` (`error`, `warning`,
           `note`), `text`, `names` and `exclude` (paths to leave out).
-        - `excluded`: paths on the list that was written.
+        - `excluded`: images on the list; `added`: those of them that were not on it.
         - `training`, null where training was not tried: `recipe`, `failure` (`""` for
           none), `notes`, `epochs`, `batch_size`, `preprocess`, `load_size` (null for
           none) and `crop_size`, each `[height, width]`, `flip`, and where it would
@@ -87,6 +89,7 @@ def to_dict(checked: Checked) -> dict[str, Any]:
             for problem in checked.problems
         ],
         "excluded": [str(path) for path in checked.excluded],
+        "added": [str(path) for path in checked.added],
         "training": None if checked.plan is None else _training(checked.plan),
         "estimate": _estimate(checked),
     }
@@ -158,12 +161,18 @@ def _estimate(checked: Checked) -> dict[str, Any] | None:
     }
 
 
-def show(checked: Checked, console: Console) -> None:
-    """Print what was found, for people."""
+def show(checked: Checked, console: Console, exclude: Path | None = None) -> None:
+    """Print what was found, for people.
+
+    Args:
+        checked: what was found.
+        console: where.
+        exclude: the list that was asked for.
+    """
 
     def line(text: str, style: str = "") -> None:
         # Names are not markup, and paths must stay whole to be copied.
-        console.print(Text(_printable(text), style), soft_wrap=True)
+        console.print(Text(wording.printable(text), style), soft_wrap=True)
 
     line(str(checked.directory), "bold")
     if checked.layout is not None:
@@ -175,28 +184,36 @@ def show(checked: Checked, console: Console) -> None:
         if checked.is_left_out(problem):
             level, count = "note", f"{count}, left out"
         text = Text(f"{level}: ", _STYLES[level])
-        text.append(_printable(f"{problem.text}{count}"), "default")
+        text.append(wording.printable(f"{problem.text}{count}"), "default")
         console.print(text, soft_wrap=True)
         if problem.names:
             line(f"    {shortened(problem.names)}")
     for note in checked.plan.notes if checked.plan else ():
-        text = Text("note: ", _STYLES["note"]).append(_printable(note), "default")
+        text = Text("note: ", _STYLES["note"])
+        text.append(wording.printable(note), "default")
         console.print(text, soft_wrap=True)
     if checked.ok and checked.plan is not None:
         console.print()
         for text in (*_treatment(checked), *_costs(checked)):
             line(text)
     console.print()
-    if checked.excluded:
-        line(f"{len(checked.excluded)} images are on the list.")
+    if exclude is not None:
+        line(_listed(checked, exclude))
     line(checked.verdict, "bold green" if checked.ok else "bold red")
     if checked.command:
         line(f"  {checked.command}")
 
 
-def _printable(text: str) -> str:
-    """Names may hold bytes that are no text."""
-    return text.encode(errors="backslashreplace").decode()
+def _listed(checked: Checked, exclude: Path) -> str:
+    """What became of the list."""
+    added, number = len(checked.added), len(checked.excluded)
+    if not number:
+        return f"Nothing to leave out: '{exclude}' was not written."
+    if not added:
+        return f"Nothing more to leave out: '{exclude}' names {number} images."
+    if added == number:
+        return f"'{exclude}' was written: {number} images to leave out."
+    return f"{added} images were added to '{exclude}', which names {number} now."
 
 
 def _table(checked: Checked) -> Table:
@@ -221,10 +238,10 @@ def _table(checked: Checked) -> Table:
                 domain,
                 f"{found['files']:,}",
                 _sizes(_of(checked, split, domain)),
-                _named(found["channels"]),
-                _named({_BITS[name]: n for name, n in found["depth"].items()}),
-                "" if values is None else " to ".join(map(_number, values)),
-                _named(found["format"]),
+                wording.named(found["channels"]),
+                wording.named({_BITS[name]: n for name, n in found["depth"].items()}),
+                "" if values is None else " to ".join(map(wording.number, values)),
+                wording.named(found["format"]),
             )
     return table
 
@@ -246,18 +263,18 @@ def _treatment(checked: Checked) -> Iterator[str]:
     train = [picture for picture in checked.pictures if picture.split == "train"]
     steps = []
     if data.preprocess == "resize_and_crop":
-        load = _shape(data.load_shape)
+        load = wording.shape(data.load_shape)
         steps.append(f"resizes images ({_sizes(train)}) to {load}")
     elif data.is_resized:
         steps.append(f"scales images to a width of {data.load_shape[1]}")
     if data.is_cropped:
-        steps.append(f"cuts out {_shape(data.crop_shape)} at random")
+        steps.append(f"cuts out {wording.shape(data.crop_shape)} at random")
     if data.flip:
         steps.append("mirrors half of them")
     done = ", ".join(steps) or "takes images as they are"
     yield f"Training ({config.recipe}) {done}."
     read = {
-        side: f"{_described(pixels)}{_changed(train, side, pixels)}"
+        side: f"{wording.described(pixels)}{_changed(train, side, pixels)}"
         for side, pixels in _pixels(plan).items()
     }
     if read["A"] == read["B"]:
@@ -284,10 +301,10 @@ def _costs(checked: Checked) -> Iterator[str]:
     found = _estimate(checked)
     free = available()
     yield (
-        f"Decoded images take {_bytes(found['cache_bytes'])}"
+        f"Decoded images take {wording.amount(found['cache_bytes'])}"
         f"{_KEPT[checked.plan.kept]}; training takes about "
-        f"{_bytes(found['memory_bytes'])} of memory beside them, of which "
-        f"{_bytes(free)} are free."
+        f"{wording.amount(found['memory_bytes'])} of memory beside them, of which "
+        f"{wording.amount(free)} are free."
     )
     if found["device"] == "CPU" and found["memory_bytes"] > free:
         yield "That is too much: choose a smaller --crop-size or --batch-size."
@@ -295,9 +312,9 @@ def _costs(checked: Checked) -> Iterator[str]:
     if found["device"] == "GPU":
         where = "this GPU, where the estimate was never tried"
     yield (
-        f"An epoch takes about {_duration(found['epoch_seconds'])}, all "
-        f"{checked.plan.config.epochs} about {_duration(found['run_seconds'])}, on "
-        f"{where}."
+        f"An epoch takes about {wording.duration(found['epoch_seconds'])}, all "
+        f"{checked.plan.config.epochs} about "
+        f"{wording.duration(found['run_seconds'])}, on {where}."
     )
     if found["device"] == "CPU" and found["run_seconds"] > _LONG:
         yield "So much is work for a GPU, or for a smaller --crop-size."
@@ -325,16 +342,6 @@ def _changed(train: Sequence[Picture], side: str, pixels: PixelType) -> str:
     return f": {', '.join(parts)}" if parts else ""
 
 
-def _described(pixels: PixelType) -> str:
-    names = {1: "grey", 3: "colour"}
-    channels = names.get(pixels.channels, f"{pixels.channels} channels")
-    bits = {"uint8": "8-bit ", "uint16": "16-bit ", "float32": "floating-point "}
-    text = f"{bits[pixels.dtype]}{channels}"
-    if pixels != PixelType.of(pixels.channels):
-        text += f", {pixels.low:g} black and {pixels.high:g} white"
-    return text
-
-
 def _pixels(plan: Plan) -> dict[str, PixelType]:
     data = plan.config.data
     return {
@@ -357,32 +364,3 @@ def _middle(values: Sequence[float]) -> list[float] | None:
 
 def _counted(values) -> dict[str, int]:
     return dict(collections.Counter(values).most_common())
-
-
-def _named(counts: dict[str, int]) -> str:
-    if len(counts) == 1:
-        return next(iter(counts))
-    return ", ".join(f"{name} ({count})" for name, count in counts.items())
-
-
-def _number(value: float) -> str:
-    return f"{value:.0f}" if value == round(value) else f"{value:.4g}"
-
-
-def _shape(shape: tuple[int, int]) -> str:
-    """As people write it, the width first."""
-    return f"{shape[1]}x{shape[0]}"
-
-
-def _bytes(count: float) -> str:
-    for size, unit in ((1e9, "GB"), (1e6, "MB")):
-        if count >= size:
-            return f"{count / size:.{1 if size > 1e6 else 0}f} {unit}"
-    return f"{count / 1e3:.0f} kB"
-
-
-def _duration(seconds: float) -> str:
-    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} seconds" if seconds >= 2 else "a second"
