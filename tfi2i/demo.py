@@ -11,8 +11,8 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from tfi2i.data.pixels import to_uint8
 from tfi2i.data.reading import read_image
-from tfi2i.data.transforms import to_uint8
 from tfi2i.evaluation import mean_image, score
 from tfi2i.export import Export, export, exports_table
 from tfi2i.files import whole

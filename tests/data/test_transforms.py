@@ -6,9 +6,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.data.conftest import picture
-from tfi2i.data import transforms
+from tfi2i.data import pixels, transforms
 
-levels = np.arange(256, dtype=np.uint8)
 seeds = st.integers(-(2**63), 2**63 - 1)
 
 
@@ -76,30 +75,6 @@ def test_resize_to_its_own_size_changes_nothing():
 def test_resize_keeps_a_flat_colour(level):
     image = np.full((9, 7, 3), level, np.uint8)
     assert (transforms.resize(image, 20, 5).numpy() == level).all()
-
-
-def test_levels_come_back_exactly():
-    floats = transforms.to_float(levels)
-    assert floats.dtype == tf.float32
-    assert (floats[0], floats[-1]) == (-1.0, 1.0)
-    np.testing.assert_array_equal(transforms.to_uint8(floats), levels)
-    for dtype in (tf.float16, tf.float64):
-        back = transforms.to_uint8(tf.cast(floats, dtype))
-        np.testing.assert_array_equal(back, levels)
-
-
-@settings(deadline=None)
-@given(st.lists(st.integers(0, 255), min_size=1), st.floats(-0.49, 0.49))
-def test_to_uint8_rounds_to_nearest(values, offset):
-    values = np.array(values)
-    floats = (values + offset) / 127.5 - 1
-    expected = np.clip(np.rint(np.clip(values + offset, 0, 255)), 0, 255)
-    np.testing.assert_array_equal(transforms.to_uint8(floats), expected)
-
-
-def test_to_uint8_clips():
-    values = transforms.to_uint8([-9.0, -1.001, 1.001, 9.0]).numpy()
-    assert values.tolist() == [0, 0, 255, 255]
 
 
 METHODS = ("bicubic", "bicubic")
@@ -198,7 +173,7 @@ def test_the_middle():
 @pytest.mark.parametrize("channels", [1, 3])
 def test_color_jitter_as_torchvision_defines_it(channels):
     image = picture(12, 10, seed=1)[..., :channels]
-    changed = transforms.color_jitter(transforms.to_float(image), 0.4, [3, 4]).numpy()
+    changed = transforms.color_jitter(pixels.to_float(image), 0.4, [3, 4]).numpy()
     seed = tf.random.fold_in([3, 4], 2, alg="philox")
     factors = tf.random.stateless_uniform((3,), seed, 0.6, 1.4, alg="philox").numpy()
 

@@ -11,8 +11,8 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.translators import NETWORKS, exported, make_run, photos
+from tfi2i.data.pixels import to_float
 from tfi2i.data.reading import read_image
-from tfi2i.data.transforms import to_float
 from tfi2i.export import export
 from tfi2i.inference.engines import KerasEngine, SavedModelEngine, TFLiteEngine
 from tfi2i.inference.sizes import at_own_size, size_rule

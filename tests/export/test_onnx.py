@@ -10,7 +10,7 @@ import pytest
 
 from tests.translators import TINY, make_cyclegan_run, make_run, photos
 from tfi2i import networks
-from tfi2i.data.transforms import to_float
+from tfi2i.data.pixels import to_float
 from tfi2i.export import export
 from tfi2i.export.onnx import OnnxEngine, write_onnx
 from tfi2i.export.saved_model import write_float_model

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.translators import TINY, make_cyclegan_run, make_run, photos
-from tfi2i.data.transforms import to_float
+from tfi2i.data.pixels import to_float
 from tfi2i.export import export
 from tfi2i.export.saved_model import write_saved_model
 from tfi2i.inference import load

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.translators import exported, make_cyclegan_run, photos
-from tfi2i.data.transforms import to_float, to_uint8
+from tfi2i.data.pixels import to_float, to_uint8
 from tfi2i.inference import engines, load
 from tfi2i.inference.load import trained_generators
 

@@ -18,7 +18,7 @@ from tests.checks import (
     two_devices,
 )
 from tfi2i.data import bundled
-from tfi2i.data.transforms import to_float
+from tfi2i.data.pixels import to_float
 from tfi2i.models import Adam, CycleGAN, Pix2Pix
 from tfi2i.networks import patchgan
 from tfi2i.recipes.named import get

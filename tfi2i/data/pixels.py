@@ -23,6 +23,10 @@ MAX_CHANNELS = 32
 class PixelType:
     """How the pixels of a domain are stored.
 
+    Integers of 32 and 64 bits and other floats are stored as float32, which has 24 bits
+    for a number: of those beyond 16,777,216, neighbours become the same. A line in the
+    log says so.
+
     Attributes:
         channels: 1 is grey, 3 is RGB, 4 is RGBA where the file says so.
         dtype: of the numbers.
@@ -47,7 +51,8 @@ class PixelType:
 
         Raises:
             ValueError: numbers of a kind that is not stored, too few or too many
-                channels, a range that is none, or float32 without one.
+                channels, a range that is none or more than the dtype holds, or float32
+                without one.
         """
         channels = 3 if channels is None else channels
         dtype = "uint8" if dtype is None else dtype
@@ -61,11 +66,19 @@ class PixelType:
                     "float32 needs a range: which values are black (low) and white "
                     "(high)"
                 )
+            least, most = np.finfo(np.float32).min, np.finfo(np.float32).max
         else:
-            low = 0.0 if low is None else low
-            high = float(np.iinfo(dtype).max) if high is None else high
+            least, most = 0, np.iinfo(dtype).max
+            low = least if low is None else low
+            high = most if high is None else high
         if not low < high:
             raise ValueError(f"range is {low:g} to {high:g}, expected low below high")
+        if low < least or high > most:
+            # Outputs beyond would come out as numbers of the other end.
+            raise ValueError(
+                f"range is {low:g} to {high:g}, expected numbers that {dtype} holds, "
+                f"{least:g} to {most:g}"
+            )
         return cls(channels, dtype, float(low), float(high))
 
 
@@ -104,3 +117,15 @@ def from_float(image: tf.Tensor, pixels: PixelType = RGB) -> tf.Tensor:
         values = tf.round(values)
     values = tf.clip_by_value(values, pixels.low, pixels.high)
     return tf.cast(values, pixels.dtype)
+
+
+def to_uint8(image: tf.Tensor) -> tf.Tensor:
+    """Map [-1, 1] onto levels 0 to 255; the inverse of `to_float`, exactly.
+
+    Args:
+        image: float, any shape; values outside [-1, 1] are clipped.
+
+    Returns:
+        uint8 of the same shape, rounded to nearest.
+    """
+    return from_float(image)

@@ -1,4 +1,4 @@
-"""What happens to decoded images: resizing, jitter, value ranges."""
+"""What happens to decoded images: resizing, jitter, colours."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 from PIL import Image
-
-from tfi2i.data.pixels import from_float, to_float  # noqa: F401
 
 # Fixed, so that the same seed means the same pictures on every device.
 RANDOM_ALGORITHM = "philox"
@@ -131,18 +129,6 @@ def resized(
     if image.dtype == np.uint16:
         values = np.clip(np.rint(values), 0, np.iinfo(np.uint16).max)
     return values.astype(image.dtype, copy=False)
-
-
-def to_uint8(image: tf.Tensor) -> tf.Tensor:
-    """Map [-1, 1] onto levels 0 to 255; the inverse of `to_float`, exactly.
-
-    Args:
-        image: float, any shape; values outside [-1, 1] are clipped.
-
-    Returns:
-        uint8 of the same shape, rounded to nearest.
-    """
-    return from_float(image)
 
 
 def stored(values: tf.Tensor, dtype: tf.DType) -> tf.Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from tfi2i.data.transforms import to_uint8
+from tfi2i.data.pixels import to_uint8
 from tfi2i.files import whole
 from tfi2i.training.backup import Backup, Position, restore_means
 

@@ -13,7 +13,8 @@ import keras
 import tensorflow as tf
 
 from tfi2i.data import PairedData, UnpairedData
-from tfi2i.data.transforms import center, resize, to_float
+from tfi2i.data.pixels import to_float
+from tfi2i.data.transforms import center, resize
 from tfi2i.files import check_can_make, whole
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.config import ImportedConfig, TrainConfig
