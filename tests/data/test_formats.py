@@ -10,13 +10,11 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from tests.data.conftest import picture, save
-from tfi2i.data import headers, writing
-from tfi2i.data.pixels import RGB, PixelType, from_float, to_float
+from tfi2i.data import arrays, headers, writing
+from tfi2i.data.pixels import RGB, PixelType
 from tfi2i.data.reading import read_image
 
 GREY = PixelType.of(1)
@@ -90,6 +88,21 @@ def test_8_bits_among_16(tmp_path):
         np.testing.assert_array_equal(numbers, image)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_levels_where_floats_are_wanted(tmp_path, dtype, suffix):
+    most = np.iinfo(dtype).max
+    image = np.array([[0, 1, most // 5, most]], dtype)[..., None].repeat(3, axis=2)
+    assert cv2.imwrite(str(tmp_path / f"a.{suffix}"), image)
+    for channels in (1, 3, 4):
+        for low, high in ((0, 1), (-1, 1), (-1000, 3000)):
+            pixels = PixelType.of(channels, "float32", low, high)
+            found = read_image(tmp_path / f"a.{suffix}", pixels=pixels)
+            expected = low + image[..., 0] / most * (high - low)
+            np.testing.assert_allclose(found[..., 0], expected, 1e-6, 1e-3)
+            np.testing.assert_allclose(found[:, 3, -1], high)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int16", "uint32"])
 @pytest.mark.parametrize("suffix", ["tif", "npy", "npz"])
 def test_numbers_of_other_kinds_keep_their_values(tmp_path, dtype, suffix):
@@ -118,7 +131,7 @@ def test_pages_and_axes_become_channels(tmp_path):
     for path in tmp_path.iterdir():
         assert described(path)[1:] == (50, 6, 5, "uint16"), path
         np.testing.assert_array_equal(read_image(path, pixels=pixels), image)
-        with pytest.raises(ValueError, match="5 channels, expected 3 .*domain-a.chan"):
+        with pytest.raises(ValueError, match="^5 channels, expected 3$"):
             read_image(path)
 
 
@@ -312,31 +325,19 @@ def test_floats_are_written_as_they_are(tmp_path):
         )
 
 
-@settings(deadline=None)
-@given(st.integers(0, 65_534), st.data())
-def test_integers_survive_the_networks_range(low, data):
-    high = data.draw(st.integers(low + 1, 65_535))
-    pixels = PixelType.of(1, "uint16", low, high)
-    values = np.linspace(low, high, 100).astype(np.uint16)
-    floats = to_float(values, pixels)
-    assert floats[0] >= -1 - 1e-6 and floats[-1] <= 1 + 1e-6
-    np.testing.assert_array_equal(from_float(floats, pixels), values)
-
-
-def test_all_levels_survive_the_networks_range():
-    for pixels in (GREY, DEEP):
-        values = np.arange(pixels.high + 1).astype(pixels.dtype)
-        floats = to_float(values, pixels).numpy()
-        assert (floats[0], floats[-1]) == (-1, 1)
-        np.testing.assert_array_equal(from_float(floats, pixels), values)
-
-
-def test_pixel_types_that_cannot_be():
-    for arguments, message in (
-        ((0,), "channels are 0, expected 1 to 32"),
-        ((3, "uint32"), "dtype is 'uint32', expected uint8, uint16, float32"),
-        ((3, "float32"), "float32 needs a range"),
-        ((3, "uint8", 9, 9), "range is 9 to 9, expected low below high"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            PixelType.of(*arguments)
+def test_numbers_that_float32_has_no_room_for(tmp_path, caplog):
+    arrays._tell_of_rounding.cache_clear()
+    for name, values in {
+        "small": np.int32([[-(2**24), 2**24]]),
+        "round": np.int64([[2**24 + 2, 2**40]]),
+        "fractions": np.float64([[0.1, 1 / 3]]),
+    }.items():
+        np.save(tmp_path / f"{name}.npy", values)
+        read_image(tmp_path / f"{name}.npy", pixels=FLOAT)
+    assert not caplog.records
+    for dtype in ("int32", "int64", "uint32", "float64"):
+        np.save(tmp_path / "a.npy", np.array([[0, 2**24 + 1]], dtype))
+        for _ in range(2):
+            read_image(tmp_path / "a.npy", pixels=FLOAT)
+        assert f"images hold {dtype} beyond 16,777,216" in caplog.messages[-1]
+    assert len(caplog.records) == 4

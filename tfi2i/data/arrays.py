@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
+import logging
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +17,12 @@ from numpy.lib import format as npy
 from tfi2i.data.limits import Refused, check_size
 from tfi2i.data.pixels import MAX_CHANNELS, Dtype
 
+log = logging.getLogger(__name__)
+
 _MAX_HEADER = 2**14
+
+# Up to here float32 holds every integer.
+_EXACT = 2**24
 
 
 def header(path: Path) -> tuple[int, int, int, Dtype]:
@@ -53,6 +60,8 @@ def read(path: Path) -> np.ndarray:
 def as_held(array: np.ndarray) -> np.ndarray:
     """An array in uint8, uint16 or float32, whatever its numbers were.
 
+    Says so, once, where large numbers lose digits by that.
+
     Raises:
         Refused: there are values that are no numbers.
     """
@@ -60,10 +69,26 @@ def as_held(array: np.ndarray) -> np.ndarray:
         return np.where(array, np.uint8(255), np.uint8(0))
     with np.errstate(over="ignore"):
         # What is too large becomes infinite, and is refused.
-        array = np.ascontiguousarray(array, _held(array.dtype))
-    if array.dtype == np.float32 and not np.isfinite(array).all():
-        raise Refused("values that are infinite or no numbers")
-    return array
+        held = np.ascontiguousarray(array, _held(array.dtype))
+    if held.dtype == np.float32:
+        if not np.isfinite(held).all():
+            raise Refused("values that are infinite or no numbers")
+        is_wide = array.dtype.itemsize >= 4 and array.dtype != held.dtype
+        if is_wide and np.abs(held).max() >= _EXACT and (held != array).any():
+            _tell_of_rounding(array.dtype.newbyteorder("=").name)
+    return held
+
+
+# Once, not for each image.
+@functools.cache
+def _tell_of_rounding(dtype: str) -> None:
+    log.warning(
+        "images hold %s beyond %s, where float32 has no room for all digits: "
+        "neighbouring values become the same; if they matter, subtract what all have "
+        "in common before saving",
+        dtype,
+        f"{_EXACT:,}",
+    )
 
 
 @contextlib.contextmanager

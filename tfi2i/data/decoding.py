@@ -7,6 +7,8 @@ read by `formats`.
 
 from __future__ import annotations
 
+import os
+
 import tensorflow as tf
 from PIL import ImageColor
 
@@ -62,7 +64,8 @@ def decode(
         background: int32 `(3,)`, 0 to 255: the colour under transparent pixels.
         pixels: what the image is to be made of. Greyscale becomes equal channels,
             colour its luma; 16 bits become 8 by their high byte, 8 become 16 by
-            repetition; floats keep the numbers of the file.
+            repetition; where floats are wanted, those of a file keep their numbers,
+            and of 8 or 16 bits black becomes `pixels.low` and white `pixels.high`.
         format: of `headers.ImageFile`, where it is known for all that the graph will
             read; None looks at the content.
 
@@ -216,7 +219,15 @@ def _of_colour(image: tf.Tensor, pixels: PixelType) -> tf.Tensor:
         raise_it = tf.Assert(False, [f"3 channels, expected {pixels.channels}"])
         with tf.control_dependencies([raise_it]):
             image = tf.repeat(image[..., :1], pixels.channels, axis=-1)
-    return tf.cast(image, pixels.dtype)
+    return _stored(image, pixels)
+
+
+def _stored(image: tf.Tensor, pixels: PixelType) -> tf.Tensor:
+    """Levels as they are, or, where floats are wanted, between low and high."""
+    if pixels.dtype != "float32":
+        return tf.cast(image, pixels.dtype)
+    step = (pixels.high - pixels.low) / image.dtype.max
+    return tf.cast(image, tf.float32) * step + pixels.low
 
 
 def _png(contents, background, pixels):
@@ -228,7 +239,7 @@ def _png(contents, background, pixels):
             return _of_colour(flatten(rgba, background), pixels)
         if pixels.dtype == "uint16" and rgba.dtype == tf.uint8:
             return tf.cast(rgba, tf.uint16) * 257
-        return tf.cast(rgba, pixels.dtype)
+        return _stored(rgba, pixels)
 
     def of_8_bits():
         return made_of(_decode_png(contents, header))
@@ -246,7 +257,7 @@ def _other(path, background, pixels):
     """Files that need Python."""
 
     def read(path, background):
-        image, file = formats.read(path.decode())
+        image, file = formats.read(os.fsdecode(path))
         return formats.convert(image, file, background, pixels)
 
     return tf.numpy_function(

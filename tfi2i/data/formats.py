@@ -69,8 +69,18 @@ def convert(
     step = max(1, _AT_ONCE // max(1, width))
     for start in range(0, height, step):
         rows = slice(start, start + step)
-        found[rows] = _converted(image[rows], file.alpha, background, pixels)
+        found[rows] = _stored(
+            _converted(image[rows], file.alpha, background, pixels), pixels
+        )
     return found
+
+
+def _stored(image, pixels):
+    """Levels as they are, or, where floats are wanted, between low and high."""
+    if pixels.dtype != "float32" or image.dtype == np.float32:
+        return image
+    step = (pixels.high - pixels.low) / np.iinfo(image.dtype).max
+    return image.astype(np.float32) * np.float32(step) + np.float32(pixels.low)
 
 
 def _converted(image, alpha, background, pixels):

@@ -82,15 +82,12 @@ class ImageFile:
     def misfit(self, pixels: PixelType) -> str | None:
         """Say why this file cannot be made of such pixels, None where it can."""
         if self.dtype == "float32" and pixels.dtype != "float32":
-            return f"floats, expected {pixels.dtype} (--data.domain-a.dtype, or -b)"
+            return f"floats, expected {pixels.dtype}"
         if self.channels == pixels.channels and self.channels != 2 * self.alpha:
             return None
         if self.opaque_channels in (1, 3) and pixels.channels in (1, 3, 4):
             return None
-        return (
-            f"{self.opaque_channels} channels, expected {pixels.channels} "
-            "(--data.domain-a.channels, or -b)"
-        )
+        return f"{self.opaque_channels} channels, expected {pixels.channels}"
 
 
 def read(path: Path) -> ImageFile:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import logging
 from collections.abc import Sequence
+
+import numpy as np
 
 from tfi2i.data import headers, reading
 from tfi2i.data.headers import ImageFile
 from tfi2i.data.pixels import PixelType
+from tfi2i.data.threads import in_threads
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +42,9 @@ class Wanted:
     method: str = "bicubic"
 
 
-def pixel_type(files: Sequence[ImageFile], wanted: Wanted, domain: str) -> PixelType:
+def pixel_type(
+    files: Sequence[ImageFile], wanted: Wanted, domain: str, progress: bool = True
+) -> PixelType:
     """Find out what a domain's pixels are.
 
     Ordinary pictures, grey ones among them, are 8-bit colour, as for the reference.
@@ -48,6 +54,7 @@ def pixel_type(files: Sequence[ImageFile], wanted: Wanted, domain: str) -> Pixel
         files: of the domain.
         wanted: what is known already.
         domain: `"a"` or `"b"`, for messages.
+        progress: show a bar on stderr, if that is a terminal, while floats are read.
 
     Raises:
         ValueError: the files differ so much that somebody has to decide, do not fit
@@ -56,11 +63,20 @@ def pixel_type(files: Sequence[ImageFile], wanted: Wanted, domain: str) -> Pixel
     dtype = wanted.dtype or _dtype(files, domain)
     channels = wanted.channels or _channels(files, domain)
     low, high = wanted.low, wanted.high
+    # Before anything is read to find out the range.
+    _check(files, _pixels(channels, dtype, 0, 1, domain), domain)
     if dtype == "float32" and None in (low, high):
-        low, high = _range(files, channels, domain, low, high)
-    pixels = PixelType.of(channels, dtype, low, high)
-    _check(files, pixels)
+        low, high = _range(files, channels, domain, low, high, progress)
+    pixels = _pixels(channels, dtype, low, high, domain)
+    _tell_of_levels(files, pixels, domain)
     return pixels
+
+
+def _pixels(channels, dtype, low, high, domain):
+    try:
+        return PixelType.of(channels, dtype, low, high)
+    except ValueError as error:
+        raise ValueError(f"{error} (--data.domain-{domain})") from None
 
 
 def _dtype(files, domain):
@@ -106,16 +122,32 @@ def _is_ordinary(file):
     return file.dtype == "uint8" and is_picture
 
 
-def _range(files, channels, domain, low, high):
-    """Which of the usual ranges all floats lie in."""
-    pixels = PixelType.of(channels, "float32", 0.0, 1.0)
-    least, most = float("inf"), float("-inf")
-    for path in dict.fromkeys(file.path for file in files):
+def _range(files, channels, domain, low, high, progress):
+    """Which of the usual ranges all floats lie in; of levels all that there are."""
+    paths = list(dict.fromkeys(f.path for f in files if f.dtype == "float32"))
+    if not paths:
+        most = max(_most(file) for file in files)
+        return 0.0 if low is None else low, most if high is None else high
+    extremes, unread = {}, {}
+
+    def look(number):
+        path = paths[number]
         try:
-            image = reading.read_image(path, pixels=pixels)
+            status = path.stat()
+            extremes[path] = _extremes(
+                path, channels, status.st_size, status.st_mtime_ns
+            )
         except (ValueError, OSError) as error:
-            raise ValueError(f"cannot read '{path}': {error}") from error
-        least, most = min(least, float(image.min())), max(most, float(image.max()))
+            unread[path] = error
+
+    in_threads(look, len(paths), f"Reading values of {domain.upper()}", progress)
+    if unread:
+        names = [f"'{path}' ({unread[path]})" for path in sorted(unread)]
+        raise ValueError(
+            f"cannot read {headers.shortened(names)}: replace or remove what is damaged"
+        )
+    least = min(low for low, _ in extremes.values())
+    most = max(high for _, high in extremes.values())
     for start, end in _RANGES:
         if start <= least and most <= end:
             return start if low is None else low, end if high is None else high
@@ -126,12 +158,45 @@ def _range(files, channels, domain, low, high):
     )
 
 
-def _check(files, pixels):
+# A file may belong to several domains, and be asked for more than once.
+@functools.lru_cache(maxsize=2**17)
+def _extremes(path, channels, size, changed):
+    """The least and the most of a file's floats, while its size and time are these."""
+    image = reading.read_image(path, pixels=PixelType.of(channels, "float32", 0, 1))
+    return float(image.min()), float(image.max())
+
+
+def _tell_of_levels(files, pixels, domain):
+    """Say what becomes of integers where floats are wanted, unless they stay."""
+    if pixels.dtype != "float32":
+        return
+    levels = [file for file in files if file.dtype != "float32"]
+    moved = [f for f in levels if (pixels.low, pixels.high) != (0.0, _most(f))]
+    if moved:
+        log.warning(
+            "%d of %d images of %s hold levels, no floats: black (0) becomes %g, white "
+            "(%s) becomes %g",
+            len(moved),
+            len(files),
+            domain.upper(),
+            pixels.low,
+            " or ".join(f"{most:g}" for most in sorted({_most(f) for f in moved})),
+            pixels.high,
+        )
+
+
+def _most(file):
+    """The largest level that a file of integers may hold."""
+    return float(np.iinfo(file.dtype).max)
+
+
+def _check(files, pixels, domain):
     """Refuse files that cannot become such pixels."""
     found = [(file, file.misfit(pixels)) for file in files]
     names = [f"'{file.path}' ({why_not})" for file, why_not in found if why_not]
     if names:
         raise ValueError(
             f"images of other kinds ({len(names)}): {headers.shortened(names)}; leave "
-            "them out with --data.exclude, or say what all are"
+            f"them out with --data.exclude, or say what all are with "
+            f"--data.domain-{domain}.channels and --data.domain-{domain}.dtype"
         )
