@@ -1,8 +1,11 @@
+import os
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from tests.data.conftest import picture, save
+from tests.data.conftest import levels, picture, save
 from tfi2i.data import PairedData, derived, reading
 
 
@@ -115,6 +118,29 @@ def test_one_image_as_pillow_shows_it(tmp_path, suffix):
     assert image.dtype == np.uint8 and image.shape == (40, 16, 3)
     np.testing.assert_array_equal(image, shown)
     np.testing.assert_array_equal(reading.read_image(str(path)), shown)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+@pytest.mark.parametrize("suffix", ["png", "npy"])
+def test_names_that_are_no_text(tmp_path, suffix):
+    plain = tmp_path / f"1.{suffix}"
+    if suffix == "npy":
+        np.save(plain, picture(8, 6))
+    else:
+        save(plain, picture(8, 6))
+    for name in "AB":
+        path = tmp_path / "train" / name / os.fsdecode(b"caf\xe9." + suffix.encode())
+        path.parent.mkdir(parents=True)
+        path.write_bytes(plain.read_bytes())
+    expected = reading.read_image(plain)
+    np.testing.assert_array_equal(reading.read_image(path), expected)
+    for cache in ("memory", "off"):
+        data = PairedData.load(tmp_path, preprocess="none", multiple=2, cache=cache)
+        np.testing.assert_array_equal(data.real_a[0], expected)
+        ((real_a, _),) = levels(
+            data.training(batch_size=1, crop_size=None, epochs=1, flip=False)
+        )
+        np.testing.assert_array_equal(real_a[0], expected)
 
 
 def test_one_image_over_a_background(tmp_path):

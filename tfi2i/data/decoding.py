@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
 import tensorflow as tf
 from PIL import ImageColor
 
@@ -257,7 +258,9 @@ def _other(path, background, pixels):
     """Files that need Python."""
 
     def read(path, background):
-        image, file = formats.read(os.fsdecode(path))
+        # Outside of a graph, an array of bytes.
+        path = os.fsdecode(np.asarray(path, object).item())
+        image, file = formats.read(path)
         return formats.convert(image, file, background, pixels)
 
     return tf.numpy_function(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -116,7 +117,9 @@ def _decoded(file, background, pixels):
         # Here, errors keep their reasons.
         image = formats.convert(*formats.read(file.path), background, pixels)
         return decoding.orient(tf.constant(image), file.orientation).numpy()
-    path, colour = tf.constant(str(file.path)), tf.constant(background, tf.int32)
+    # As bytes, since names need not be UTF-8.
+    path = tf.constant(os.fsencode(file.path))
+    colour = tf.constant(background, tf.int32)
     if file.format == "JPEG" and pixels == RGB:
         # Two operators, which run faster without a graph.
         with tf.device("CPU:0"):
