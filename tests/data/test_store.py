@@ -57,8 +57,21 @@ def test_memory_is_shared():
 
 def test_a_disk_that_is_full_is_an_error_and_no_crash():
     shapes = np.array([[2**20, 2**20]] * 1000)
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="need 3298534.9 GB .* --data.cache off"):
         store.allocate(shapes, TYPES[0], on_disk=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="has no such limit")
+def test_a_file_that_may_not_grow_is_an_error_and_no_crash():
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large.*--data.cache off"):
+            store.allocate(np.array([[1000, 1000]]), TYPES[0], on_disk=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.mark.slow

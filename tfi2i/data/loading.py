@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import collections
-import concurrent.futures
 import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
-from rich.console import Console
-from rich.progress import track
 
-from tfi2i.data import decoding, headers, store, transforms
+from tfi2i.data import decoding, headers, memory, store, transforms
 from tfi2i.data.derived import Derivation
 from tfi2i.data.headers import ImageFile
 from tfi2i.data.reading import Reading
+from tfi2i.data.threads import in_threads
 
 _HALVES = ("whole", "left", "right")
 
@@ -26,7 +23,7 @@ class OnDemand(store.Images):
     def __init__(self, files: Sequence[ImageFile], reading: Reading):
         super().__init__(reading.shapes(files), reading.pixels)
         self._reading = reading
-        self._paths = tf.constant([str(file.path) for file in files])
+        self._paths = tf.constant([os.fsencode(file.path) for file in files])
         self._rest = tf.constant(
             [[file.orientation, _HALVES.index(file.half)] for file in files], tf.int32
         )
@@ -182,6 +179,8 @@ def _keep(
         progress: show a bar on stderr, if that is a terminal.
     """
     sources = [source for group, _, _ in work for source in group]
+    if cache == "disk":
+        memory.check_room(sum(source.size for source in sources))
     buffers = [_allocate(source, cache == "disk") for source in sources]
     places = iter(
         store.places(buffer, source.shapes, source.pixels)
@@ -208,7 +207,7 @@ def _keep(
         for room, image in zip(rooms, images, strict=True):
             room[:] = image
 
-    _in_threads(fill, len(tasks), progress)
+    in_threads(fill, len(tasks), "Reading images", progress)
     if damaged:
         raise ValueError(
             f"truncated or damaged images ({len(damaged)}): "
@@ -226,8 +225,7 @@ def bytes_needed(files: Sequence[ImageFile], reading: Reading) -> int:
     Raises:
         ValueError: of `Reading.shapes`.
     """
-    values = int(reading.shapes(files).prod(axis=1).sum()) * reading.pixels.channels
-    return values * np.dtype(reading.pixels.dtype).itemsize
+    return store.bytes_needed(reading.shapes(files), reading.pixels)
 
 
 def _cut(image, half, shape, method):
@@ -245,30 +243,12 @@ def _cut(image, half, shape, method):
     return transforms.resize(image[:, start:end], shape[0], shape[1], method)
 
 
-def _in_threads(work: Callable[[int], None], count: int, progress: bool) -> None:
-    """Call `work` with 0 to `count - 1`, on all cores, showing how far it is."""
-    console = Console(stderr=True)
-    # TensorFlow releases the interpreter lock, so threads use all cores.
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        done = track(
-            pool.map(work, range(count)),
-            description="Reading images",
-            total=count,
-            console=console,
-            transient=True,
-            disable=not (progress and console.is_terminal),
-        )
-        collections.deque(done, maxlen=0)
-
-
 def _allocate(source: store.Images, on_disk: bool) -> np.ndarray:
     try:
         return store.allocate(source.shapes, source.pixels, on_disk)
     except MemoryError as error:
-        values = float(source.shapes.prod(axis=1).sum()) * source.pixels.channels
-        needed = values * np.dtype(source.pixels.dtype).itemsize / 1e9
         raise ValueError(
-            f"{len(source)} images need {needed:.1f} GB of memory, more than there is: "
-            "choose a smaller --data.load-size, --data.cache disk or off, or fewer "
-            "images"
+            f"{len(source)} images need {source.size / 1e9:.1f} GB of memory, more "
+            "than there is: choose a smaller --data.load-size, --data.cache disk or "
+            "off, or fewer images"
         ) from error

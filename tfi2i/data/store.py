@@ -10,6 +10,7 @@ import tempfile
 import numpy as np
 import tensorflow as tf
 
+from tfi2i.data import memory
 from tfi2i.data.pixels import PixelType
 
 # TensorFlow's kernels refuse memory that is aligned less.
@@ -58,6 +59,11 @@ class Images(abc.ABC):
     def numpy(self) -> np.ndarray:
         """All images, of one size, `(count, height, width, channels)`."""
         return np.asarray(self)
+
+    @property
+    def size(self) -> int:
+        """Bytes that all images take, decoded."""
+        return bytes_needed(self.shapes, self.pixels)
 
     @property
     def shape(self) -> tuple[int | None, ...]:
@@ -128,19 +134,35 @@ def allocate(shapes: np.ndarray, pixels: PixelType, on_disk: bool) -> np.ndarray
 
     Raises:
         MemoryError: memory is too small.
-        OSError: the disk is.
+        OSError: the disk is; the message says which, by how much, and what to do.
     """
-    length = int(shapes.prod(axis=1).sum()) * pixels.channels
+    size = bytes_needed(shapes, pixels)
+    length = size // np.dtype(pixels.dtype).itemsize
     if not on_disk:
         return aligned(length, np.dtype(pixels.dtype))
+    memory.check_room(size)
     with tempfile.TemporaryFile(prefix="tfi2i-") as file:
-        size = length * np.dtype(pixels.dtype).itemsize
         # Memory that is mapped onto a disk without room would end the process.
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, size)
-        else:
-            file.truncate(size)
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:
+                file.truncate(size)
+        except OSError as error:
+            # Quotas and limits of a file's size are seen only here.
+            raise memory.no_room(size, error.strerror) from error
         return np.memmap(file, pixels.dtype, "r+", shape=(length,))
+
+
+def bytes_needed(shapes: np.ndarray, pixels: PixelType) -> int:
+    """Bytes of decoded images.
+
+    Args:
+        shapes: int64 array `(count, 2)`.
+        pixels: what they are made of.
+    """
+    values = sum(height * width for height, width in shapes.tolist())
+    return values * pixels.channels * np.dtype(pixels.dtype).itemsize
 
 
 def places(
