@@ -60,6 +60,15 @@ def test_downscale_is_pillow_twice():
     np.testing.assert_array_equal(small, expected)
 
 
+def test_labels_made_small_are_labels():
+    labels = np.random.default_rng(0).choice([0, 90, 200], (32, 48, 3))
+    labels = labels.astype(np.uint8)
+    small = Derivation("downscale", 4, "nearest")(tf.constant(labels)).numpy()
+    assert set(np.unique(small)) == {0, 90, 200}
+    # Blocks of one colour each.
+    np.testing.assert_array_equal(small, small[::4, ::4].repeat(4, 0).repeat(4, 1))
+
+
 def test_what_inputs_are_made_of():
     deep = PixelType.of(3, "uint16")
     assert Derivation("edges").pixels(RGB) == RGB

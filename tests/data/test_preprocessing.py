@@ -157,6 +157,10 @@ def test_labels_keep_their_values(tmp_path):
     swapped = PairedData.load(tmp_path, load_size=47, domain_b=nearest, direction="b2a")
     np.testing.assert_array_equal(swapped.real_a, data.real_b)
     assert swapped.methods == ("nearest", "bicubic")
+    made = PairedData.load(
+        tmp_path, load_size=47, domain_b=nearest, input="downscale", downscale=3
+    )
+    assert set(np.unique(made.real_a)) <= {0, 90, 200}
 
 
 def test_images_are_read_by_size(tmp_path):

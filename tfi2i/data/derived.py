@@ -29,10 +29,13 @@ class Derivation:
             the luma, one channel; `downscale` is the target made smaller and
             enlarged again.
         factor: how much smaller.
+        method: how the target is made smaller and larger, as its file was resized, so
+            that the input of labels has no values that are no labels.
     """
 
     kind: Literal["edges", "grayscale", "downscale"]
     factor: int = 4
+    method: transforms.Method = "bicubic"
 
     def pixels(self, target: PixelType) -> PixelType:
         """What the input's pixels are.
@@ -69,8 +72,8 @@ class Derivation:
             return transforms.stored(grey, image.dtype)
         shape = tf.shape(image)
         small = tf.maximum(shape[:2] // self.factor, 1)
-        image = transforms.resize(image, small[0], small[1])
-        return transforms.resize(image, shape[0], shape[1])
+        image = transforms.resize(image, small[0], small[1], self.method)
+        return transforms.resize(image, shape[0], shape[1], self.method)
 
 
 def edges(image: np.ndarray) -> np.ndarray:

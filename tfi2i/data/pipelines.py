@@ -98,7 +98,7 @@ class PairedData(TwoDomains):
         files = dataclasses.replace(files, samples=files.samples[:limit])
         methods = how.domain_a.method, how.domain_b.method
         if from_target:
-            derivation = derived.Derivation(input, downscale)
+            derivation = derived.Derivation(input, downscale, methods[1])
             real_a, real_b = _load_derived(files, how, derivation, progress)
             return cls(real_a, real_b, files, (methods[1], methods[1]))
         real_a, real_b = _load_pairs(files, how, progress)
