@@ -142,7 +142,8 @@ class TwoDomains(abc.ABC):
         """One epoch of `training` each time that the dataset is iterated.
 
         The first iteration is epoch 0, the next is epoch 1 and so on: what
-        `model.fit` takes for one epoch of a dataset.
+        `model.fit` takes for one epoch of a dataset. Under a distribution strategy
+        Keras looks at one batch beforehand, which counts as an iteration.
 
         Args:
             batch_size: as in `training`.

@@ -86,15 +86,8 @@ class PairedData(TwoDomains):
         _check_choice("input", input, derived.INPUTS)
         how = Preprocessing(**preprocessing)
         from_target = input != "files"
-        files = folders.find_pairs(
-            directory,
-            split,
-            layout=layout,
-            a=a,
-            b=b,
-            targets_only=from_target,
-            exclude=exclude,
-        )
+        where = {"layout": layout, "a": a, "b": b, "exclude": exclude}
+        files = folders.find_pairs(directory, split, targets_only=from_target, **where)
         files = dataclasses.replace(files, samples=files.samples[:limit])
         methods = how.domain_a.method, how.domain_b.method
         if from_target:
