@@ -99,7 +99,9 @@ def test_dropout_is_the_noise():
     assert np.any(noisy(image, training=True) != noisy(image, training=True))
     np.testing.assert_array_equal(noisy(image), noisy(image))
     still = unet(6, filters=2, norm="instance", dropout=0.0, seed=0)
-    np.testing.assert_array_equal(still(image, training=True), still(image))
+    # Training takes other ways to the same numbers.
+    trained, seen = still(image, training=True), still(image)
+    np.testing.assert_allclose(trained, seen, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize(("norm", "together"), [("batch", False), ("instance", True)])

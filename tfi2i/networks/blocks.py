@@ -5,7 +5,14 @@ import random
 import keras
 import tensorflow as tf
 
-from tfi2i.layers import PACKAGE, BatchNormalization, ReflectionPadding2D
+from tfi2i.layers import (
+    PACKAGE,
+    BatchNormalization,
+    Conv2D,
+    Conv2DTranspose,
+    Cropping2D,
+    ReflectionPadding2D,
+)
 from tfi2i.layers import InstanceNormalization as InstanceNorm
 
 NORMS = ("batch", "instance", "instance_affine", "none")
@@ -195,7 +202,7 @@ class Blocks:
     def conv(self, filters, size, name, use_bias=None, **kwargs):
         """A convolution; `use_bias` None is as that of the network."""
         kwargs.setdefault("kernel_initializer", self._normal())
-        layer = keras.layers.Conv2D(
+        layer = Conv2D(
             filters,
             size,
             use_bias=self.use_bias if use_bias is None else use_bias,
@@ -252,7 +259,7 @@ class Blocks:
             )
             return DepthToSpace(2, name=f"{name}_shuffle")(layer(x))
         # "same" crops a kernel of 3 at the other end than PyTorch does.
-        layer = keras.layers.Conv2DTranspose(
+        layer = Conv2DTranspose(
             filters,
             size,
             strides=2,
@@ -263,7 +270,7 @@ class Blocks:
         )
         if size == 4:
             return layer(x)
-        crop = keras.layers.Cropping2D(((1, 0), (1, 0)), name=f"{name}_crop")
+        crop = Cropping2D(((1, 0), (1, 0)), name=f"{name}_crop")
         return crop(layer(x))
 
 

@@ -1,13 +1,9 @@
-"""Keras layers that image translators need and Keras does not ship.
-
-`InstanceNormalization` (Ulyanov et al., arXiv:1607.08022), `BatchNormalization`
-with a choice of statistics at inference, `ReflectionPadding2D`.
-"""
+"""Normalization by each image's own statistics, or a batch's."""
 
 import keras
 import tensorflow as tf
 
-PACKAGE = "tfi2i"
+from tfi2i.layers.base import PACKAGE, check_image_batch, on_cpu
 
 
 def _mean(x):
@@ -41,13 +37,25 @@ def _standardize(x, epsilon):
     return y, gradient
 
 
-def _check_image_batch(layer, input_shape):
-    if len(input_shape) != 4 or input_shape[-1] is None:
-        raise ValueError(
-            f"{type(layer).__name__} needs images of shape (batch, height, width, "
-            f"channels) with a known number of channels. Received shape "
-            f"{tuple(input_shape)}."
-        )
+def _standardize_each(x, epsilon):
+    """The same, in the kernel that TensorFlow has for batches, here of one image.
+
+    On two CPU cores it takes 0.5 to 0.8 of the time, forward and backward.
+    """
+    channels = x.shape[-1]
+    outputs = [
+        tf.raw_ops.FusedBatchNormV3(
+            x=image,
+            scale=tf.ones([channels]),
+            offset=tf.zeros([channels]),
+            mean=tf.zeros([0]),
+            variance=tf.zeros([0]),
+            epsilon=epsilon,
+            is_training=True,
+        ).y
+        for image in tf.split(x, x.shape[0])
+    ]
+    return tf.concat(outputs, axis=0) if len(outputs) > 1 else outputs[0]
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -81,7 +89,7 @@ class InstanceNormalization(keras.layers.Layer):
         self.seed = seed
 
     def build(self, input_shape):
-        _check_image_batch(self, input_shape)
+        check_image_batch(self, input_shape)
         if self.affine:
             channels = (input_shape[-1],)
             self.gamma = self.add_weight(
@@ -94,8 +102,12 @@ class InstanceNormalization(keras.layers.Layer):
                 name="beta", shape=channels, initializer="zeros", autocast=False
             )
 
-    def call(self, inputs):
-        outputs = _standardize(tf.cast(inputs, tf.float32), self.epsilon)
+    def call(self, inputs, training=None):
+        floats = tf.cast(inputs, tf.float32)
+        if training and inputs.shape[0] is not None and on_cpu():
+            outputs = _standardize_each(floats, self.epsilon)
+        else:
+            outputs = _standardize(floats, self.epsilon)
         if self.affine:
             outputs = outputs * self.gamma + self.beta
         return tf.cast(outputs, self.compute_dtype)
@@ -141,7 +153,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         self.statistics = statistics
 
     def build(self, input_shape):
-        _check_image_batch(self, input_shape)
+        check_image_batch(self, input_shape)
         super().build(input_shape)
 
     def add_weight(self, *args, trainable=True, **kwargs):
@@ -191,52 +203,3 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def get_config(self):
         return {**super().get_config(), "statistics": self.statistics}
-
-
-@keras.saving.register_keras_serializable(package=PACKAGE)
-class ReflectionPadding2D(keras.layers.Layer):
-    """Pads height and width by reflection, without repeating the edge.
-
-    Args:
-        padding: pixels added on each of the four sides; images must be larger
-            than this.
-        **kwargs: of `keras.layers.Layer`.
-
-    Input: `(batch, height, width, channels)`. Output: `(batch, height + 2 padding,
-    width + 2 padding, channels)`.
-    """
-
-    def __init__(self, padding=1, **kwargs):
-        super().__init__(**kwargs)
-        if padding < 0 or padding != int(padding):
-            raise ValueError(
-                f"padding must be a whole number of pixels, 0 or more. Received "
-                f"padding={padding}."
-            )
-        self.padding = padding
-
-    def build(self, input_shape):
-        _check_image_batch(self, input_shape)
-
-    def call(self, inputs):
-        p = self.padding
-        # Not in build, which happens once: a network may meet any size later.
-        if any(side is not None and side <= p for side in inputs.shape[1:3]):
-            raise ValueError(
-                f"ReflectionPadding2D(padding={p}) needs images of more than {p} "
-                f"pixels a side. Received shape {tuple(inputs.shape)}: use larger "
-                "images."
-            )
-        return tf.pad(inputs, [[0, 0], [p, p], [p, p], [0, 0]], mode="REFLECT")
-
-    def compute_output_shape(self, input_shape):
-        batch, height, width, channels = input_shape
-        return (
-            batch,
-            None if height is None else height + 2 * self.padding,
-            None if width is None else width + 2 * self.padding,
-            channels,
-        )
-
-    def get_config(self):
-        return {**super().get_config(), "padding": self.padding}

@@ -1,4 +1,4 @@
-"""Layers against NumPy in float64."""
+"""Normalization against NumPy in float64."""
 
 import keras
 import numpy as np
@@ -8,11 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.checks import check_layer, dtype_policy, numeric_gradient
-from tfi2i.layers import (
-    BatchNormalization,
-    InstanceNormalization,
-    ReflectionPadding2D,
-)
+from tfi2i.layers import BatchNormalization, InstanceNormalization
 
 
 def _normal(*shape, mean=0.0, deviation=1.0, seed=0):
@@ -37,10 +33,12 @@ class TestInstanceNormalization:
             gamma, beta = np.linspace(-2, 2, 5), np.linspace(3, -1, 5)
             layer.set_weights([gamma, beta])
         expected = _instance_norm(x, gamma, beta)
-        np.testing.assert_allclose(layer(x), expected, rtol=0, atol=1e-5)
-        np.testing.assert_array_equal(layer(x, training=True), layer(x))
+        for training in (False, True):
+            outputs = layer(x, training=training)
+            np.testing.assert_allclose(outputs, expected, rtol=0, atol=1e-5)
 
-    def test_gradients_are_central_differences(self):
+    @pytest.mark.parametrize("training", [False, True])
+    def test_gradients_are_central_differences(self, training):
         x, weights = _normal(2, 3, 4, 2), _normal(2, 3, 4, 2, seed=1)
         gamma, beta = np.array([1.5, -0.7]), np.array([0.2, 0.1])
         layer = InstanceNormalization(affine=True)
@@ -49,7 +47,7 @@ class TestInstanceNormalization:
         inputs = tf.constant(x)
         with tf.GradientTape() as tape:
             tape.watch(inputs)
-            loss = tf.reduce_sum(weights * layer(inputs) ** 2)
+            loss = tf.reduce_sum(weights * layer(inputs, training=training) ** 2)
         sources = [inputs, layer.gamma.value, layer.beta.value]
 
         def function(x, gamma=gamma, beta=beta):
@@ -63,8 +61,9 @@ class TestInstanceNormalization:
         for ours, numeric in zip(tape.gradient(loss, sources), expected, strict=True):
             np.testing.assert_allclose(ours, numeric, rtol=1e-4, atol=1e-5)
 
+    @pytest.mark.parametrize("training", [False, True])
     @pytest.mark.parametrize("wrap", [lambda f: f, tf.function])
-    def test_second_gradients_are_central_differences(self, wrap):
+    def test_second_gradients_are_central_differences(self, wrap, training):
         # As a gradient penalty takes them: the gradient of a gradient's norm.
         x, weights = _normal(1, 2, 3, 2), _normal(1, 2, 3, 2, seed=1)
         layer = InstanceNormalization()
@@ -75,7 +74,8 @@ class TestInstanceNormalization:
                 outer.watch(inputs)
                 with tf.GradientTape() as inner:
                     inner.watch(inputs)
-                    loss = tf.reduce_sum(weights * layer(inputs) ** 2)
+                    outputs = layer(inputs, training=training)
+                    loss = tf.reduce_sum(weights * outputs**2)
                 norm = tf.norm(inner.gradient(loss, inputs))
             return outer.gradient(norm, inputs)
 
@@ -248,39 +248,3 @@ class TestBatchNormalization:
     def test_unknown_statistics(self):
         with pytest.raises(ValueError, match='must be "stored" or "image".*"batch"'):
             BatchNormalization("batch")
-
-
-class TestReflectionPadding2D:
-    @pytest.mark.parametrize("padding", [0, 1, 3])
-    def test_equals_numpy(self, padding):
-        x = _normal(2, 4, 7, 3)
-        sides = [(0, 0), (padding, padding), (padding, padding), (0, 0)]
-        expected = np.pad(x, sides, mode="reflect")
-        np.testing.assert_array_equal(ReflectionPadding2D(padding)(x), expected)
-
-    @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
-    def test_is_a_good_layer(self, policy):
-        with dtype_policy(policy):
-            layer = ReflectionPadding2D(2)
-        check_layer(layer, _normal(2, 4, 6, 3))
-
-    @pytest.mark.parametrize("padding", [-1, 1.5])
-    def test_bad_padding(self, padding):
-        with pytest.raises(ValueError, match=f"0 or more. Received padding={padding}"):
-            ReflectionPadding2D(padding)
-
-    @pytest.mark.parametrize("shape", [(1, 3, 8, 2), (1, 8, 3, 2)])
-    def test_image_that_is_too_small(self, shape):
-        layer = ReflectionPadding2D(3)
-        layer(np.zeros((1, 4, 4, 2)))
-        with pytest.raises(ValueError, match="more than 3 pixels a side.*larger"):
-            layer(np.zeros(shape))
-
-
-@pytest.mark.parametrize(
-    "make", [InstanceNormalization, BatchNormalization, ReflectionPadding2D]
-)
-@pytest.mark.parametrize("shape", [(None, 8, 8, None), (None, 8, 8), (2, 8, 8, 3, 1)])
-def test_layers_need_images(make, shape):
-    with pytest.raises(ValueError, match=f"{make.__name__} needs images of shape"):
-        make().build(shape)

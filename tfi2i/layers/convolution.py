@@ -1,0 +1,152 @@
+"""Convolutions that take the way that is fastest for their shapes.
+
+On CPUs TensorFlow has one kind of kernel for all convolutions. Where the maps are a few
+pixels large, as in the middle of a U-Net, most of its time goes into bringing the
+weights into an order of its own; a matrix product takes them as they are. For kernels
+of 3x3 there is Winograd's algorithm. Results are the same but for rounding.
+
+These ways need shapes that are known when a graph is made, and one of them a compiler
+that other programs do not have. So they are taken in training, and else only within
+`fast_inference`; what is exported is made of plain convolutions.
+"""
+
+import contextlib
+import contextvars
+
+import keras
+import tensorflow as tf
+
+from tfi2i.layers.base import PACKAGE, on_cpu
+from tfi2i.layers.winograd import winograd_conv
+
+_fast_inference = contextvars.ContextVar("fast_inference", default=False)
+
+# Measured on two cores. With more positions the products take longer; with fewer tiles
+# or channels, the transforms.
+_MOST_POSITIONS = {"down": 16, "up": 64}
+_LEAST_CHANNELS = 128
+_LEAST_WORK = 64 * 256
+
+
+@contextlib.contextmanager
+def fast_inference():
+    """Within, graphs that are made at inference may take every way, too.
+
+    For graphs that run in the program that makes them.
+    """
+    token = _fast_inference.set(True)
+    try:
+        yield
+    finally:
+        _fast_inference.reset(token)
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class Conv2D(keras.layers.Conv2D):
+    """As Keras' layer, faster in training on CPUs.
+
+    Arguments, weights, input and output are those of `keras.layers.Conv2D`.
+    """
+
+    def call(self, inputs, training=None):
+        way = self._way(inputs) if _may_choose(self, inputs, training) else None
+        if way is None:
+            return super().call(inputs)
+        return _finished(self, way(inputs, tf.convert_to_tensor(self.kernel)))
+
+    def _way(self, inputs):
+        batch, height, width, channels = inputs.shape
+        kind = (self.kernel_size, self.strides, self.padding)
+        is_even = height % 2 == 0 and width % 2 == 0
+        if kind == ((4, 4), (2, 2), "same") and is_even:
+            positions = batch * height * width // 4
+            return _product_down if positions <= _MOST_POSITIONS["down"] else None
+        if kind == ((3, 3), (1, 1), "valid") and is_even:
+            tiles = batch * (height // 2 - 1) * (width // 2 - 1)
+            narrower = min(channels, self.filters)
+            if narrower >= _LEAST_CHANNELS and tiles * narrower >= _LEAST_WORK:
+                return winograd_conv
+        return None
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class Conv2DTranspose(keras.layers.Conv2DTranspose):
+    """As Keras' layer, faster in training on CPUs.
+
+    Arguments, weights, input and output are those of `keras.layers.Conv2DTranspose`.
+    """
+
+    def call(self, inputs, training=None):
+        way = self._way(inputs) if _may_choose(self, inputs, training) else None
+        if way is None:
+            return super().call(inputs)
+        return _finished(self, way(inputs, tf.convert_to_tensor(self.kernel)))
+
+    def _way(self, inputs):
+        batch, height, width, _ = inputs.shape
+        kind = (self.kernel_size, self.strides, self.padding)
+        if kind != ((4, 4), (2, 2), "same"):
+            return None
+        return _product_up if batch * height * width <= _MOST_POSITIONS["up"] else None
+
+
+def _may_choose(layer, inputs, training):
+    is_plain = (
+        inputs.shape.is_fully_defined()
+        and layer.compute_dtype == "float32"
+        and layer.data_format == "channels_last"
+        and layer.dilation_rate == (1, 1)
+        and getattr(layer, "groups", 1) == 1
+    )
+    # A GPU's library has such ways of its own.
+    is_wanted = bool(training) or _fast_inference.get()
+    return is_plain and is_wanted and on_cpu()
+
+
+def _finished(layer, outputs):
+    if layer.use_bias:
+        outputs = tf.nn.bias_add(outputs, layer.bias)
+    return layer.activation(outputs)
+
+
+def _product_down(images, kernel):
+    """A convolution of 4x4 with stride 2 as one product of matrices."""
+    batch, height, width, channels = images.shape
+    height, width = height // 2, width // 2
+    padded = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    windows = [
+        padded[:, top : top + 2 * height : 2, left : left + 2 * width : 2]
+        for top in range(4)
+        for left in range(4)
+    ]
+    rows = tf.reshape(tf.stack(windows, axis=3), (-1, 16 * channels))
+    filters = kernel.shape[-1]
+    outputs = tf.matmul(rows, tf.reshape(kernel, (-1, filters)))
+    return tf.reshape(outputs, (batch, height, width, filters))
+
+
+def _product_up(images, kernel):
+    """A transposed convolution of 4x4 with stride 2 as one product of matrices."""
+    batch, height, width, channels = images.shape
+    filters = kernel.shape[2]
+    rows = tf.reshape(images, (-1, channels))
+    windows = tf.matmul(rows, tf.reshape(kernel, (-1, channels)), transpose_b=True)
+    windows = tf.reshape(windows, (batch, height, width, 4, 4, filters))
+    tall = _overlapped(tf.unstack(windows, axis=3), axis=1)
+    return _overlapped(tf.unstack(tall, axis=3), axis=2)
+
+
+def _overlapped(parts, axis):
+    """Adds up windows of four that are two apart, along one axis of the image.
+
+    Args:
+        parts: first to fourth of every window, which begins one before its pixel.
+        axis: along which positions become two pixels each.
+    """
+    p0, p1, p2, p3 = parts
+    none, count = tf.zeros_like(tf.gather(p0, [0], axis=axis)), p0.shape[axis]
+    later = tf.concat([none, tf.gather(p3, range(count - 1), axis=axis)], axis)
+    earlier = tf.concat([tf.gather(p0, range(1, count), axis=axis), none], axis)
+    pairs = tf.stack([p1 + later, p2 + earlier], axis=axis + 1)
+    shape = [2 * count if at == axis else side for at, side in enumerate(p0.shape)]
+    return tf.reshape(pairs, shape)
