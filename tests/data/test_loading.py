@@ -137,6 +137,7 @@ def test_names_that_are_no_text(tmp_path, suffix):
     for cache in ("memory", "off"):
         data = PairedData.load(tmp_path, preprocess="none", multiple=2, cache=cache)
         np.testing.assert_array_equal(data.real_a[0], expected)
+        assert data.names == ("caf\\xe9",)
         ((real_a, _),) = levels(
             data.training(batch_size=1, crop_size=None, epochs=1, flip=False)
         )

@@ -42,7 +42,11 @@ class TwoDomains(abc.ABC):
             images if isinstance(images, Images) else Held.of(images)
             for images in (real_a, real_b)
         )
-        self.names = names
+        # Those of files need not be text, which others expect here.
+        self.names = tuple(
+            name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+            for name in names
+        )
         self.methods = methods or ("bicubic", "bicubic")
 
     def __len__(self) -> int:
