@@ -2,9 +2,11 @@
 
 Each is called with an array `(batch, height, width, channels)` of its `input_pixels`
 and returns one of its `output_pixels`. `run` does the same with float32 in [-1, 1].
+`together` is true where batches take less time than their images.
 """
 
 import contextlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from ai_edge_litert.interpreter import Interpreter
 from tfi2i.data.pixels import DTYPES, PixelType, from_float, to_float
 from tfi2i.errors import reason
 from tfi2i.files import stderr_aside
+from tfi2i.inference.noise import Noise
 from tfi2i.inference.sizes import at_inference
 
 
@@ -35,6 +38,8 @@ class KerasEngine:
     ):
         self.input_pixels = input_pixels or PixelType.of(generator.input_shape[-1])
         self.output_pixels = output_pixels or PixelType.of(generator.output_shape[-1])
+        # Noise is one mask for a whole batch.
+        self.together = not any(isinstance(one, Noise) for one in generator.layers)
         shape = (None, None, None, self.input_pixels.channels)
         self._paint = paint = tf.function(
             at_inference(generator), input_signature=[tf.TensorSpec(shape, tf.float32)]
@@ -93,6 +98,7 @@ class SavedModelEngine:
         inputs = signature.structured_input_signature[1]
         if "image" not in inputs or "translated" not in signature.structured_outputs:
             raise _refusal(path, "its serving_default has other inputs and outputs")
+        self.together = inputs["image"].shape[0] is None
         painted = signature.structured_outputs["translated"]
         self.input_pixels = input_pixels or _told_by(path, inputs["image"])
         self.output_pixels = output_pixels or _told_by(path, painted)
@@ -135,10 +141,13 @@ class TFLiteEngine:
         input_pixels: PixelType | None = None,
         output_pixels: PixelType | None = None,
     ):
+        self.together = False
         try:
             # The runtime tells of its delegates on stderr.
             with stderr_aside():
-                self._interpreter = Interpreter(model_path=str(path))
+                self._interpreter = Interpreter(
+                    model_path=str(path), num_threads=os.cpu_count()
+                )
             (self._input,) = self._interpreter.get_input_details()
             (self._output,) = self._interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:

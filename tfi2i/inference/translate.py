@@ -1,22 +1,22 @@
 """Files and folders through a translator."""
 
+import contextlib
 import dataclasses
 import glob
 import sys
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
 from tfi2i.data.headers import EXTENSIONS
 from tfi2i.data.pixels import PixelType
 from tfi2i.data.reading import read_image
 from tfi2i.data.writing import WRITABLE, can_hold, suffix_for, write
-from tfi2i.errors import reason
 from tfi2i.files import whole
+from tfi2i.inference.flow import Flow
 from tfi2i.inference.translator import Translator
 
 
@@ -50,7 +50,8 @@ def translate_files(
     hold them; those that exist are left as they are, so that a half-done folder
     goes on where it stopped. What a glob matches below `output` is taken for outputs.
     One image goes to `output` itself, or into it where it is a folder or has no image's
-    suffix.
+    suffix. Images are read, painted and written at the same time, and several of one
+    size painted together, which changes them by rounding at most.
 
     Args:
         translator: from `load`.
@@ -71,24 +72,25 @@ def translate_files(
         if target.exists():
             raise FileExistsError(f"'{target}' exists: pass --overwrite to replace it.")
     translated, skipped, failed = [], [], []
-    for image, target in _shown(jobs):
-        if target.exists() and not overwrite:
-            skipped.append(target)
-            continue
-        try:
-            pixels = read_image(image, translator.background, translator.input_pixels)
-            painted = translator(pixels)
-        except (MemoryError, tf.errors.ResourceExhaustedError):
-            failed.append(
-                f"{image}: not enough memory for it: paint it in "
-                "tiles (--tile 512), or make it smaller"
-            )
-            continue
-        except (ValueError, OSError, tf.errors.OpError) as error:
-            failed.append(f"{image}: {reason(error)}")
-            continue
-        _write(painted, target)
-        translated.append(target)
+
+    def missing():
+        for job in jobs:
+            if job[1].exists() and not overwrite:
+                skipped.append(job[1])
+            else:
+                yield job
+
+    def read(image):
+        return read_image(image, translator.background, translator.input_pixels)
+
+    outcomes = Flow(translator, read, _write).outcomes(missing())
+    with contextlib.closing(outcomes), _bar(len(jobs)) as advance:
+        for outcome in outcomes:
+            if outcome.failure is None:
+                translated.append(outcome.target)
+            else:
+                failed.append(outcome.failure)
+            advance(len(translated) + len(skipped) + len(failed))
     return Report(tuple(translated), tuple(skipped), tuple(failed))
 
 
@@ -180,12 +182,11 @@ def _write(image: np.ndarray, target: Path) -> None:
         write(image, path)
 
 
-def _shown(jobs):
-    console = Console(stderr=True)
-    return track(
-        jobs,
-        description="Translating",
-        console=console,
-        transient=True,
-        disable=len(jobs) < 2 or not sys.stderr.isatty(),
-    )
+@contextlib.contextmanager
+def _bar(total):
+    """A progress bar, where anybody sees it, and what sets it."""
+    is_off = total < 2 or not sys.stderr.isatty()
+    bar = Progress(console=Console(stderr=True), transient=True, disable=is_off)
+    with bar:
+        task = bar.add_task("Translating", total=total)
+        yield lambda completed: bar.update(task, completed=completed)

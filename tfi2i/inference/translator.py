@@ -25,7 +25,8 @@ class Translator:
 
     Args:
         translate: from `(batch, height, width, channels)` of `input_pixels` to the
-            same of `output_pixels`.
+            same of `output_pixels`. Where its attribute `together` is true, batches
+            are faster than their images.
         input_pixels: what images that it takes are made of.
         output_pixels: what images that it gives are made of.
         background: colour under transparent pixels, CSS name or `#rrggbb`.
@@ -49,6 +50,11 @@ class Translator:
         self.output_pixels = output_pixels
         self.background = background
         self.direction = direction
+
+    @property
+    def together(self) -> bool:
+        """Whether images of one size are better translated together."""
+        return getattr(self._translate, "together", False)
 
     def __call__(self, image: np.ndarray | Image.Image) -> np.ndarray | Image.Image:
         """Translates one image or a batch of images of one size.
