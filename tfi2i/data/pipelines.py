@@ -175,7 +175,7 @@ class UnpairedData(TwoDomains):
             directory, split, layout=layout, a=a, b=b, exclude=exclude
         )
         files = dataclasses.replace(files, a=files.a[:limit], b=files.b[:limit])
-        readings = how.reading(files.a, "a"), how.reading(files.b, "b")
+        readings = _readings(how, (files.a, files.b), progress)
         cache = _cache(how, (files.a, files.b), readings)
         if files.layout == "side_by_side":
             real = loading.load_halves(files.a, files.b, readings, cache, progress)
@@ -215,7 +215,7 @@ def bundled() -> Path:
 def _load_pairs(files, how, progress):
     files_a = [sample.a for sample in files.samples]
     files_b = [sample.b for sample in files.samples]
-    readings = how.reading(files_a, "a"), how.reading(files_b, "b")
+    readings = _readings(how, (files_a, files_b), progress)
     cache = _cache(how, (files_a, files_b), readings)
     _check_alike(files, readings[0].shapes(files_a), readings[1].shapes(files_b))
     if files.layout == "side_by_side":
@@ -226,13 +226,17 @@ def _load_pairs(files, how, progress):
 
 def _load_derived(files, how, derivation, progress):
     targets = [sample.b for sample in files.samples]
-    reading = how.reading(targets, "b")
+    reading = how.reading(targets, "b", progress)
     pixels = derivation.pixels(reading.pixels)
     # They become an input each.
     needed = loading.bytes_needed(targets, reading)
     needed += needed * pixels.channels // reading.pixels.channels
     cache = memory.choose(how.cache, needed)
     return loading.load_derived(targets, reading, derivation, cache, progress)
+
+
+def _readings(how, files, progress):
+    return tuple(map(how.reading, files, "ab", (progress, progress)))
 
 
 def _cache(how: Preprocessing, files: Sequence, readings: Sequence) -> str:

@@ -52,17 +52,21 @@ class Preprocessing:
         """The same for images that are looked at whole: see `Geometry.whole`."""
         return dataclasses.replace(self, load_size=self.geometry.whole().load)
 
-    def reading(self, files: Sequence[ImageFile], domain: str) -> reading.Reading:
+    def reading(
+        self, files: Sequence[ImageFile], domain: str, progress: bool = True
+    ) -> reading.Reading:
         """How the files of a domain are read.
 
         Args:
             files: of the domain.
             domain: `"a"` or `"b"`.
+            progress: show a bar on stderr, if that is a terminal, where values have to
+                be looked up.
 
         Raises:
             ValueError: of `lookup.pixel_type`; a field outside its range.
         """
         wanted = self.domain_a if domain == "a" else self.domain_b
         colour = decoding.parse_colour(self.background)
-        pixels = lookup.pixel_type(files, wanted, domain)
+        pixels = lookup.pixel_type(files, wanted, domain, progress)
         return reading.Reading(pixels, self.geometry, wanted.method, colour)
