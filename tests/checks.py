@@ -9,12 +9,12 @@ import tensorflow as tf
 
 from tfi2i import networks
 from tfi2i.models import CycleGAN, Pix2Pix
+from tfi2i.training.devices import choose_strategy
 
 
 def two_devices():
-    """A strategy over two logical CPUs, which tests/conftest.py makes."""
-    devices = [device.name for device in tf.config.list_logical_devices("CPU")]
-    return tf.distribute.MirroredStrategy(devices[:2])
+    """The strategy over two logical CPUs, which tests/conftest.py makes."""
+    return choose_strategy(2, batch_size=2)
 
 
 @contextlib.contextmanager

@@ -154,10 +154,11 @@ def _recipes(words: list[str]) -> None:
 
 
 _TRAIN_HELP = """usage: tfi2i train RECIPE [--run DIR] [--data.dir DIR] [OPTIONS]
-       tfi2i train --resume RUN [--data.dir DIR]
+       tfi2i train --resume RUN [--data.dir DIR] [--devices N]
 
 Train a recipe into a run folder (saved_models/RECIPE unless --run names another), or
-go on with a run that was interrupted (with --data.dir where its images have moved).
+go on with a run that was interrupted (with --data.dir where its images have moved,
+with --devices on another number of GPUs).
 
 recipes: {recipes}
 Every option of one: tfi2i train RECIPE --help"""
@@ -213,12 +214,13 @@ def _resume(words: list[str]) -> None:
     except CommandError as error:
         raise CommandError(
             "tfi2i train --resume takes a run folder, --data.dir if its images have "
-            f"moved, and nothing else, because the run keeps its configuration: {error}"
+            "moved, --devices if there are others now, and nothing else, because the "
+            f"run keeps its configuration: {error}"
         ) from None
     with loaded_tensorflow(options.resume):
         from tfi2i.training.run import resume
 
-        resume(options.resume, data_dir=options.data.dir)
+        resume(options.resume, options.data.dir, options.devices)
 
 
 def _translate(words: list[str]) -> None:

@@ -42,6 +42,8 @@ class ResumeOptions:
 
     resume: Path
     """Folder of the run to go on with."""
+    devices: int | None = None
+    """GPUs to use now; None is as many as before."""
     data: MovedData = dataclasses.field(default_factory=MovedData)
     """Images."""
 

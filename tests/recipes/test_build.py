@@ -1,10 +1,12 @@
 """Models, optimizers and data as the configuration says."""
 
 import random
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tests import checks
 from tests.recipes.changes import changed, config, cyclegan
@@ -218,3 +220,68 @@ def test_unpaired_images_of_ones_own(tmp_path):
     assert data.real_b.shape == (3, 36, 36, 3)
     # The first image is wholly transparent.
     np.testing.assert_array_equal(data.real_a[0][0, 0], [255, 0, 0])
+
+
+@pytest.mark.parametrize(
+    "make", [small_pix2pix, pytest.param(small_cyclegan, marks=pytest.mark.slow)]
+)
+def test_bfloat16_trains_much_as_float32(make):
+    losses = {}
+    for precision in ("float32", "mixed_bfloat16"):
+        configured = make(precision=precision, seed=3)
+        model = build.build_model(configured)
+        build.compile_model(model, configured, 2e-4)
+        batch = [checks.images(1, 32, 32, 3, seed=seed) for seed in (0, 1)]
+        losses[precision] = model.train_on_batch(*batch, return_dict=True)
+    assert keras.config.dtype_policy().name == "float32"
+    assert {weight.dtype for weight in model.weights} == {"float32"}
+    assert {layer.compute_dtype for layer in model.generators[0].layers} > {"bfloat16"}
+    for name, exact in losses["float32"].items():
+        assert losses["mixed_bfloat16"][name] == pytest.approx(exact, rel=0.05), name
+
+
+def test_float16_scales_the_losses_of_both_optimizers():
+    configured = small_pix2pix(precision="mixed_float16")
+    model = build.build_model(configured)
+    build.compile_model(model, configured, 2e-4)
+    for optimizer in (model.generator_optimizer, model.discriminator_optimizer):
+        assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+
+
+def test_xla_is_passed_on():
+    configured = small_pix2pix(xla=True)
+    model = build.build_model(configured)
+    build.compile_model(model, configured, 2e-4)
+    assert model.get_compile_config()["jit_compile"] is True
+
+
+def _step_of(model, strategy):
+    """Weights after one step on four images, each device's part of them aside."""
+    with strategy.scope():
+        model = model()
+        model.compile(*[keras.optimizers.SGD(0.1) for _ in range(2)])
+    pairs = checks.images(4, 32, 32, 3), checks.images(4, 32, 32, 3, seed=1)
+    data = tf.data.Dataset.from_tensor_slices(pairs).batch(4)
+    losses = model.fit(data, verbose=0).history
+    return losses, [weight.numpy() for weight in model.weights]
+
+
+@pytest.mark.slow
+def test_synchronized_batch_norm_sees_the_whole_batch():
+    configured = small_pix2pix(
+        synchronized_batch_norm=True,
+        seed=3,
+        data__batch_size=4,
+        model__generator__dropout=0.0,
+    )
+    one, two = (
+        _step_of(lambda: build.build_model(configured), strategy)
+        for strategy in (tf.distribute.get_strategy(), checks.two_devices())
+    )
+    for name, values in one[0].items():
+        assert two[0][name] == pytest.approx(values, rel=1e-5)
+    for expected, found in zip(one[1], two[1], strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    apart = replace(configured, synchronized_batch_norm=False)
+    other = _step_of(lambda: build.build_model(apart), checks.two_devices())
+    assert other[0]["g_l1"] != pytest.approx(one[0]["g_l1"], rel=1e-5)

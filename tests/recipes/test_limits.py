@@ -251,6 +251,12 @@ def test_images_that_cannot_be_prepared(changes, message):
         resolve(config(**changes))
 
 
+def test_synchronized_batch_norm_needs_batch_norm():
+    with pytest.raises(ValueError, match="only with --model.generator.norm or --model"):
+        resolve(cyclegan(synchronized_batch_norm=True))
+    assert resolve(config(synchronized_batch_norm=True)).synchronized_batch_norm
+
+
 def test_a_cyclegan_keeps_colours_and_compares_equal_channels_only():
     with pytest.raises(ValueError, match="--data.color-jitter is 0.1; expected 0: a C"):
         resolve(cyclegan(data__color_jitter=0.1))

@@ -157,10 +157,21 @@ class BatchNormalization(keras.layers.BatchNormalization):
         super().build(input_shape)
 
     def add_weight(self, *args, trainable=True, **kwargs):
-        if not trainable:
-            # Replicas see different images, but have one set of moving statistics.
-            kwargs["aggregation"] = "mean"
-        return super().add_weight(*args, trainable=trainable, **kwargs)
+        if trainable:
+            return super().add_weight(*args, **kwargs)
+        # Replicas see different images. Each follows its own, and who reads from
+        # outside gets the mean, which is what one that sees all would have. Only so
+        # can XLA compile what replicas do.
+        return keras.Variable(
+            kwargs["initializer"],
+            kwargs["shape"],
+            self.variable_dtype,
+            trainable=False,
+            autocast=False,
+            aggregation="mean",
+            synchronization="on_read",
+            name=kwargs["name"],
+        )
 
     def call(self, inputs, training=None):
         if training and self.trainable:

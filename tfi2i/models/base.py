@@ -97,7 +97,7 @@ class AdversarialModel(keras.Model):
         discriminator_optimizer=None,
         run_eagerly=False,
         steps_per_execution=1,
-        jit_compile="auto",
+        jit_compile=False,
     ):
         """Sets the optimizers; without arguments, the reference's Adam for each.
 
@@ -106,7 +106,9 @@ class AdversarialModel(keras.Model):
             discriminator_optimizer: likewise; must be another object.
             run_eagerly: as in Keras.
             steps_per_execution: as in Keras.
-            jit_compile: as in Keras.
+            jit_compile: whether XLA compiles what lies between two updates, forward
+                and backward, on each replica; not with `run_eagerly`. Dropout then
+                draws other random numbers. On CPUs a step takes longer.
 
         Raises:
             ValueError: one optimizer object is given for both.
@@ -124,8 +126,10 @@ class AdversarialModel(keras.Model):
             optimizer=None,
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
-            jit_compile=jit_compile,
+            # Keras would compile the updates, too, which replicas make together.
+            jit_compile=False,
         )
+        self.is_compiled_by_xla = bool(jit_compile) and not run_eagerly
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer
         # Built here, since a loaded model takes the slots' values right after.
@@ -142,7 +146,7 @@ class AdversarialModel(keras.Model):
             "discriminator_optimizer": serialize(self.discriminator_optimizer),
             "run_eagerly": self.run_eagerly,
             "steps_per_execution": self.steps_per_execution,
-            "jit_compile": self.jit_compile,
+            "jit_compile": self.is_compiled_by_xla,
         }
 
     def compile_from_config(self, config):
@@ -160,6 +164,16 @@ class AdversarialModel(keras.Model):
 
     def _maybe_symbolic_build(self, *args, **kwargs):
         """Nothing to build: networks arrive built. Keras would trace a batch."""
+
+    def between_updates(self, function):
+        """`function` of tensors, compiled where `compile` was told to.
+
+        Its gradient is compiled with it. Call this anew in each step that is traced:
+        every replica has variables of its own, so each needs a function of its own.
+        """
+        if not self.is_compiled_by_xla:
+            return function
+        return tf.function(function, jit_compile=True, autograph=False)
 
     def record(self, losses, batch_size):
         """Adds one batch's losses to the epoch's means.

@@ -154,14 +154,17 @@ class CycleGAN(AdversarialModel):
         """One update of both generators, then one of both discriminators."""
         real_a, real_b = unpack_pair(batch)
         with tf.GradientTape() as tape:
-            images = self._translate(real_a, real_b, training=True, with_same=True)
-            g_losses = self._generator_losses(images, training=True)
+            translate = self.between_updates(self._translate)
+            images = translate(real_a, real_b, training=True, with_same=True)
+            score = self.between_updates(self._generator_losses)
+            g_losses = score(images, training=True)
             total = self.scale(sum(g_losses.values()), self.generator_optimizer)
         self.minimize(total, tape, self.generator_optimizer, self.generators)
         images["fake_a"] = self.pool_a(images["fake_a"])
         images["fake_b"] = self.pool_b(images["fake_b"])
         with tf.GradientTape() as tape:
-            d_losses = self._discriminator_losses(images, training=True)
+            judge = self.between_updates(self._discriminator_losses)
+            d_losses = judge(images, training=True)
             total = self.scale(sum(d_losses.values()), self.discriminator_optimizer)
         self.minimize(total, tape, self.discriminator_optimizer, self.discriminators)
         return self.record(g_losses | d_losses, tf.shape(real_a)[0])

@@ -124,11 +124,12 @@ class Pix2Pix(AdversarialModel):
         real_a, real_b = unpack_pair(batch)
         losses = {}
         with tf.GradientTape() as tape:
-            fake_b = self.generator(real_a, training=True)
+            fake_b = self.between_updates(self.generator)(real_a, training=True)
             if self.discriminator is not None:
                 with tape.stop_recording():
                     losses |= self._update_discriminator(real_a, real_b, fake_b)
-            g_losses = self._generator_losses(real_a, real_b, fake_b, training=True)
+            score = self.between_updates(self._generator_losses)
+            g_losses = score(real_a, real_b, fake_b, training=True)
             total = self.scale(sum(g_losses.values()), self.generator_optimizer)
         self.minimize(total, tape, self.generator_optimizer, self.generators)
         return self.record(losses | g_losses, tf.shape(real_a)[0])
@@ -144,7 +145,8 @@ class Pix2Pix(AdversarialModel):
 
     def _update_discriminator(self, real_a, real_b, fake_b):
         with tf.GradientTape() as tape:
-            losses = self._discriminator_losses(real_a, real_b, fake_b, training=True)
+            judge = self.between_updates(self._discriminator_losses)
+            losses = judge(real_a, real_b, fake_b, training=True)
             # Halved to slow the discriminator down (section 3.3).
             total = self.scale(0.5 * sum(losses.values()), self.discriminator_optimizer)
         self.minimize(total, tape, self.discriminator_optimizer, self.discriminators)

@@ -3,11 +3,14 @@
 import random
 from dataclasses import replace
 
+import keras
+
 from tfi2i import networks
 from tfi2i.data import PairedData, UnpairedData, bundled
 from tfi2i.data.folders import available_splits
 from tfi2i.data.lookup import Wanted
 from tfi2i.data.preprocessing import Preprocessing
+from tfi2i.layers import BatchNormalization
 from tfi2i.models import Adam, CycleGAN, Pix2Pix
 from tfi2i.recipes.config import (
     CycleGANConfig,
@@ -167,6 +170,21 @@ def build_model(config: TrainConfig) -> Pix2Pix | CycleGAN:
     Returns:
         The trainer, not compiled.
     """
+    # Keras has no other way to tell all layers.
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(config.precision)
+    try:
+        model = _model(config)
+    finally:
+        keras.config.set_dtype_policy(before)
+    for network in model.generators + model.discriminators:
+        for layer in network.layers:
+            if isinstance(layer, BatchNormalization):
+                layer.synchronized = config.synchronized_batch_norm
+    return model
+
+
+def _model(config):
     build = {Pix2PixConfig: _pix2pix, CycleGANConfig: _cyclegan}[type(config.model)]
     data = config.data
     channels = [domain.channels or 3 for domain in (data.domain_a, data.domain_b)]
@@ -231,9 +249,12 @@ def compile_model(model, config: TrainConfig, learning_rate) -> None:
     if optimizer.ema_momentum is not None:
         averages = {"use_ema": True, "ema_momentum": optimizer.ema_momentum}
     # Discriminators paint nothing, so they need no averages.
-    model.compile(
-        Adam(learning_rate, **common, **averages), Adam(learning_rate, **common)
-    )
+    optimizers = [Adam(learning_rate, **common, **averages)]
+    optimizers.append(Adam(learning_rate, **common))
+    if config.precision == "mixed_float16":
+        # Its gradients vanish else; bfloat16's have float32's range.
+        optimizers = list(map(keras.optimizers.LossScaleOptimizer, optimizers))
+    model.compile(*optimizers, jit_compile=config.xla)
 
 
 def _seed(draw):

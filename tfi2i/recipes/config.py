@@ -260,6 +260,12 @@ class TrainConfig:
     """Run, or folder of PyTorch checkpoints, whose weights to begin with."""
     devices: int | None = None
     """GPUs to use; None is every GPU, or the CPU where there is none."""
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    """Numbers that networks compute with; losses and statistics stay float32."""
+    xla: bool = False
+    """Let XLA compile what is between updates (GPUs; a step on CPUs takes longer)."""
+    synchronized_batch_norm: bool = False
+    """Batch norm over the images of all devices, not of each by itself."""
     deterministic: bool = False
     """Ask TensorFlow for operations that repeat bit for bit (slower on GPUs)."""
     backup_epochs: int = 1

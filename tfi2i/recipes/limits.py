@@ -275,6 +275,16 @@ def _check_unused(config: "TrainConfig") -> None:
         needed = "a --model.cycle-weight-a or --model.cycle-weight-b above 0"
         _refuse_unused(model, "model", "identity_weight", needed)
     _check_statistics(model.generator, data.batch_size)
+    norms = [model.generator.norm]
+    norms += [model.discriminator.norm] if model.is_adversarial else []
+    if "batch" not in norms:
+        needed = "--model.generator.norm or --model.discriminator.norm batch"
+        name = "synchronized_batch_norm"
+        if getattr(config, name):
+            raise ValueError(
+                f"{flag(name)} is True, but applies only with {needed}; leave it out "
+                "or change that."
+            )
     # The names of A and B are passed over for the same reason.
     if data.dir is None:
         _refuse_unused(data, "data", "layout", "images of your own, --data.dir")

@@ -1,11 +1,53 @@
 """Which devices a run trains on."""
 
+import contextlib
 import functools
 import logging
 
 import tensorflow as tf
 
 log = logging.getLogger(__name__)
+
+
+# NVIDIA's architectures whose tensor cores take these numbers.
+_COMPUTE_CAPABILITY = {"mixed_float16": (7, 0), "mixed_bfloat16": (8, 0)}
+
+
+def check_precision(precision: str) -> None:
+    """Refuses numbers that the hardware has no arithmetic for.
+
+    Args:
+        precision: name of a Keras dtype policy.
+
+    Raises:
+        ValueError: naming the device.
+    """
+    least = _COMPUTE_CAPABILITY.get(precision)
+    if least is None:
+        return
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus and precision == "mixed_float16":
+        raise ValueError(
+            "--precision is 'mixed_float16', but there is no GPU here, and CPUs have "
+            "no arithmetic for it: expected mixed_bfloat16, or float32."
+        )
+    for gpu in gpus:
+        details = tf.config.experimental.get_device_details(gpu)
+        found = details.get("compute_capability", least)
+        if found < least:
+            raise ValueError(
+                f"--precision is '{precision}', but {details['device_name']} has "
+                f"compute capability {found[0]}.{found[1]}, expected "
+                f"{least[0]}.{least[1]} or more: use float32."
+            )
+
+
+def grow_memory() -> None:
+    """Lets GPUs give memory as it is needed, so that others can use the rest."""
+    for gpu in tf.config.list_physical_devices("GPU"):
+        # It is too late where something has been computed in this process.
+        with contextlib.suppress(RuntimeError):
+            tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def choose_strategy(devices: int | None, batch_size: int) -> tf.distribute.Strategy:

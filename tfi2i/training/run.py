@@ -28,7 +28,7 @@ from tfi2i.training.callbacks import (
     Record,
     Stopped,
 )
-from tfi2i.training.devices import choose_strategy
+from tfi2i.training.devices import check_precision, choose_strategy, grow_memory
 from tfi2i.training.health import Diverged, Health, StopOnNonFinite
 from tfi2i.training.log import log_file
 from tfi2i.training.schedules import ConstantThenLinear
@@ -103,12 +103,17 @@ def train(
         raise
 
 
-def resume(run: Path, data_dir: str | None = None) -> keras.Model:
+def resume(
+    run: Path, data_dir: str | None = None, devices: int | None = None
+) -> keras.Model:
     """Continues a run from its backup, exactly where that was made.
 
     Args:
         run: folder of a run.
         data_dir: where the images are now, if they have moved.
+        devices: how many to use from now on; None is as many as before. Another number
+            gives the same run but for rounding, and batch norm that is not
+            synchronized.
 
     Returns:
         The trained model.
@@ -131,6 +136,8 @@ def resume(run: Path, data_dir: str | None = None) -> keras.Model:
         raise ValueError(f"{_exports_only(run)}: it cannot be continued.")
     if data_dir is not None:
         config = _with_data(config, data_dir)
+    if devices is not None:
+        config = resolve(replace(config, devices=devices))
     job = _prepare(config)
     start, means = Position(0, 0), {}
     if _backup(run).exists():
@@ -141,7 +148,7 @@ def resume(run: Path, data_dir: str | None = None) -> keras.Model:
             f"'{run}' was stopped before the weights of '{config.init_from}' were "
             "saved: delete it, and train again with --init-from."
         )
-    if data_dir is not None:
+    if data_dir is not None or devices is not None:
         stored.write(config, run)
     return _run(job, run, start, means)
 
@@ -250,11 +257,14 @@ def _prepare(config):
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
+    check_precision(config.precision)
+    grow_memory()
     strategy = choose_strategy(config.devices, config.data.batch_size)
     training = build.load_data(config, "train")
     log.info("%s: %s", _count(training), training.files.reason)
     config = build.with_pixels(config, training)
     steps = training.steps_per_epoch(config.data.batch_size)
+    _tell_of_the_rest(training, steps * config.data.batch_size)
     splits = build.splits(config.data)
     other = next((split for split in ("val", "test") if split in splits), None)
     shown = training if other is None else build.load_data(config, other)
@@ -281,6 +291,18 @@ def _count(data):
     if isinstance(data, PairedData):
         return f"{len(data)} training pairs"
     return f"{len(data.real_a)} and {len(data.real_b)} training images"
+
+
+def _tell_of_the_rest(data, count):
+    """Says that the last batch of an epoch is left out where it is not full."""
+    images = max(len(data.real_a), len(data.real_b))
+    if images > count:
+        log.info(
+            "each epoch leaves out %d of %d images, other ones each time: they do not "
+            "fill a batch",
+            images - count,
+            images,
+        )
 
 
 def _samples(data, count, config):
