@@ -53,7 +53,7 @@ def _with_gradients(layer, x, upstream, training):
 
 def _ways(monkeypatch):
     taken = []
-    for name in ("_product_down", "_product_up", "winograd_conv"):
+    for name in ("_product_down", "_product_dense", "_product_up", "winograd_conv"):
         way = getattr(convolution, name)
 
         def told(*args, name=name, way=way):
@@ -76,6 +76,36 @@ def test_equals_keras_in_training(name, options, shape, way, monkeypatch):
     expected = _with_gradients(theirs, x, upstream, training=True)
     for mine, its in zip(found, expected, strict=True):
         np.testing.assert_allclose(mine, its, rtol=0, atol=2e-5 * np.std(its))
+
+
+@pytest.mark.parametrize(
+    ("options", "shape", "way"),
+    [
+        ({"kernel_size": 4}, (2, 9, 12, 128), "_product_dense"),
+        ({"kernel_size": 4}, (1, 4, 4, 8), None),
+        ({"kernel_size": 4, "strides": 2}, (1, 8, 8, 8), None),
+    ],
+)
+def test_zeros_around_are_keras_padding(options, shape, way, monkeypatch):
+    taken = _ways(monkeypatch)
+    ours = layers.Conv2D(128, zero_padding=1, **options)
+    theirs = keras.Sequential(
+        [keras.layers.ZeroPadding2D(1), keras.layers.Conv2D(128, **options)]
+    )
+    ours.build(shape)
+    theirs.build(shape)
+    theirs.set_weights(ours.get_weights())
+    x = tf.constant(images(*shape))
+    assert ours.compute_output_shape(shape) == theirs.compute_output_shape(shape)
+    assert ours.compute_output_shape((None, None, None, shape[-1]))[1:3] == (None, None)
+    upstream = images(*theirs.compute_output_shape(shape), seed=1)
+    found = _with_gradients(ours, x, upstream, training=True)
+    assert taken == [way] * (way is not None)
+    expected = _with_gradients(theirs, x, upstream, training=True)
+    for mine, its in zip(found, expected, strict=True):
+        np.testing.assert_allclose(mine, its, rtol=0, atol=2e-5 * np.std(its))
+    again = layers.Conv2D.from_config(ours.get_config())
+    assert again.zero_padding == 1
 
 
 @pytest.mark.parametrize("name", ["Conv2D", "Conv2DTranspose"])

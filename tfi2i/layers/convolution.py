@@ -23,7 +23,7 @@ _fast_inference = contextvars.ContextVar("fast_inference", default=False)
 
 # Measured on two cores. With more positions the products take longer; with fewer tiles
 # or channels, the transforms.
-_MOST_POSITIONS = {"down": 16, "up": 64}
+_MOST_POSITIONS = {"down": 16, "up": 64, "dense": 2048}
 _LEAST_CHANNELS = 128
 _LEAST_WORK = 64 * 256
 
@@ -45,18 +45,41 @@ def fast_inference():
 class Conv2D(keras.layers.Conv2D):
     """As Keras' layer, faster in training on CPUs.
 
-    Arguments, weights, input and output are those of `keras.layers.Conv2D`.
+    Weights, input and output are those of `keras.layers.Conv2D`, arguments as well but
+    for one.
+
+    Args:
+        *args: of `keras.layers.Conv2D`.
+        zero_padding: pixels of zeros put around the image first.
+        **kwargs: of `keras.layers.Conv2D`.
     """
+
+    def __init__(self, *args, zero_padding=0, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.zero_padding = zero_padding
 
     def call(self, inputs, training=None):
         way = self._way(inputs) if _may_choose(self, inputs, training) else None
         if way is None:
-            return super().call(inputs)
+            return super().call(_padded(inputs, self.zero_padding))
         return _finished(self, way(inputs, tf.convert_to_tensor(self.kernel)))
+
+    def compute_output_shape(self, input_shape):
+        batch, *sides, channels = input_shape
+        sides = [side and side + 2 * self.zero_padding for side in sides]
+        return super().compute_output_shape((batch, *sides, channels))
+
+    def get_config(self):
+        return {**super().get_config(), "zero_padding": self.zero_padding}
 
     def _way(self, inputs):
         batch, height, width, channels = inputs.shape
         kind = (self.kernel_size, self.strides, self.padding)
+        if self.zero_padding:
+            is_dense = (*kind, self.zero_padding) == ((4, 4), (1, 1), "valid", 1)
+            is_wide = min(channels, self.filters) >= _LEAST_CHANNELS
+            fits = batch * height * width <= _MOST_POSITIONS["dense"]
+            return _product_dense if is_dense and is_wide and fits else None
         is_even = height % 2 == 0 and width % 2 == 0
         if kind == ((4, 4), (2, 2), "same") and is_even:
             positions = batch * height * width // 4
@@ -109,13 +132,45 @@ def _finished(layer, outputs):
     return layer.activation(outputs)
 
 
+def _padded(images, pixels):
+    return tf.pad(images, [[0, 0], [pixels, pixels], [pixels, pixels], [0, 0]])
+
+
 def _product_down(images, kernel):
     """A convolution of 4x4 with stride 2 as one product of matrices."""
+    return _product(images, kernel, stride=2)
+
+
+@tf.custom_gradient
+def _product_dense(images, kernel):
+    """A convolution of 4x4 with stride 1 as one product of matrices.
+
+    The gradients are those of the library, but of padding to the image's own size: with
+    a pixel less a side, as it is, they take half as long again.
+    """
+
+    def gradient(upstream):
+        upstream = tf.pad(upstream, [[0, 0], [0, 1], [0, 1], [0, 0]])
+        how = {"out_backprop": upstream, "strides": [1, 1, 1, 1], "padding": "SAME"}
+        of_images = tf.raw_ops.Conv2DBackpropInput(
+            input_sizes=images.shape, filter=kernel, **how
+        )
+        of_kernel = tf.raw_ops.Conv2DBackpropFilter(
+            input=images, filter_sizes=kernel.shape, **how
+        )
+        return of_images, of_kernel
+
+    return _product(images, kernel, stride=1), gradient
+
+
+def _product(images, kernel, stride):
+    """Every window, padded by a pixel of zeros, times the kernel."""
     batch, height, width, channels = images.shape
-    height, width = height // 2, width // 2
-    padded = tf.pad(images, [[0, 0], [1, 1], [1, 1], [0, 0]])
+    height, width = (height - 2) // stride + 1, (width - 2) // stride + 1
+    padded = _padded(images, 1)
+    last_top, last_left = stride * (height - 1) + 1, stride * (width - 1) + 1
     windows = [
-        padded[:, top : top + 2 * height : 2, left : left + 2 * width : 2]
+        padded[:, top : top + last_top : stride, left : left + last_left : stride]
         for top in range(4)
         for left in range(4)
     ]
