@@ -9,7 +9,6 @@ from tests.checks import images, state, tiny_cyclegan, two_devices
 from tfi2i import networks
 from tfi2i.losses import ADVERSARIAL_LOSSES
 from tfi2i.models import Adam, CycleGAN
-from tfi2i.models.cyclegan import _together
 
 NAMES = ["g_ab", "g_ba", "cycle_a", "cycle_b", "idt_a", "idt_b", "d_a", "d_b"]
 LOSSES = list(ADVERSARIAL_LOSSES)
@@ -80,7 +79,7 @@ def test_both_cycles_reach_both_generators():
     for name in ("cycle_a", "cycle_b"):
         model = tiny_cyclegan()
         with tf.GradientTape() as tape:
-            painted = model._translate(*_batch(), training=True, with_same=True)
+            painted = model._translate(*_batch(), training=True)
             loss = model._generator_losses(painted, training=True)[name]
         weights = [w.value for g in model.generators for w in g.trainable_weights]
         for weight, gradient in zip(weights, tape.gradient(loss, weights), strict=True):
@@ -312,28 +311,3 @@ def test_channels_may_differ_without_identity():
 def test_bad_arguments_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make(_networks())
-
-
-@pytest.mark.parametrize("norm", ["instance", "none", "batch"])
-def test_one_pass_for_two_batches_changes_nothing(norm):
-    """Else than rounding, of networks that look at each image by itself."""
-    judge = networks.patchgan(norm=norm, filters=4, num_layers=1, seed=0)
-    passes = []
-    judge_call = judge.call
-    judge.call = lambda *args, **kwargs: (
-        passes.append(1),
-        judge_call(*args, **kwargs),
-    )[1]
-    batches = [images(2, 16, 16, 3), images(2, 16, 16, 3, seed=1)]
-    together = _together(judge, batches, training=True)
-    assert len(passes) == (2 if norm == "batch" else 1)
-    for batch, scores in zip(batches, together, strict=True):
-        expected = judge(batch, training=True)
-        np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)
-
-
-def test_images_of_two_sizes_take_two_passes():
-    judge = networks.patchgan(norm="instance", filters=4, num_layers=1, seed=0)
-    batches = [images(1, 16, 16, 3), images(1, 24, 16, 3, seed=1)]
-    for batch, scores in zip(batches, _together(judge, batches, False), strict=True):
-        np.testing.assert_array_equal(scores, judge(batch))

@@ -24,18 +24,24 @@ def winograd_conv(images, kernel):
     Returns:
         float32 `(batch, height - 2, width - 2, filters)`.
     """
-    transformed = _kernel_forward(kernel)
-    outputs = _output_forward(_products(_input_forward(images), transformed), images)
 
     def gradient(upstream):
+        # Kept from the way forward, or made before it is needed, tiles would be four
+        # times the images.
+        with tf.control_dependencies([upstream]):
+            tiles, transformed = _input_forward(images), _kernel_forward(kernel)
         upstream = _output_backward(upstream)
-        # Computed anew, since kept it would be four times the images.
-        tiles = _input_forward(images)
-        of_tiles = _products(upstream, transformed, transpose_b=True)
         of_kernel = _products(tiles, upstream, transpose_a=True)
+        # Else layers below could start, and these tiles would wait in memory.
+        with tf.control_dependencies(of_kernel):
+            of_tiles = _products(upstream, transformed, transpose_b=True)
         return _input_backward(of_tiles, images), _kernel_backward(of_kernel)
 
-    return outputs, gradient
+    # Kernels could all be transformed at the start, and would wait for their images.
+    with tf.control_dependencies([images]):
+        transformed = _kernel_forward(kernel)
+    products = _products(_input_forward(images), transformed)
+    return _output_forward(products, images), gradient
 
 
 def _products(left, right, **transposed):

@@ -136,7 +136,7 @@ class CycleGAN(AdversarialModel):
 
     def paint(self, real_a, real_b):
         """`real_a`, `fake_b`, `cycled_a`, `real_b`, `fake_a`, `cycled_b`."""
-        return self._translate(real_a, real_b, training=False, with_same=False)
+        return self._translate(real_a, real_b, training=False)
 
     def decisions(self, images):
         """Of `"discriminator_a"` and `"discriminator_b"`, without the pools."""
@@ -155,7 +155,7 @@ class CycleGAN(AdversarialModel):
         real_a, real_b = unpack_pair(batch)
         with tf.GradientTape() as tape:
             translate = self.between_updates(self._translate)
-            images = translate(real_a, real_b, training=True, with_same=True)
+            images = translate(real_a, real_b, training=True)
             score = self.between_updates(self._generator_losses)
             g_losses = score(images, training=True)
             total = self.scale(sum(g_losses.values()), self.generator_optimizer)
@@ -172,30 +172,24 @@ class CycleGAN(AdversarialModel):
     def test_step(self, batch):
         """The same losses at inference, without the pools; nothing is updated."""
         real_a, real_b = unpack_pair(batch)
-        images = self._translate(real_a, real_b, training=False, with_same=True)
+        images = self._translate(real_a, real_b, training=False)
         losses = self._generator_losses(images, training=False)
         losses |= self._discriminator_losses(images, training=False)
         return self.record(losses, tf.shape(real_a)[0])
 
-    def _translate(self, real_a, real_b, training, with_same):
-        """What the generators make of a batch, with `same_a` and `same_b` if asked."""
-        with_same = with_same and self.identity_weight > 0
-        of_ab, of_ba = [real_a], [real_b]
-        if with_same:
-            of_ab, of_ba = [real_a, real_b], [real_b, real_a]
-        fake_b, *same_b = _together(self.generator_ab, of_ab, training)
-        fake_a, *same_a = _together(self.generator_ba, of_ba, training)
-        images = {
+    def _translate(self, real_a, real_b, training):
+        fake_b = self.generator_ab(real_a, training=training)
+        cycled_a = self.generator_ba(fake_b, training=training)
+        fake_a = self.generator_ba(real_b, training=training)
+        cycled_b = self.generator_ab(fake_a, training=training)
+        return {
             "real_a": real_a,
             "fake_b": fake_b,
-            "cycled_a": self.generator_ba(fake_b, training=training),
+            "cycled_a": cycled_a,
             "real_b": real_b,
             "fake_a": fake_a,
-            "cycled_b": self.generator_ab(fake_a, training=training),
+            "cycled_b": cycled_b,
         }
-        if with_same:
-            images |= {"same_a": same_a[0], "same_b": same_b[0]}
-        return images
 
     def _generator_losses(self, images, training):
         score_b = self.discriminator_b(images["fake_b"], training=training)
@@ -208,18 +202,21 @@ class CycleGAN(AdversarialModel):
             "cycle_b": self.cycle_weight_b * l1_loss(real_b, images["cycled_b"]),
         }
         if self.identity_weight > 0:
+            same_a = self.generator_ba(real_a, training=training)
+            same_b = self.generator_ab(real_b, training=training)
             weight_a = self.identity_weight * self.cycle_weight_a
             weight_b = self.identity_weight * self.cycle_weight_b
-            losses["idt_a"] = weight_a * l1_loss(real_a, images["same_a"])
-            losses["idt_b"] = weight_b * l1_loss(real_b, images["same_b"])
+            losses["idt_a"] = weight_a * l1_loss(real_a, same_a)
+            losses["idt_b"] = weight_b * l1_loss(real_b, same_b)
         return losses
 
     def _discriminator_losses(self, images, training):
         losses = {}
         for domain, judge in zip("ab", self.discriminators, strict=True):
             real, fake = images[f"real_{domain}"], images[f"fake_{domain}"]
-            scores = _together(judge, [real, fake], training)
-            on_real, on_fake = self.adversarial.discriminator(*scores)
+            on_real, on_fake = self.adversarial.discriminator(
+                judge(real, training=training), judge(fake, training=training)
+            )
             # Halved to slow the discriminator down, as in the reference.
             losses[f"d_{domain}"] = 0.5 * (on_real + on_fake)
             if self.adversarial.is_penalized:
@@ -261,18 +258,3 @@ class CycleGAN(AdversarialModel):
             "identity_weight": self.identity_weight,
             "pool_size": self.pool_size,
         }
-
-
-def _together(network, batches, training):
-    """What a network makes of several batches: in one pass, where that is the same.
-
-    It is where each image is normalized by itself, and the batches are of one size.
-    """
-    shapes = {tuple(batch.shape)[1:] for batch in batches}
-    mixes = any(
-        isinstance(layer, keras.layers.BatchNormalization) for layer in network.layers
-    )
-    if len(batches) == 1 or len(shapes) > 1 or None in shapes.pop() or mixes:
-        return [network(batch, training=training) for batch in batches]
-    outputs = network(tf.concat(batches, axis=0), training=training)
-    return tf.split(outputs, [tf.shape(batch)[0] for batch in batches])
