@@ -1,291 +1,106 @@
 """Speed, measured beside PyTorch on the same machine in one run.
 
     pip install -e ".[bench]"
-    python scripts/benchmark.py data --data.dir FOLDER [--rounds 5] [--json FILE]
+    python scripts/benchmark.py train [--models pix2pix cyclegan] [--json FILE]
+    python scripts/benchmark.py infer [--networks resnet unet] [--json FILE]
+    python scripts/benchmark.py data --data.dir FOLDER [--json FILE]
 
-`data`: images a second of the training pipeline on an unpaired folder (trainA,
-trainB), beside a PyTorch DataLoader that does what the reference's training does: PIL
-decoding, bicubic resizing, random crop, flip, tensor, normalization.
+`train`: seconds and memory of a training step. `infer`: milliseconds of an image, and
+images a second of a folder. `data`: images a second of the training pipeline. The other
+side is the PyTorch reference, restated in `benchmarks/reference.py`.
 
-Each measurement has a process of its own, the two sides take turns, and medians are
-compared. The clock starts when the process has imported its library. "cold" is the
-first epoch, with everything that comes before it: finding, checking and decoding the
-files. "warm" is the median of the later epochs. The files have been read once before,
-so that both sides read from the page cache. The DataLoader is tried with several
-numbers of workers, which stay alive between epochs; its best counts, cold and warm
-apart.
+Each measurement has a process of its own, the sides take turns, and medians are
+compared; where PyTorch has several ways, its best one counts.
 """
 
 import argparse
-import concurrent.futures
 import json
-import multiprocessing
 import os
-import platform
-import statistics
-import sys
-import time
 from importlib import metadata
 from pathlib import Path
 
-OURS = "tfi2i"
+from benchmarks import data, infer, train
+from benchmarks.machine import described, machine
 
 
-def epochs_of_ours(folder, options):
-    """Times of the epochs of tfi2i's training pipeline.
-
-    Returns:
-        Seconds of each epoch, and the images of one.
-    """
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    import tfi2i.data
-
-    start = time.perf_counter()
-    dataset = tfi2i.data.unpaired(
-        folder,
-        batch_size=options["batch_size"],
-        load_size=options["load_size"],
-        crop_size=options["crop_size"],
-    )
-    return _timed(dataset, options, start)
-
-
-def epochs_of_torch(folder, options, workers):
-    """Times of the epochs of a DataLoader with the reference's transforms.
-
-    Returns:
-        As `epochs_of_ours`.
-    """
-    import torch
-
-    # As DataLoader's workers do: two threads on one small image mostly wait for each
-    # other, tens of times longer where the machine does something else besides.
-    torch.set_num_threads(1)
-    start = time.perf_counter()
-    loader = torch.utils.data.DataLoader(
-        Unaligned(folder, options["load_size"], options["crop_size"]),
-        batch_size=options["batch_size"],
-        shuffle=True,
-        drop_last=True,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-    )
-    return _timed(loader, options, start)
-
-
-def _timed(batches, options, start):
-    seconds = []
-    for _ in range(1 + options["warm_epochs"]):
-        number = 0
-        for real_a, real_b in batches:
-            number += len(real_a) + len(real_b)
-        now = time.perf_counter()
-        seconds.append(now - start)
-        start = now
-    side = options["crop_size"]
-    assert (
-        sorted(real_a.shape[1:]) == sorted(real_b.shape[1:]) == sorted((3, side, side))
-    )
-    return seconds, number
-
-
-class Unaligned:
-    """The reference's unaligned data set: an image of A, and any one of B."""
-
-    def __init__(self, folder, load_size, crop_size):
-        self._a, self._b = (_images(folder / name) for name in ("trainA", "trainB"))
-        self._load_size = load_size
-        self._crop_size = crop_size
-
-    def __len__(self):
-        return max(len(self._a), len(self._b))
-
-    def __getitem__(self, index):
-        import random
-
-        return (
-            self._prepared(self._a[index % len(self._a)]),
-            self._prepared(self._b[random.randrange(len(self._b))]),
-        )
-
-    def _prepared(self, path):
-        """As torchvision's transforms do it, which may not be installed."""
-        import numpy as np
-        import torch
-        from PIL import Image
-
-        image = Image.open(path).convert("RGB")
-        image = image.resize((self._load_size, self._load_size), Image.BICUBIC)
-        room = self._load_size - self._crop_size + 1
-        left, top = (int(torch.randint(0, room, ())) for _ in range(2))
-        image = image.crop((left, top, left + self._crop_size, top + self._crop_size))
-        if torch.rand(()) < 0.5:
-            image = image.transpose(Image.FLIP_LEFT_RIGHT)
-        pixels = torch.from_numpy(np.array(image, np.uint8, copy=True))
-        tensor = pixels.permute(2, 0, 1).contiguous().float().div(255)
-        return tensor.sub_(0.5).div_(0.5)
-
-
-def _images(folder):
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".bmp", ".webp")
-    )
-
-
-def measure_data(folder, options, workers, rounds):
-    """Every side in turn, in processes of their own.
-
-    Returns:
-        For each side its measurements: seconds of each epoch, and images.
-    """
-    sides = {OURS: (epochs_of_ours, folder, options)}
-    for number in workers:
-        sides[f"PyTorch, {number} workers"] = (
-            epochs_of_torch,
-            folder,
-            options,
-            number,
-        )
-    found = {name: [] for name in sides}
-    for index in range(rounds):
-        # Whoever comes first meets another state of the machine: turn about.
-        names = list(sides) if index % 2 == 0 else list(reversed(sides))
-        for name in names:
-            found[name].append(_in_a_process(*sides[name]))
-            seconds, images = found[name][-1]
-            rates = ", ".join(f"{images / value:.0f}" for value in seconds)
-            print(f"round {index + 1}, {name}: {rates} images/s", file=sys.stderr)
-    return found
-
-
-def _in_a_process(function, *args):
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
-        return pool.submit(function, *args).result()
-
-
-def compared(found):
-    """Medians of images a second, and ours over the DataLoader's best."""
-    rates = {}
-    for name, measured in found.items():
-        cold = [images / seconds[0] for seconds, images in measured]
-        warm = [images / statistics.median(seconds[1:]) for seconds, images in measured]
-        rates[name] = {
-            "cold": statistics.median(cold),
-            "warm": statistics.median(warm),
-        }
-    others = [rate for name, rate in rates.items() if name != OURS]
-    ratio = {
-        state: rates[OURS][state] / max(rate[state] for rate in others)
-        for state in ("cold", "warm")
-    }
-    return {"images_per_second": rates, "ratio": ratio}
-
-
-def run_data(args):
-    """The sub-command `data`."""
-    folder = Path(args.data_dir)
-    counts = [len(_images(folder / name)) for name in _sides(folder)]
-    for path in folder.glob("train[AB]/*"):
-        path.read_bytes()
-    options = {
-        "batch_size": args.batch_size,
-        "load_size": args.load_size,
-        "crop_size": args.crop_size,
-        "warm_epochs": args.warm_epochs,
-    }
-    found = measure_data(folder, options, args.workers, args.rounds)
-    result = {
-        "machine": _machine(),
-        "options": {**options, "rounds": args.rounds, "images": counts},
-        **compared(found),
-        "measured": found,
-    }
-    print(_table(result))
+def main(words=None):
+    """Runs one command."""
+    args = _parser().parse_args(words)
+    # For all processes: TensorFlow tells of itself when it starts.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        metadata.version("torch")
+    except metadata.PackageNotFoundError:
+        raise SystemExit(
+            "benchmark: error: PyTorch, the other side, is not installed: "
+            'pip install -e ".[bench]"'
+        ) from None
+    result = {"machine": machine(), **args.measure(args)}
+    print(described(result["machine"]))
+    print(args.table(result))
     if args.json is not None:
         Path(args.json).write_text(json.dumps(result, indent=2) + "\n")
-
-
-def _sides(folder):
-    for name in ("trainA", "trainB"):
-        if not (folder / name).is_dir():
-            raise SystemExit(
-                f"benchmark: error: '{folder / name}' is no folder; expected a data "
-                "set with trainA and trainB, such as tfi2i data get horse2zebra DIR "
-                "makes"
-            )
-        yield name
-
-
-def _machine():
-    cores = getattr(os, "sched_getaffinity", None)
-    names = ("tfi2i", "tensorflow", "torch", "pillow")
-    return {
-        "cores": len(cores(0)) if cores else os.cpu_count(),
-        "processor": _processor(),
-        "load": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,
-        "python": platform.python_version(),
-        **{name: metadata.version(name) for name in names},
-    }
-
-
-def _processor():
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(": ")[2] for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
-def _table(result):
-    machine, options = result["machine"], result["options"]
-    a, b = options["images"]
-    lines = [
-        f"{a} and {b} images, {options['load_size']} to {options['crop_size']} pixels, "
-        f"batches of {options['batch_size']}; {machine['cores']} cores, "
-        f"{machine['processor']}; TensorFlow {machine['tensorflow']}, PyTorch "
-        f"{machine['torch']}; medians of {options['rounds']} rounds",
-        "",
-        f"{'images/s':<22}{'cold':>8}{'warm':>8}",
-    ]
-    for name, rate in result["images_per_second"].items():
-        lines.append(f"{name:<22}{rate['cold']:>8.0f}{rate['warm']:>8.0f}")
-    ratio = result["ratio"]
-    lines.append(f"{'ours / their best':<22}{ratio['cold']:>8.2f}{ratio['warm']:>8.2f}")
-    lines += [
-        "",
-        "cold: the first epoch, from the start of the data set, with decoding; files "
-        "in the page cache on both sides",
-        "warm: later epochs",
-    ]
-    return "\n".join(lines)
 
 
 def _parser():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    data = commands.add_parser("data", help="images a second of the training pipeline")
-    data.set_defaults(run=run_data)
-    data.add_argument(
+    _add_train(commands)
+    _add_infer(commands)
+    _add_data(commands)
+    for command in commands.choices.values():
+        command.add_argument("--rounds", type=_natural, default=5)
+        command.add_argument("--json", help="file to write all measurements to")
+    return parser
+
+
+def _add_train(commands):
+    command = commands.add_parser("train", help="seconds and memory of a training step")
+    command.set_defaults(
+        measure=lambda args: train.run(
+            args.models, args.size, args.batch_size, args.rounds
+        ),
+        table=train.table,
+    )
+    command.add_argument(
+        "--models", nargs="+", choices=train.MODELS, default=list(train.MODELS)
+    )
+    command.add_argument("--size", type=_size, default=256, help="side in pixels")
+    command.add_argument("--batch-size", type=_natural, default=1)
+
+
+def _add_infer(commands):
+    command = commands.add_parser("infer", help="milliseconds of an image, and folders")
+    command.set_defaults(
+        measure=lambda args: infer.run(
+            args.networks, args.size, args.images, args.rounds
+        ),
+        table=infer.table,
+    )
+    command.add_argument(
+        "--networks", nargs="+", choices=infer.NETWORKS, default=list(infer.NETWORKS)
+    )
+    command.add_argument("--size", type=_size, default=256, help="side in pixels")
+    command.add_argument("--images", type=_natural, default=32, help="in the folder")
+
+
+def _add_data(commands):
+    command = commands.add_parser("data", help="images a second of training's pipeline")
+    command.set_defaults(measure=data.run, table=data.table)
+    command.add_argument(
         "--data.dir", dest="data_dir", required=True, help="with trainA and trainB"
     )
-    data.add_argument("--load-size", type=_natural, default=286)
-    data.add_argument("--crop-size", type=_natural, default=256)
-    data.add_argument("--batch-size", type=_natural, default=1)
-    data.add_argument("--rounds", type=_natural, default=5)
-    data.add_argument("--warm-epochs", type=_natural, default=2, help="of each round")
-    data.add_argument(
+    command.add_argument("--load-size", type=_natural, default=286)
+    command.add_argument("--crop-size", type=_natural, default=256)
+    command.add_argument("--batch-size", type=_natural, default=1)
+    command.add_argument("--warm-epochs", type=_natural, default=2, help="each round")
+    command.add_argument(
         "--workers",
         type=int,
         nargs="+",
         default=[0, 1, 2],
         help="of the DataLoader, to try; the best counts",
     )
-    data.add_argument("--json", help="file to write everything that was measured to")
-    return parser
 
 
 def _natural(word):
@@ -295,17 +110,11 @@ def _natural(word):
     return number
 
 
-def main(words=None):
-    """Runs one command."""
-    args = _parser().parse_args(words)
-    try:
-        metadata.version("torch")
-    except metadata.PackageNotFoundError:
-        raise SystemExit(
-            "benchmark: error: PyTorch, the other side, is not installed: "
-            'pip install -e ".[bench]"'
-        ) from None
-    args.run(args)
+def _size(word):
+    number = int(word)
+    if number < 32 or number % 32:
+        raise argparse.ArgumentTypeError(f"{word} is no multiple of 32")
+    return number
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """The benchmark: its sums, and both sides on a few images."""
 
-import importlib.util
+import json
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -8,9 +10,10 @@ from PIL import Image
 
 from tests.scripts.running import SCRIPTS
 
-SPEC = importlib.util.spec_from_file_location("benchmark", SCRIPTS / "benchmark.py")
-benchmark = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(benchmark)
+sys.path.insert(0, str(SCRIPTS))
+
+import benchmark  # noqa: E402
+from benchmarks import data, train, turns  # noqa: E402
 
 OPTIONS = {"batch_size": 2, "load_size": 36, "crop_size": 32, "warm_epochs": 2}
 
@@ -33,14 +36,14 @@ def test_the_best_of_the_others_counts():
         "PyTorch, 0 workers": [([4.0, 5.0, 5.0], 100)] * 3,
         "PyTorch, 2 workers": [([5.0, 2.0, 2.0], 100)] * 3,
     }
-    result = benchmark.compared(found)
+    result = data.compared(found)
     assert result["images_per_second"]["tfi2i"] == {"cold": 50, "warm": 100}
     assert result["ratio"] == {"cold": 2.0, "warm": 2.0}
 
 
 @pytest.mark.slow
 def test_our_side_sees_every_step(folder):
-    seconds, images = benchmark.epochs_of_ours(folder, OPTIONS)
+    seconds, images = data.epochs_of_ours(folder, OPTIONS)
     # Seven steps of an epoch, less the half batch, of two images of either domain.
     assert len(seconds) == 3 and min(seconds) > 0
     assert images == 3 * 4
@@ -49,20 +52,104 @@ def test_our_side_sees_every_step(folder):
 @pytest.mark.slow
 def test_the_other_side_sees_as_many(folder):
     pytest.importorskip("torch")
-    seconds, images = benchmark.epochs_of_torch(folder, OPTIONS, workers=0)
+    seconds, images = data.epochs_of_torch(folder, OPTIONS, workers=0)
     assert len(seconds) == 3 and images == 3 * 4
 
 
 def test_a_folder_without_its_halves_is_named(tmp_path):
     with pytest.raises(SystemExit, match="trainA' is no folder"):
-        list(benchmark._sides(tmp_path))
+        list(data._sides(tmp_path))
 
 
 @pytest.mark.parametrize(
-    "words", [("data",), ("data", "--data.dir", "x", "--rounds=0")]
+    "words",
+    [
+        ("data",),
+        ("data", "--data.dir", "x", "--rounds=0"),
+        ("train", "--models", "stargan"),
+        ("train", "--size", "100"),
+        ("infer", "--images", "0"),
+    ],
 )
 def test_mistakes_end_with_a_line(words, capsys):
     with pytest.raises(SystemExit) as caught:
         benchmark.main(words)
     assert caught.value.code == 2
     assert "error" in capsys.readouterr().err.splitlines()[-1]
+
+
+def _side(*seconds):
+    return {"seconds": list(seconds), "memory": 2_000_000}
+
+
+def test_medians_are_compared_with_pytorchs_best():
+    found = {
+        "tfi2i": _side(1.0, 9.0, 2.0),
+        "PyTorch eager": _side(4.0, 5.0, 3.0),
+        "PyTorch compiled": {"failed": "does not work here: no compiler"},
+        "ONNX Runtime": _side(0.1),
+    }
+    assert turns.compared(found, "tfi2i") == {"best": "PyTorch eager", "ratio": 0.5}
+    alone = {"tfi2i": found["tfi2i"]}
+    assert turns.compared(alone, "tfi2i") == {"best": None, "ratio": None}
+
+
+def test_the_table_shows_what_failed_and_what_was_not_measured():
+    sides = {
+        "tfi2i": {"seconds": [0.5], "memory": None},
+        "PyTorch compiled": {"failed": "does not work here: no compiler"},
+    }
+    measured = {"sides": sides, "operations": 10**11, "best": None, "ratio": None}
+    result = {"size": 256, "batch_size": 1, "rate": 4e11, "machine": {"gpu": None}}
+    text = train.table({**result, "models": {"pix2pix": measured}})
+    row = next(line for line in text.splitlines() if line.startswith("tfi2i"))
+    assert row.split() == ["tfi2i", "0.500", "not", "measured", "50%"]
+    assert "no compiler" in text and "100 GFLOP a step" in text
+
+
+def _sleep(seconds):
+    return (lambda: time.sleep(seconds)), lambda: None, turns.resident()
+
+
+def _broken():
+    raise RuntimeError("no compiler\nat all")
+
+
+def test_sides_take_turns_in_processes_of_their_own():
+    found = turns.measure({"a": (_sleep, 0.01), "b": (_broken,)}, rounds=3)
+    assert found["b"] == {"failed": "does not work here: no compiler"}
+    assert len(found["a"]["seconds"]) == 3 and min(found["a"]["seconds"]) >= 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "count", "judge"),
+    [("Pix2Pix", 54_413_955, 2_768_705), ("CycleGAN", 11_378_179, 2_764_737)],
+)
+def test_the_restated_networks_are_the_reference_s(model, count, judge):
+    pytest.importorskip("torch")
+    from benchmarks import reference
+
+    trainer = getattr(reference, model)()
+    half = len(trainer.networks) // 2
+    counts = [sum(p.numel() for p in n.parameters()) for n in trainer.networks]
+    assert counts == [count] * half + [judge] * half
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train", "--size=64", "--rounds=1", "--models=pix2pix"),
+        ("infer", "--size=64", "--rounds=1", "--images=2", "--networks=unet"),
+    ],
+)
+def test_commands_measure_all_sides(words, tmp_path):
+    pytest.importorskip("torch")
+    file = tmp_path / "found.json"
+    benchmark.main([*words, "--json", str(file)])
+    found = json.loads(file.read_text())
+    measured = found.get("models", found.get("networks"))
+    measured = next(iter(measured.values()))
+    ratio = measured["ratio"] if "ratio" in measured else measured["image"]["ratio"]
+    assert ratio > 0

@@ -1,0 +1,231 @@
+"""Milliseconds of an image and images a second of a folder, beside PyTorch.
+
+All sides have the same weights; before the clock starts, their outputs are compared.
+"""
+
+import tempfile
+from pathlib import Path
+
+from benchmarks import turns
+from benchmarks.machine import cores
+
+OURS = "tfi2i"
+NETWORKS = ("resnet", "unet")
+LARGEST_GAP = 1e-3
+
+
+def sides(network, size, folder):
+    """One image in memory."""
+    how = (network, size, folder)
+    return {
+        OURS: (ours, *how),
+        "PyTorch eager": (theirs, *how, False),
+        "PyTorch eager, channels last": (theirs, *how, True),
+        "ONNX Runtime": (onnx, *how),
+        "LiteRT (.tflite)": (tflite, *how),
+    }
+
+
+def folder_sides(network, size, folder):
+    """A folder of images to a folder of images."""
+    how = (network, size, folder)
+    return {
+        OURS: (our_folder, *how),
+        "PyTorch eager": (their_folder, *how, False),
+        "PyTorch eager, channels last": (their_folder, *how, True),
+    }
+
+
+def prepare(network, size, folder, images):
+    """Writes the images, weights, and what other runtimes load; in its own process."""
+    import numpy as np
+    from PIL import Image
+
+    from tfi2i.export import onnx as exported
+    from tfi2i.export.saved_model import write_float_model
+    from tfi2i.export.tflite import write_tflite
+
+    draw = np.random.default_rng(0)
+    (folder / "images").mkdir()
+    for index in range(images):
+        small = draw.integers(0, 256, (size // 16, size // 16, 3), np.uint8)
+        picture = Image.fromarray(small).resize((size, size), Image.BICUBIC)
+        picture.save(folder / "images" / f"{index:04}.png")
+    generator = _generator(network, size)
+    write_float_model(generator, folder / "float", None)
+    write_tflite(folder / "float", folder / "x.tflite", "none")
+    exported.write_onnx(generator, folder / "x.onnx")
+    np.save(folder / "input.npy", draw.uniform(-1, 1, (1, size, size, 3)).astype("f"))
+    output = generator(np.load(folder / "input.npy"), training=False)
+    np.save(folder / "output.npy", output)
+    return lambda: None, lambda: None, None
+
+
+def ours(network, size, folder):
+    """The engine that translates a run's images."""
+    from tfi2i.inference.engines import KerasEngine
+
+    return _checked(KerasEngine(_generator(network, size)).run, folder)
+
+
+def tflite(network, size, folder):
+    """The runtime of phones."""
+    from tfi2i.inference.engines import TFLiteEngine
+
+    return _checked(TFLiteEngine(folder / "x.tflite").run, folder)
+
+
+def onnx(network, size, folder):
+    """ONNX Runtime."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(
+        folder / "x.onnx", providers=onnxruntime.get_available_providers()
+    )
+    (name,) = (tensor.name for tensor in session.get_inputs())
+    return _checked(lambda image: session.run(None, {name: image})[0], folder)
+
+
+def theirs(network, size, folder, channels_last):
+    """The reference's network in PyTorch."""
+    import torch
+
+    paint = _torch_network(network, size, channels_last)
+
+    def run(image):
+        with torch.inference_mode():
+            tensor = torch.from_numpy(image.transpose(0, 3, 1, 2).copy())
+            return paint(tensor).permute(0, 2, 3, 1).cpu().numpy()
+
+    return _checked(run, folder)
+
+
+def _checked(run, folder):
+    """Does one image at a time; refuses a side that paints something else."""
+    import numpy as np
+
+    image, expected = np.load(folder / "input.npy"), np.load(folder / "output.npy")
+    gap = float(np.abs(run(image) - expected).max())
+    if gap > LARGEST_GAP:
+        raise ValueError(f"paints something else: off by {gap:.2g} in [-1, 1]")
+    return lambda: run(image), lambda: None, None
+
+
+def our_folder(network, size, folder):
+    """`tfi2i translate`, without loading."""
+    from tfi2i.inference import translate_files
+    from tfi2i.inference.engines import KerasEngine
+    from tfi2i.inference.translator import Translator
+
+    engine = KerasEngine(_generator(network, size))
+    translator = Translator(engine, engine.input_pixels, engine.output_pixels)
+    target = Path(tempfile.mkdtemp(dir=folder))
+
+    def work():
+        translate_files(translator, folder / "images", target, overwrite=True)
+
+    return work, lambda: None, None
+
+
+def their_folder(network, size, folder, channels_last):
+    """The loop of the reference's test script, without its web page."""
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    paint = _torch_network(network, size, channels_last)
+    target = Path(tempfile.mkdtemp(dir=folder))
+
+    def work():
+        for path in sorted((folder / "images").iterdir()):
+            pixels = np.array(Image.open(path).convert("RGB"))
+            tensor = torch.from_numpy(pixels).permute(2, 0, 1)[None].float()
+            with torch.inference_mode():
+                painted = paint(tensor.div(255).sub(0.5).div(0.5))[0]
+            painted = (painted.permute(1, 2, 0).cpu().numpy() + 1) / 2 * 255
+            Image.fromarray(painted.astype(np.uint8)).save(target / path.name)
+
+    return work, lambda: None, None
+
+
+def _generator(network, size):
+    """Ours, whose weights follow from a seed; each image has its own statistics."""
+    from tfi2i import networks
+
+    if network == "resnet":
+        return networks.resnet(seed=0)
+    return networks.unet(min(8, (size & -size).bit_length() - 1), seed=0)
+
+
+def _torch_network(network, size, channels_last):
+    import torch
+    from benchmarks import reference
+
+    torch.set_num_threads(cores())
+    generator = _generator(network, size)
+    if network == "resnet":
+        restated = reference.ResNet()
+    else:
+        restated = reference.UNet(num_downs=min(8, (size & -size).bit_length() - 1))
+        for module in restated.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+    reference.take_weights(restated, generator)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    # Each image by its own statistics, as the reference paints with batch norm.
+    restated = restated.to(device).train()
+    if channels_last:
+        restated = restated.to(memory_format=torch.channels_last)
+
+    def paint(images):
+        images = images.to(device)
+        if channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        return restated(images)
+
+    return paint
+
+
+def run(networks, size, images, rounds):
+    """Measures images and folders of each network."""
+    found = {}
+    for network in networks:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            made = turns.measure(
+                {"weights and images": (prepare, network, size, folder, images)}, 1
+            )["weights and images"]
+            if "failed" in made:
+                raise SystemExit(f"benchmark: error: {network}: {made['failed']}")
+            image = turns.measure(sides(network, size, folder), 4 * rounds)
+            whole = turns.measure(folder_sides(network, size, folder), rounds)
+        found[network] = {
+            "image": {"sides": image, **turns.compared(image, OURS)},
+            "folder": {"sides": whole, **turns.compared(whole, OURS)},
+        }
+    return {"size": size, "images": images, "rounds": rounds, "networks": found}
+
+
+def table(result):
+    """What was measured, for people."""
+    lines = []
+    for network, measured in result["networks"].items():
+        lines += ["", f"{network}, {result['size']} pixels: milliseconds of an image"]
+        for name, side in measured["image"]["sides"].items():
+            shown = side.get("failed") or f"{turns.median(side) * 1e3:8.1f}"
+            lines.append(f"{name:<34}{shown}")
+        lines.append(_ratio(measured["image"], inverse=False))
+        lines += ["", f"{network}: images a second, {result['images']} PNG to PNG"]
+        for name, side in measured["folder"]["sides"].items():
+            shown = side.get("failed")
+            shown = shown or f"{result['images'] / turns.median(side):8.2f}"
+            lines.append(f"{name:<34}{shown}")
+        lines.append(_ratio(measured["folder"], inverse=True))
+    return "\n".join(lines)
+
+
+def _ratio(compared, inverse):
+    if compared["ratio"] is None:
+        return "ours / best: not measured"
+    ratio = 1 / compared["ratio"] if inverse else compared["ratio"]
+    return f"{'ours / ' + compared['best']:<34}{ratio:8.2f}"
