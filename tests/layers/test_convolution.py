@@ -153,6 +153,7 @@ def test_winograd_is_exact_on_whole_numbers():
     np.testing.assert_array_equal(winograd_conv(x, kernel), expected)
 
 
+@pytest.mark.slow
 def test_winograd_is_differentiable_twice():
     x, kernel = tf.constant(images(1, 6, 6, 2)), tf.constant(images(3, 3, 2, 2))
 

@@ -5,6 +5,7 @@ and returns one of its `output_pixels`. `run` does the same with float32 in [-1,
 `together` is true where batches take less time than their images.
 """
 
+import collections
 import contextlib
 import os
 from collections.abc import Sequence
@@ -18,7 +19,12 @@ from tfi2i.data.pixels import DTYPES, PixelType, from_float, to_float
 from tfi2i.errors import reason
 from tfi2i.files import stderr_aside
 from tfi2i.inference.noise import Noise
-from tfi2i.inference.sizes import at_inference
+from tfi2i.inference.sizes import at_inference, size_rule
+from tfi2i.layers import fast_inference
+
+# Calls before a shape gets a graph of its own, which takes seconds; and such shapes.
+_OFTEN = 8
+_MOST_GRAPHS = 4
 
 
 class KerasEngine:
@@ -53,14 +59,47 @@ class KerasEngine:
             return from_float(painted, self.output_pixels)
 
         self._translate = translate
+        self._generator = generator
+        self._calls = collections.Counter()
+        self._own_graphs = {}
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Translates a batch."""
-        return self._translate(images).numpy()
+        paint = self._own_graph(images.shape)
+        if paint is None:
+            return self._translate(images).numpy()
+        painted = paint(to_float(images, self.input_pixels))
+        return from_float(painted, self.output_pixels).numpy()
 
     def run(self, images: np.ndarray) -> np.ndarray:
         """Translates float32 images in [-1, 1]."""
-        return self._paint(images).numpy()
+        paint = self._own_graph(images.shape) or self._paint
+        return paint(tf.constant(images)).numpy()
+
+    def _own_graph(self, shape):
+        """A graph for batches of one shape, which takes less time, and some to make.
+
+        None where the shape has not come often, or needs padding.
+        """
+        if shape not in self._own_graphs:
+            self._calls[shape] += 1
+            rule = size_rule(self._generator)
+            fits = min(shape[1:3]) >= rule.minimum
+            fits = fits and not any(side % rule.multiple for side in shape[1:3])
+            is_worth_it = self._calls[shape] > _OFTEN and fits
+            if not is_worth_it or len(self._own_graphs) >= _MOST_GRAPHS:
+                return None
+            self._own_graphs[shape] = self._made_for(shape)
+        return self._own_graphs[shape]
+
+    def _made_for(self, shape):
+        def paint(images):
+            return self._generator(images, training=False)
+
+        with fast_inference():
+            return tf.function(paint).get_concrete_function(
+                tf.TensorSpec(shape, tf.float32)
+            )
 
 
 class SavedModelEngine:
