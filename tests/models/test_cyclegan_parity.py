@@ -3,6 +3,7 @@
 import pytest
 
 from tests import reference
+from tfi2i.layers import convolution
 from tfi2i.models import CycleGAN
 
 FILE = "training/cyclegan_resnet_6blocks_instance_lsgan.npz"
@@ -48,7 +49,15 @@ def _model(arrays, config):
     return model
 
 
-def test_three_steps_are_the_reference_s():
+@pytest.fixture(params=["chosen", pytest.param("all", marks=pytest.mark.slow)])
+def ways(request, monkeypatch):
+    """Convolutions as such small networks have them, and all the fast ones."""
+    if request.param == "all":
+        monkeypatch.setattr(convolution, "_LEAST_CHANNELS", 1)
+        monkeypatch.setattr(convolution, "_LEAST_WORK", 1)
+
+
+def test_three_steps_are_the_reference_s(ways):
     arrays, config = reference.read(reference.GOLDEN / FILE)
     model = _model(arrays, config)
     for step in range(3):

@@ -3,6 +3,7 @@
 import pytest
 
 from tests import reference
+from tfi2i.layers import convolution
 from tfi2i.models import Pix2Pix
 
 FILES = sorted((reference.GOLDEN / "training").glob("pix2pix_*.npz"))
@@ -25,8 +26,16 @@ def _model(arrays, config):
     return model
 
 
+@pytest.fixture(params=["chosen", pytest.param("all", marks=pytest.mark.slow)])
+def ways(request, monkeypatch):
+    """Convolutions as such small networks have them, and all the fast ones."""
+    if request.param == "all":
+        monkeypatch.setattr(convolution, "_LEAST_CHANNELS", 1)
+        monkeypatch.setattr(convolution, "_LEAST_WORK", 1)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_three_steps_are_the_reference_s(path):
+def test_three_steps_are_the_reference_s(path, ways):
     arrays, config = reference.read(path)
     model = _model(arrays, config)
     for step in range(3):
