@@ -285,3 +285,16 @@ def test_synchronized_batch_norm_sees_the_whole_batch():
     apart = replace(configured, synchronized_batch_norm=False)
     other = _step_of(lambda: build.build_model(apart), checks.two_devices())
     assert other[0]["g_l1"] != pytest.approx(one[0]["g_l1"], rel=1e-5)
+
+
+def test_what_is_made_is_not_what_was_said():
+    configured = small_pix2pix(data__input="edges", data__domain_a__channels=1)
+    images = build.load_data(configured, "test", limit=1)
+    with pytest.raises(
+        ValueError, match="domain-a.channels is 1, .* edges makes has 3"
+    ):
+        build.with_pixels(configured, images)
+    plain = small_pix2pix(data__input="edges")
+    found = build.with_pixels(plain, images)
+    assert found.data.domain_a.channels == 3
+    assert build.with_pixels(found, images) == found

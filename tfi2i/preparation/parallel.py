@@ -10,6 +10,8 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import track
 
+from tfi2i.data.threads import without_notes
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -31,8 +33,11 @@ def each(
     Returns:
         The results, in the order of the items. The first failure ends the work.
     """
-    console = Console(stderr=True)
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    with (
+        without_notes() as stderr,
+        concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        console = Console(stderr=True, file=stderr)
         futures = [pool.submit(work, item) for item in items]
         shown = track(
             futures,

@@ -18,7 +18,7 @@ from tfi2i.recipes.config import (
     Pix2PixConfig,
     TrainConfig,
 )
-from tfi2i.recipes.limits import check_channels
+from tfi2i.recipes.limits import check_channels, flag
 
 
 def load_data(
@@ -127,6 +127,8 @@ def with_pixels(
     found = [training.real_a.pixels, training.real_b.pixels]
     if config.model.is_paired and config.data.direction == "b2a":
         found.reverse()
+    for name, pixels in zip(("domain_a", "domain_b"), found, strict=True):
+        _check_given(config.data, name, pixels)
     domains = {
         name: replace(
             getattr(config.data, name),
@@ -140,6 +142,17 @@ def with_pixels(
     config = replace(config, data=replace(config.data, **domains))
     check_channels(config)
     return config
+
+
+def _check_given(data, name, pixels):
+    """Refuses what was said of images that are made, and are something else."""
+    for part in ("channels", "dtype", "low", "high"):
+        given, made = getattr(getattr(data, name), part), getattr(pixels, part)
+        if given is not None and given != made:
+            raise ValueError(
+                f"{flag(f'data.{name}.{part}')} is {given!r}, but what --data.input "
+                f"{data.input} makes has {made!r}: leave it out."
+            )
 
 
 def _wanted(domain):
