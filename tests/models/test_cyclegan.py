@@ -174,18 +174,6 @@ def test_averages_are_found_under_loss_scaling():
     assert all(np.any(a != b) for a, b in zip(means, trained, strict=True))
 
 
-@pytest.mark.slow
-def test_trains_where_xla_is_asked_for():
-    # Keras asks for it wherever it sees a GPU.
-    model = tiny_cyclegan(pool_size=1)
-    with pytest.warns(UserWarning, match="Proceeding with `jit_compile=False`"):
-        model.compile(jit_compile=True)
-    losses = [_step(model, seed) for seed in range(2)]
-    assert np.isfinite([list(step.values()) for step in losses]).all()
-    assert model.pool_a.seen.numpy() == 4
-    assert tiny_cyclegan(pool_size=0).supports_jit
-
-
 def test_averages_are_the_running_means_of_generators():
     model = tiny_cyclegan()
     model.compile(
