@@ -20,7 +20,7 @@ from importlib import metadata
 from pathlib import Path
 
 from benchmarks import data, infer, train
-from benchmarks.machine import described, machine
+from benchmarks.machine import choose_device, described, machine
 
 
 def main(words=None):
@@ -35,11 +35,12 @@ def main(words=None):
             "benchmark: error: PyTorch, the other side, is not installed: "
             'pip install -e ".[bench]"'
         ) from None
+    choose_device()
     result = {"machine": machine(), **args.measure(args)}
     print(described(result["machine"]))
     print(args.table(result))
     if args.json is not None:
-        Path(args.json).write_text(json.dumps(result, indent=2) + "\n")
+        args.json.write_text(json.dumps(result, indent=2) + "\n")
 
 
 def _parser():
@@ -50,7 +51,7 @@ def _parser():
     _add_data(commands)
     for command in commands.choices.values():
         command.add_argument("--rounds", type=_natural, default=5)
-        command.add_argument("--json", help="file to write all measurements to")
+        command.add_argument("--json", type=_file, help="to write all measurements to")
     return parser
 
 
@@ -58,7 +59,16 @@ def _add_train(commands):
     command = commands.add_parser("train", help="seconds and memory of a training step")
     command.set_defaults(
         measure=lambda args: train.run(
-            args.models, args.size, args.batch_size, args.rounds
+            args.models,
+            {
+                "size": args.size,
+                "batch_size": args.batch_size,
+                "precision": args.precision,
+                "xla": args.xla,
+                "devices": args.devices,
+            },
+            args.rounds,
+            args.steps,
         ),
         table=train.table,
     )
@@ -67,6 +77,20 @@ def _add_train(commands):
     )
     command.add_argument("--size", type=_size, default=256, help="side in pixels")
     command.add_argument("--batch-size", type=_natural, default=1)
+    command.add_argument("--steps", type=_natural, default=1, help="of each turn")
+    command.add_argument(
+        "--precision",
+        choices=train.PRECISIONS,
+        default="float32",
+        help="mixed with float32 on both sides",
+    )
+    command.add_argument("--xla", action="store_true", help="let XLA compile our side")
+    command.add_argument(
+        "--devices",
+        type=_natural,
+        default=1,
+        help="also measure our side on several, each with a batch of its own",
+    )
 
 
 def _add_infer(commands):
@@ -101,6 +125,13 @@ def _add_data(commands):
         default=[0, 1, 2],
         help="of the DataLoader, to try; the best counts",
     )
+
+
+def _file(word):
+    path = Path(word)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"'{word}' is no file in a folder that exists")
+    return path
 
 
 def _natural(word):

@@ -11,12 +11,12 @@ sides read from the page cache. The DataLoader is tried with several numbers of 
 which stay alive between epochs; its best counts, cold and warm apart.
 """
 
-import concurrent.futures
-import multiprocessing
 import statistics
 import sys
 import time
 from pathlib import Path
+
+from benchmarks.turns import in_a_process
 
 OURS = "tfi2i"
 
@@ -142,17 +142,11 @@ def measure(folder, options, workers, rounds):
         # Whoever comes first meets another state of the machine: turn about.
         names = list(sides) if index % 2 == 0 else list(reversed(sides))
         for name in names:
-            found[name].append(_in_a_process(*sides[name]))
+            found[name].append(in_a_process(*sides[name]))
             seconds, images = found[name][-1]
             rates = ", ".join(f"{images / value:.0f}" for value in seconds)
             print(f"round {index + 1}, {name}: {rates} images/s", file=sys.stderr)
     return found
-
-
-def _in_a_process(function, *args):
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
-        return pool.submit(function, *args).result()
 
 
 def compared(found):

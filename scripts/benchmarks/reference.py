@@ -198,7 +198,8 @@ class CycleGAN:
             (self.d_a, real_a, fake_a, self.pools[1]),
         ):
             loss = lsgan(judge(real), True) + lsgan(judge(pool(fake.detach())), False)
-            (loss * 0.5).backward()
+            loss = loss * 0.5
+            loss.backward()
             losses.append(loss)
         self.d_adam.step()
         return [loss.item() for loss in losses]
@@ -222,23 +223,23 @@ class Pool:
         return torch.cat(found)
 
 
-def take_weights(restated, generator):
-    """Gives a restated generator the weights of ours.
+def take_weights(restated, network):
+    """Gives a restated network the weights of ours.
 
     Args:
-        restated: `UNet` or `ResNet`.
-        generator: `keras.Model` of the same architecture.
+        restated: `UNet`, `ResNet` or `patchgan`.
+        network: `keras.Model` of the same architecture.
     """
     for (convolution, norm), name in zip(
-        _pairs(restated), _names(restated, generator), strict=True
+        _pairs(restated), _names(restated, network), strict=True
     ):
-        layer = generator.get_layer(name)
+        layer = network.get_layer(name)
         # Of both kinds of convolution, the last axis of ours is the first of theirs.
         _fill(convolution.weight, layer.kernel.numpy().transpose(3, 2, 0, 1))
         if convolution.bias is not None:
             _fill(convolution.bias, layer.bias.numpy())
         if norm is not None:
-            layer = generator.get_layer(f"{name}_norm")
+            layer = network.get_layer(f"{name}_norm")
             _fill(norm.weight, layer.gamma.numpy())
             _fill(norm.bias, layer.beta.numpy())
 
@@ -259,9 +260,9 @@ def _pairs(restated):
     return pairs
 
 
-def _names(restated, generator):
+def _names(restated, network):
     """What ours calls them."""
     if isinstance(restated, UNet):
         levels = range(1, len(restated.downs) + 1)
         return [f"down{n}" for n in levels] + [f"up{n}" for n in levels]
-    return [layer.name for layer in generator.layers if hasattr(layer, "kernel")]
+    return [layer.name for layer in network.layers if hasattr(layer, "kernel")]

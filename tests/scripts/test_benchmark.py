@@ -1,6 +1,7 @@
 """The benchmark: its sums, and both sides on a few images."""
 
 import json
+import os
 import sys
 import time
 
@@ -68,6 +69,7 @@ def test_a_folder_without_its_halves_is_named(tmp_path):
         ("data", "--data.dir", "x", "--rounds=0"),
         ("train", "--models", "stargan"),
         ("train", "--size", "100"),
+        ("train", "--json", "no/such/folder/found.json"),
         ("infer", "--images", "0"),
     ],
 )
@@ -78,47 +80,101 @@ def test_mistakes_end_with_a_line(words, capsys):
     assert "error" in capsys.readouterr().err.splitlines()[-1]
 
 
-def _side(*seconds):
-    return {"seconds": list(seconds), "memory": 2_000_000}
+def _side(*seconds, memory=2_000_000):
+    return {"seconds": list(seconds), "memory": memory}
 
 
 def test_medians_are_compared_with_pytorchs_best():
     found = {
         "tfi2i": _side(1.0, 9.0, 2.0),
-        "PyTorch eager": _side(4.0, 5.0, 3.0),
+        "tfi2i, XLA": _side(0.1),
+        "PyTorch eager": _side(4.0, 5.0, 3.0, memory=8_000_000),
         "PyTorch compiled": {"failed": "does not work here: no compiler"},
         "ONNX Runtime": _side(0.1),
     }
-    assert turns.compared(found, "tfi2i") == {"best": "PyTorch eager", "ratio": 0.5}
+    assert turns.compared(found, "tfi2i") == {
+        "best": "PyTorch eager",
+        "ratio": 0.5,
+        "memory_ratio": 0.25,
+    }
+    found["tfi2i"]["memory"] = None
+    assert turns.compared(found, "tfi2i")["memory_ratio"] is None
     alone = {"tfi2i": found["tfi2i"]}
-    assert turns.compared(alone, "tfi2i") == {"best": None, "ratio": None}
+    assert set(turns.compared(alone, "tfi2i").values()) == {None}
+
+
+OPTIONS_OF_TRAIN = {
+    "size": 256,
+    "batch_size": 1,
+    "precision": "float32",
+    "xla": False,
+    "devices": 2,
+}
 
 
 def test_the_table_shows_what_failed_and_what_was_not_measured():
     sides = {
-        "tfi2i": {"seconds": [0.5], "memory": None},
+        "tfi2i": _side(0.5, memory=None),
+        "tfi2i, 2 devices": _side(0.625),
         "PyTorch compiled": {"failed": "does not work here: no compiler"},
     }
-    measured = {"sides": sides, "operations": 10**11, "best": None, "ratio": None}
-    result = {"size": 256, "batch_size": 1, "rate": 4e11, "machine": {"gpu": None}}
-    text = train.table({**result, "models": {"pix2pix": measured}})
-    row = next(line for line in text.splitlines() if line.startswith("tfi2i"))
-    assert row.split() == ["tfi2i", "0.500", "not", "measured", "50%"]
+    measured = {
+        "sides": sides,
+        "operations": 10**11,
+        **turns.compared(sides, "tfi2i"),
+        "scaling": train.scaling(sides, OPTIONS_OF_TRAIN),
+    }
+    result = {
+        **OPTIONS_OF_TRAIN,
+        "rounds": 1,
+        "steps": 1,
+        "rate": 4e11,
+        "machine": {"gpu": None},
+        "models": {"pix2pix": measured},
+    }
+    text = train.table(result)
+    one, two = (line for line in text.splitlines() if line.startswith("tfi2i"))
+    assert one.split() == ["tfi2i", "0.500", "not", "measured", "50%", "2.00"]
+    assert two.split() == ["tfi2i,", "2", "devices", "0.625", "2", "80%", "3.20"]
     assert "no compiler" in text and "100 GFLOP a step" in text
+    assert "efficiency of 2 devices: 80%" in text
 
 
 def _sleep(seconds):
-    return (lambda: time.sleep(seconds)), lambda: None, turns.resident()
+    return turns.Side(
+        lambda: time.sleep(seconds),
+        images=2,
+        imported=turns.resident(),
+        facts={"gap": 0.25},
+    )
+
+
+def test_work_of_others_is_told():
+    quiet = {"seconds": [1.0], "turns": [(1.0, 0.1), (9.0, 0.5)]}
+    loud = {"seconds": [1.0], "turns": [(1.0, 0.1), (1.0, 0.9)]}
+    failed = {"failed": "does not work here: no compiler"}
+    assert turns.remark({"a": quiet}, {"b": failed}) is None
+    assert "used 0.5 processors in the turns of b" in turns.remark(
+        {"a": quiet}, {"b": loud}
+    )
 
 
 def _broken():
     raise RuntimeError("no compiler\nat all")
 
 
+def _dying(calls):
+    left = iter(range(calls))
+    return turns.Side(lambda: os._exit(9) if next(left, None) is None else None)
+
+
 def test_sides_take_turns_in_processes_of_their_own():
-    found = turns.measure({"a": (_sleep, 0.01), "b": (_broken,)}, rounds=3)
+    sides = {"a": (_sleep, 0.02), "b": (_broken,), "c": (_dying, 3)}
+    found = turns.measure(sides, rounds=3, steps=2)
     assert found["b"] == {"failed": "does not work here: no compiler"}
-    assert len(found["a"]["seconds"]) == 3 and min(found["a"]["seconds"]) >= 0.01
+    assert "ended without a word" in found["c"]["failed"]
+    assert len(found["a"]["seconds"]) == 6 and min(found["a"]["seconds"]) >= 0.01
+    assert found["a"]["gap"] == 0.25
 
 
 @pytest.mark.slow
@@ -140,7 +196,7 @@ def test_the_restated_networks_are_the_reference_s(model, count, judge):
 @pytest.mark.parametrize(
     "words",
     [
-        ("train", "--size=64", "--rounds=1", "--models=pix2pix"),
+        ("train", "--size=64", "--rounds=1", "--models=pix2pix", "--devices=2"),
         ("infer", "--size=64", "--rounds=1", "--images=2", "--networks=unet"),
     ],
 )
