@@ -25,12 +25,9 @@ def _trained(make, strategy, backup=None):
     return model, losses
 
 
-@pytest.mark.parametrize(
-    "make", [tiny_pix2pix, pytest.param(tiny_cyclegan, marks=pytest.mark.slow)]
-)
-@pytest.mark.parametrize(
-    "order", [(1, 2), pytest.param((2, 1), marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [tiny_pix2pix, tiny_cyclegan])
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
 def test_goes_on_with_another_number_of_devices(make, order, tmp_path):
     strategies = {1: tf.distribute.get_strategy(), 2: two_devices()}
     begun, _ = _trained(make, strategies[order[0]])
