@@ -367,18 +367,18 @@ def _full_disk_line(run: Path | None) -> str:
 
 
 def _memory_line(run: Path | None, config: "TrainConfig | None") -> str:
-    import keras
-
     from tfi2i.recipes import stored
 
     if run is None:
         return "Out of memory: end other programs, or take a machine with more."
     sizes = "this batch size, this crop size"
     with contextlib.suppress(OSError, ValueError):
-        data = (config or stored.read(run)).data
+        config = config or stored.read(run)
+        data = config.data
         sizes = f"batch size {data.batch_size}, crop size {data.crop_size}"
+        sizes += f" and precision {config.precision}"
     return (
-        f"Out of memory with {sizes} and precision {keras.config.dtype_policy().name}: "
+        f"Out of memory with {sizes}: "
         "try a smaller --data.batch-size or --data.crop-size."
     )
 

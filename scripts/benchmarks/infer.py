@@ -180,6 +180,7 @@ def _torch_network(network, size, channels_last):
     from benchmarks import reference
 
     torch.set_num_threads(cores())
+    torch.backends.cudnn.benchmark = True
     generator = _generator(network, size)
     if network == "resnet":
         restated = reference.ResNet()

@@ -90,6 +90,7 @@ def theirs(model, options, compiled, channels_last):
     imported = turns.resident()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.set_num_threads(cores())
+    torch.backends.cudnn.benchmark = True
     torch.manual_seed(0)
     size = options["size"]
 

@@ -3,13 +3,15 @@
 import json
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
-from tests.translators import exported, make_cyclegan_run, photos
+from tests.translators import exported, make_cyclegan_run, photos, write_run
 from tfi2i.data.pixels import to_float, to_uint8
 from tfi2i.inference import engines, load
 from tfi2i.inference.load import trained_generators
+from tfi2i.recipes import stored
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +183,15 @@ def test_an_unfinished_or_damaged_run(run, tmp_path):
     (tmp_path / "model.keras").write_bytes(contents[: len(contents) // 2])
     with pytest.raises(ValueError, match="Cannot read '.*model.keras'"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_runs_of_mixed_precision_paint_in_float32(precision, tmp_path):
+    """Other runtimes, and CPUs, have no arithmetic for less."""
+    small = {"network": "resnet", "blocks": 1, "filters": 2, "norm": "instance"}
+    write_run("edges2emoji", tmp_path / "run", small, precision=precision)
+    (generator,) = trained_generators(tmp_path / "run").values()
+    assert {layer.compute_dtype for layer in generator.layers} == {"float32"}
+    model = keras.models.load_model(tmp_path / "run" / stored.MODEL)
+    for ours, theirs in zip(generator.weights, model.generator.weights, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs.numpy())

@@ -45,6 +45,28 @@ def test_two_devices_equal_one(norm, loss, optimizer):
     assert np.median(moved) > 5e-5
 
 
+@pytest.mark.slow
+def test_evaluates_with_the_statistics_that_are_saved():
+    """Each replica has its own after a step, of which nobody sees the network."""
+    model, _ = _train(two_devices(), Adam, norm="batch")
+    with tf.distribute.get_strategy().scope():
+        saved = tiny_pix2pix(norm="batch")
+        saved.compile()
+    saved.set_weights(model.get_weights())
+    for network in model.generators + model.discriminators + saved.generators:
+        for layer in network.layers:
+            if hasattr(layer, "statistics"):
+                layer.statistics = "stored"
+    for layer in saved.discriminator.layers:
+        if hasattr(layer, "statistics"):
+            layer.statistics = "stored"
+    pairs = images(4, 16, 16, 3, seed=5), images(4, 16, 16, 3, seed=6)
+    data = tf.data.Dataset.from_tensor_slices(pairs).batch(4)
+    found = model.evaluate(data, verbose=0, return_dict=True)
+    expected = saved.evaluate(data, verbose=0, return_dict=True)
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
 def test_evaluate_on_two_devices_equals_one():
     real_a, real_b = images(6, 16, 16, 3), images(6, 16, 16, 3, seed=1)
     results = []

@@ -255,6 +255,8 @@ def test_synchronized_batch_norm_needs_batch_norm():
     with pytest.raises(ValueError, match="only with --model.generator.norm or --model"):
         resolve(cyclegan(synchronized_batch_norm=True))
     assert resolve(config(synchronized_batch_norm=True)).synchronized_batch_norm
+    with pytest.raises(ValueError, match="--xla is True; expected False with --synch"):
+        resolve(config(synchronized_batch_norm=True, xla=True))
 
 
 def test_a_cyclegan_keeps_colours_and_compares_equal_channels_only():

@@ -73,7 +73,9 @@ def export(
     read_report(folder)
     published = []
     for way in known if direction is None else (direction,):
-        engine = KerasEngine(generators[way], *pixel_types(config, way))
+        # What exports are compared with may not depend on how often it is asked.
+        pixels = pixel_types(config, way)
+        engine = KerasEngine(generators[way], *pixels, own_graphs=False)
         photos = real_images(config, way, IMAGES, engine.input_pixels)
         base = folder / f"{run.resolve().name}_{way}"
         # Written down one by one: a later one may fail, or be interrupted.

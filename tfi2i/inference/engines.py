@@ -34,6 +34,8 @@ class KerasEngine:
         generator: `keras.Model` on [-1, 1].
         input_pixels: what it is shown; None is 8 bits of its channels.
         output_pixels: what it paints; likewise.
+        own_graphs: whether shapes that come often get graphs of their own, which are
+            faster and round otherwise.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class KerasEngine:
         generator,
         input_pixels: PixelType | None = None,
         output_pixels: PixelType | None = None,
+        own_graphs: bool = True,
     ):
         self.input_pixels = input_pixels or PixelType.of(generator.input_shape[-1])
         self.output_pixels = output_pixels or PixelType.of(generator.output_shape[-1])
@@ -62,6 +65,7 @@ class KerasEngine:
         self._generator = generator
         self._calls = collections.Counter()
         self._own_graphs = {}
+        self._most_graphs = _MOST_GRAPHS if own_graphs else 0
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Translates a batch."""
@@ -87,7 +91,7 @@ class KerasEngine:
             fits = min(shape[1:3]) >= rule.minimum
             fits = fits and not any(side % rule.multiple for side in shape[1:3])
             is_worth_it = self._calls[shape] > _OFTEN and fits
-            if not is_worth_it or len(self._own_graphs) >= _MOST_GRAPHS:
+            if not is_worth_it or len(self._own_graphs) >= self._most_graphs:
                 return None
             self._own_graphs[shape] = self._made_for(shape)
         return self._own_graphs[shape]

@@ -103,9 +103,25 @@ def trained_generators(run: Path) -> dict[str, keras.Model]:
         # What was imported is no trainer, but a generator itself.
         is_bare = isinstance(config.model, ImportedConfig)
         generators = [model] if is_bare else model.generators
+        if config.precision != "float32":
+            generators = [_in_float32(generator) for generator in generators]
         return dict(zip(stored.directions(config), generators, strict=True))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"Cannot read '{path}': {reason(error)}") from error
+
+
+def _in_float32(generator):
+    """A generator that was trained in mixed precision, whose weights are float32.
+
+    Other runtimes take no bfloat16, and CPUs are not faster with it.
+    """
+
+    def copy(layer):
+        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+
+    plain = keras.models.clone_model(generator, clone_function=copy)
+    plain.set_weights(generator.get_weights())
+    return plain
 
 
 def pixel_types(

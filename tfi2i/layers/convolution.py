@@ -52,10 +52,18 @@ class Conv2D(keras.layers.Conv2D):
         *args: of `keras.layers.Conv2D`.
         zero_padding: pixels of zeros put around the image first.
         **kwargs: of `keras.layers.Conv2D`.
+
+    Raises:
+        ValueError: `zero_padding` with channels first.
     """
 
     def __init__(self, *args, zero_padding=0, **kwargs):
         super().__init__(*args, **kwargs)
+        if zero_padding and self.data_format != "channels_last":
+            raise ValueError(
+                f"zero_padding={zero_padding} needs data_format='channels_last'. "
+                f"Received {self.data_format!r}."
+            )
         self.zero_padding = zero_padding
 
     def call(self, inputs, training=None):

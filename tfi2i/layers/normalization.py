@@ -139,7 +139,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
             the paper) and which makes a batch equal its images one by one.
         momentum: of the moving statistics.
         epsilon: added to the variance.
-        **kwargs: of `keras.layers.BatchNormalization`.
+        **kwargs: of `keras.layers.BatchNormalization`. With `synchronized`, Keras
+            computes the moving variance, which is biased then.
 
     Input: `(batch, height, width, channels)`, float. Output: the same shape.
     """

@@ -64,6 +64,6 @@ class Cropping2D(keras.layers.Cropping2D):
 
     def call(self, inputs):
         (top, bottom), (left, right) = self.cropping
-        if bottom or right:
+        if bottom or right or self.data_format != "channels_last":
             return super().call(inputs)
         return tf.slice(inputs, [0, top, left, 0], [-1, -1, -1, -1])

@@ -129,7 +129,8 @@ class AdversarialModel(keras.Model):
             # Keras would compile the updates, too, which replicas make together.
             jit_compile=False,
         )
-        self.is_compiled_by_xla = bool(jit_compile) and not run_eagerly
+        # Not Keras' "auto", which older files may hold.
+        self.is_compiled_by_xla = jit_compile is True and not run_eagerly
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer
         # Built here, since a loaded model takes the slots' values right after.
@@ -161,6 +162,17 @@ class AdversarialModel(keras.Model):
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)
         return super().fit(x, *args, **kwargs)
+
+    def evaluate(self, *args, **kwargs):
+        """As `keras.Model.evaluate`, with the statistics that would be saved."""
+        if self.distribute_strategy.num_replicas_in_sync > 1:
+            for network in self.generators + self.discriminators:
+                for layer in network.layers:
+                    if isinstance(layer, keras.layers.BatchNormalization):
+                        # Each replica has its own; read from outside, their mean.
+                        for value in (layer.moving_mean, layer.moving_variance):
+                            value.assign(value.numpy())
+        return super().evaluate(*args, **kwargs)
 
     def _maybe_symbolic_build(self, *args, **kwargs):
         """Nothing to build: networks arrive built. Keras would trace a batch."""

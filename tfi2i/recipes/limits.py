@@ -275,6 +275,12 @@ def _check_unused(config: "TrainConfig") -> None:
         needed = "a --model.cycle-weight-a or --model.cycle-weight-b above 0"
         _refuse_unused(model, "model", "identity_weight", needed)
     _check_statistics(model.generator, data.batch_size)
+    if config.xla and config.synchronized_batch_norm:
+        expected = (
+            "False with --synchronized-batch-norm: devices cannot exchange statistics "
+            "within what XLA compiles"
+        )
+        _refuse("xla", True, expected)
     norms = [model.generator.norm]
     norms += [model.discriminator.norm] if model.is_adversarial else []
     if "batch" not in norms:

@@ -76,6 +76,7 @@ def train(
             cannot; nothing is written then.
         Interrupted: on Ctrl-C or SIGTERM, after saving.
     """
+    grow_memory()
     config = resolve(config)
     _check_is_new(run)
     if config.data.dir is not None:
@@ -123,6 +124,7 @@ def resume(
             are others than they were.
         Interrupted: on Ctrl-C or SIGTERM, after saving.
     """
+    grow_memory()
     config = stored.read(run)
     if isinstance(config.model, ImportedConfig):
         raise ValueError(
@@ -258,7 +260,6 @@ def _prepare(config):
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     check_precision(config.precision)
-    grow_memory()
     strategy = choose_strategy(config.devices, config.data.batch_size)
     training = build.load_data(config, "train")
     log.info("%s: %s", _count(training), training.files.reason)
