@@ -78,34 +78,79 @@ def test_equals_keras_in_training(name, options, shape, way, monkeypatch):
         np.testing.assert_allclose(mine, its, rtol=0, atol=2e-5 * np.std(its))
 
 
+ZEROS = keras.layers.ZeroPadding2D
+REFLECTION = layers.ReflectionPadding2D
+
+
 @pytest.mark.parametrize(
-    ("options", "shape", "way"),
+    ("options", "shape", "padding", "way"),
     [
-        ({"kernel_size": 4}, (2, 9, 12, 128), "_product_dense"),
-        ({"kernel_size": 4}, (1, 4, 4, 8), None),
-        ({"kernel_size": 4, "strides": 2}, (1, 8, 8, 8), None),
+        ({"kernel_size": 4}, (2, 9, 12, 128), ZEROS(1), "_product_dense"),
+        ({"kernel_size": 4}, (2, 9, 12, 128), REFLECTION(1), None),
+        ({"kernel_size": 4}, (1, 4, 4, 8), ZEROS(1), None),
+        ({"kernel_size": 4, "strides": 2}, (1, 8, 8, 8), ZEROS(1), None),
+        ({"kernel_size": 3}, (2, 16, 18, 128), ZEROS(1), "winograd_conv"),
+        ({"kernel_size": 3}, (2, 16, 18, 128), REFLECTION(1), "winograd_conv"),
+        ({"kernel_size": 7, "use_bias": False}, (1, 9, 8, 3), REFLECTION(3), None),
     ],
 )
-def test_zeros_around_are_keras_padding(options, shape, way, monkeypatch):
+def test_pads_as_a_layer_before_it_would(options, shape, padding, way, monkeypatch):
     taken = _ways(monkeypatch)
-    ours = layers.Conv2D(128, zero_padding=1, **options)
-    theirs = keras.Sequential(
-        [keras.layers.ZeroPadding2D(1), keras.layers.Conv2D(128, **options)]
-    )
+    reflects = isinstance(padding, REFLECTION)
+    pad = padding.padding if reflects else padding.padding[0][0]
+    mode = "reflect" if reflects else "zeros"
+    ours = layers.Conv2D(128, pad=pad, pad_mode=mode, **options)
+    theirs = keras.Sequential([padding, keras.layers.Conv2D(128, **options)])
     ours.build(shape)
     theirs.build(shape)
     theirs.set_weights(ours.get_weights())
     x = tf.constant(images(*shape))
+    np.testing.assert_array_equal(ours(x), theirs(x))
     assert ours.compute_output_shape(shape) == theirs.compute_output_shape(shape)
     assert ours.compute_output_shape((None, None, None, shape[-1]))[1:3] == (None, None)
     upstream = images(*theirs.compute_output_shape(shape), seed=1)
     found = _with_gradients(ours, x, upstream, training=True)
-    assert taken == [way] * (way is not None)
+    assert set(taken) == ({way} if way else set())
     expected = _with_gradients(theirs, x, upstream, training=True)
     for mine, its in zip(found, expected, strict=True):
         np.testing.assert_allclose(mine, its, rtol=0, atol=2e-5 * np.std(its))
     again = layers.Conv2D.from_config(ours.get_config())
-    assert again.zero_padding == 1
+    assert (again.pad, again.pad_mode) == (pad, mode)
+
+
+def test_what_is_padded_is_not_kept_for_the_gradients():
+    layer = layers.Conv2D(4, 3, pad=1, pad_mode="reflect")
+    layer.build((1, 8, 8, 2))
+
+    @tf.function
+    def step(x):
+        return _with_gradients(layer, x, 1.0, training=True)
+
+    graph = step.get_concrete_function(tf.constant(images(1, 8, 8, 2))).graph
+    operations = graph.get_operations()
+    (backward,) = (one for one in operations if one.type == "Conv2DBackpropFilter")
+    padded = backward.inputs[0].op
+    assert padded.type == "MirrorPad"
+    # It waits for the gradient, and so is not that of the way forward.
+    assert [one.type for one in padded.inputs[0].op.control_inputs] == ["Mul"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pad_mode": "same"}, '"zeros" or "reflect". Received \'same\''),
+        ({"pad": 1, "data_format": "channels_first"}, "pad=1 needs .*channels_last"),
+    ],
+)
+def test_bad_padding(options, message):
+    with pytest.raises(ValueError, match=message):
+        layers.Conv2D(4, 3, **options)
+
+
+def test_an_image_that_is_too_small_to_reflect():
+    layer = layers.Conv2D(4, 7, pad=3, pad_mode="reflect")
+    with pytest.raises(ValueError, match="Conv2D pads by 3.* more than 3 pixels"):
+        layer(images(1, 3, 8, 2))
 
 
 @pytest.mark.parametrize("name", ["Conv2D", "Conv2DTranspose"])

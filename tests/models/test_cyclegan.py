@@ -209,7 +209,8 @@ def test_two_devices_equal_one(tmp_path, pool_size):
             # Far less than the gradients' norms.
             clip = {"global_clipnorm": 0.01} if pool_size else {}
             model.compile(Adam(**clip, use_ema=bool(pool_size)), Adam(**clip))
-        dataset = tf.data.Dataset.from_tensor_slices((a, b)).batch(4).repeat(2)
+        dataset = tf.data.Dataset.from_tensor_slices((a, b))
+        dataset = dataset.batch(4, drop_remainder=True).repeat(2)
         results.append((model, model.fit(dataset, verbose=0).history))
     (one, expected), (two, history) = results
     assert two.distribute_strategy.num_replicas_in_sync == 2

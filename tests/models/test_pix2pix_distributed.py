@@ -15,7 +15,9 @@ def _train(strategy, optimizer, steps=1, **options):
     with strategy.scope():
         model = tiny_pix2pix(**options)
         model.compile(optimizer(), optimizer())
-    dataset = tf.data.Dataset.from_tensor_slices((real_a, real_b)).batch(4)
+    dataset = tf.data.Dataset.from_tensor_slices((real_a, real_b))
+    # As in training: shapes are known.
+    dataset = dataset.batch(4, drop_remainder=True)
     return model, model.fit(dataset, verbose=0).history
 
 

@@ -61,7 +61,7 @@ def test_drops_out_between_relu_and_padding():
     assert [layer.rate for layer in dropouts] == [0.3, 0.3]
     for index, layer in enumerate(dropouts, start=1):
         before = network.get_layer(f"block{index}_relu")
-        after = network.get_layer(f"block{index}_pad2")
+        after = network.get_layer(f"block{index}_conv2")
         assert layer.input is before.output
         assert after.input is layer.output
 

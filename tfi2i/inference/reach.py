@@ -140,7 +140,7 @@ def _seen_by(layer, seen):
         stride = layer.strides[0]
         same = layer.padding == "same"
         before = max(kernel - stride, 0) // 2 if same else 0
-        return view.convolved(kernel, stride, before)
+        return view.convolved(kernel, stride, before + getattr(layer, "pad", 0))
     if isinstance(layer, keras.layers.UpSampling2D):
         return view.spread(layer.size[0], layer.size[0], 0)
     if isinstance(layer, DepthToSpace):

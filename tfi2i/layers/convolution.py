@@ -17,6 +17,7 @@ import keras
 import tensorflow as tf
 
 from tfi2i.layers.base import PACKAGE, on_cpu
+from tfi2i.layers.padding import reflect
 from tfi2i.layers.winograd import winograd_conv
 
 _fast_inference = contextvars.ContextVar("fast_inference", default=False)
@@ -43,58 +44,78 @@ def fast_inference():
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class Conv2D(keras.layers.Conv2D):
-    """As Keras' layer, faster in training on CPUs.
+    """As Keras' layer, faster in training on CPUs, and can pad by itself.
 
     Weights, input and output are those of `keras.layers.Conv2D`, arguments as well but
-    for one.
+    for two. What is padded is not kept until the gradients need it, but made again.
 
     Args:
         *args: of `keras.layers.Conv2D`.
-        zero_padding: pixels of zeros put around the image first.
+        pad: pixels put around the image first.
+        pad_mode: `"zeros"`, or `"reflect"` without repeating the edge: images must be
+            larger than `pad` then.
         **kwargs: of `keras.layers.Conv2D`.
 
     Raises:
-        ValueError: `zero_padding` with channels first.
+        ValueError: an unknown `pad_mode`, or `pad` with channels first.
     """
 
-    def __init__(self, *args, zero_padding=0, **kwargs):
+    def __init__(self, *args, pad=0, pad_mode="zeros", **kwargs):
         super().__init__(*args, **kwargs)
-        if zero_padding and self.data_format != "channels_last":
+        if pad_mode not in ("zeros", "reflect"):
             raise ValueError(
-                f"zero_padding={zero_padding} needs data_format='channels_last'. "
+                f'pad_mode must be "zeros" or "reflect". Received {pad_mode!r}.'
+            )
+        if pad and self.data_format != "channels_last":
+            raise ValueError(
+                f"pad={pad} needs data_format='channels_last'. "
                 f"Received {self.data_format!r}."
             )
-        self.zero_padding = zero_padding
+        self.pad = pad
+        self.pad_mode = pad_mode
 
     def call(self, inputs, training=None):
-        way = self._way(inputs) if _may_choose(self, inputs, training) else None
+        way = self._way(inputs.shape) if _may_choose(self, inputs, training) else None
+        if way is None and not (self.pad and training):
+            return super().call(self._padded(inputs))
+        kernel = tf.convert_to_tensor(self.kernel)
         if way is None:
-            return super().call(_padded(inputs, self.zero_padding))
-        return _finished(self, way(inputs, tf.convert_to_tensor(self.kernel)))
+            way = self.convolution_op
+        if way is _product_dense or not self.pad:
+            return _finished(self, way(inputs, kernel))
+        outputs = _made_again(lambda x, k: way(self._padded(x), k), inputs, kernel)
+        return _finished(self, outputs)
 
     def compute_output_shape(self, input_shape):
         batch, *sides, channels = input_shape
-        sides = [side and side + 2 * self.zero_padding for side in sides]
+        sides = [side and side + 2 * self.pad for side in sides]
         return super().compute_output_shape((batch, *sides, channels))
 
     def get_config(self):
-        return {**super().get_config(), "zero_padding": self.zero_padding}
+        return {**super().get_config(), "pad": self.pad, "pad_mode": self.pad_mode}
 
-    def _way(self, inputs):
-        batch, height, width, channels = inputs.shape
+    def _padded(self, images):
+        if self.pad and self.pad_mode == "reflect":
+            return reflect(images, self.pad, self)
+        return _with_zeros(images, self.pad) if self.pad else images
+
+    def _way(self, shape):
+        batch, height, width, channels = shape
+        height, width = height + 2 * self.pad, width + 2 * self.pad
+        narrower = min(channels, self.filters)
         kind = (self.kernel_size, self.strides, self.padding)
-        if self.zero_padding:
-            is_dense = (*kind, self.zero_padding) == ((4, 4), (1, 1), "valid", 1)
-            is_wide = min(channels, self.filters) >= _LEAST_CHANNELS
-            fits = batch * height * width <= _MOST_POSITIONS["dense"]
-            return _product_dense if is_dense and is_wide and fits else None
-        is_even = height % 2 == 0 and width % 2 == 0
-        if kind == ((4, 4), (2, 2), "same") and is_even:
+        if kind == ((4, 4), (1, 1), "valid"):
+            is_dense = self.pad == 1 and self.pad_mode == "zeros"
+            fits = batch * (height - 2) * (width - 2) <= _MOST_POSITIONS["dense"]
+            is_wide = narrower >= _LEAST_CHANNELS
+            return _product_dense if is_dense and fits and is_wide else None
+        if height % 2 or width % 2:
+            return None
+        if kind == ((4, 4), (2, 2), "same"):
             positions = batch * height * width // 4
             return _product_down if positions <= _MOST_POSITIONS["down"] else None
-        if kind == ((3, 3), (1, 1), "valid") and is_even:
+        if kind == ((3, 3), (1, 1), "valid"):
             tiles = batch * (height // 2 - 1) * (width // 2 - 1)
-            narrower = min(channels, self.filters)
             if narrower >= _LEAST_CHANNELS and tiles * narrower >= _LEAST_WORK:
                 return winograd_conv
         return None
@@ -140,7 +161,26 @@ def _finished(layer, outputs):
     return layer.activation(outputs)
 
 
-def _padded(images, pixels):
+def _made_again(function, *tensors):
+    """What a function returns; what it makes on the way is not kept for gradients."""
+
+    @tf.custom_gradient
+    def made(*tensors):
+        def gradient(upstream):
+            # Else it could be made before it is needed, or be that of the way forward.
+            with tf.control_dependencies([upstream]):
+                again = [tf.identity(tensor) for tensor in tensors]
+            with tf.GradientTape() as tape:
+                tape.watch(again)
+                outputs = function(*again)
+            return tape.gradient(outputs, again, upstream)
+
+        return function(*tensors), gradient
+
+    return made(*tensors)
+
+
+def _with_zeros(images, pixels):
     return tf.pad(images, [[0, 0], [pixels, pixels], [pixels, pixels], [0, 0]])
 
 
@@ -175,7 +215,7 @@ def _product(images, kernel, stride):
     """Every window, padded by a pixel of zeros, times the kernel."""
     batch, height, width, channels = images.shape
     height, width = (height - 2) // stride + 1, (width - 2) // stride + 1
-    padded = _padded(images, 1)
+    padded = _with_zeros(images, 1)
     last_top, last_left = stride * (height - 1) + 1, stride * (width - 1) + 1
     windows = [
         padded[:, top : top + last_top : stride, left : left + last_left : stride]

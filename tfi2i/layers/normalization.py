@@ -139,8 +139,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             the paper) and which makes a batch equal its images one by one.
         momentum: of the moving statistics.
         epsilon: added to the variance.
-        **kwargs: of `keras.layers.BatchNormalization`. With `synchronized`, Keras
-            computes the moving variance, which is biased then.
+        **kwargs: of `keras.layers.BatchNormalization`.
 
     Input: `(batch, height, width, channels)`, float. Output: the same shape.
     """
@@ -176,9 +175,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def call(self, inputs, training=None):
         if training and self.trainable:
+            normalize = self._normalize_batch
             if self.synchronized:
-                return super().call(inputs, training=True)
-            outputs, mean, variance = self._normalize_batch(inputs)
+                normalize = self._normalize_together
+            outputs, mean, variance = normalize(inputs)
             self._follow(self.moving_mean, mean)
             self._follow(self.moving_variance, variance)
         elif self.statistics == "image":
@@ -209,6 +209,19 @@ class BatchNormalization(keras.layers.BatchNormalization):
             is_training=True,
         )
         return outputs, mean, variance
+
+    def _normalize_together(self, inputs):
+        """The same, by the statistics of all replicas' images."""
+        scale, offset = self._scale_and_offset()
+        floats = tf.cast(inputs, tf.float32)
+        axes = (0, 1, 2)
+        mean, variance = keras.ops.moments(floats, axes, synchronized=True)
+        outputs = tf.nn.batch_normalization(
+            floats, mean, variance, offset, scale, self.epsilon
+        )
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        count = tf.cast(replicas * tf.size(inputs[..., 0]), tf.float32)
+        return outputs, mean, variance * count / tf.maximum(count - 1.0, 1.0)
 
     def _follow(self, moving, value):
         moving.assign(moving * self.momentum + value * (1.0 - self.momentum))

@@ -6,6 +6,23 @@ import tensorflow as tf
 from tfi2i.layers.base import PACKAGE, check_image_batch
 
 
+def reflect(images, pixels, layer):
+    """Pads height and width by reflection, without repeating the edge.
+
+    Raises:
+        ValueError: images too small for it, naming the layer.
+    """
+    # Not when the layer is built, which happens once: a network may meet any size.
+    if any(side is not None and side <= pixels for side in images.shape[1:3]):
+        raise ValueError(
+            f"{type(layer).__name__} pads by {pixels}, which needs images of more "
+            f"than {pixels} pixels a side. Received shape {tuple(images.shape)}: use "
+            "larger images."
+        )
+    around = [[0, 0], [pixels, pixels], [pixels, pixels], [0, 0]]
+    return tf.pad(images, around, mode="REFLECT")
+
+
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class ReflectionPadding2D(keras.layers.Layer):
     """Pads height and width by reflection, without repeating the edge.
@@ -32,15 +49,7 @@ class ReflectionPadding2D(keras.layers.Layer):
         check_image_batch(self, input_shape)
 
     def call(self, inputs):
-        p = self.padding
-        # Not in build, which happens once: a network may meet any size later.
-        if any(side is not None and side <= p for side in inputs.shape[1:3]):
-            raise ValueError(
-                f"ReflectionPadding2D(padding={p}) needs images of more than {p} "
-                f"pixels a side. Received shape {tuple(inputs.shape)}: use larger "
-                "images."
-            )
-        return tf.pad(inputs, [[0, 0], [p, p], [p, p], [0, 0]], mode="REFLECT")
+        return reflect(inputs, self.padding, self)
 
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape

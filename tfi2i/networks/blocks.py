@@ -11,7 +11,6 @@ from tfi2i.layers import (
     Conv2D,
     Conv2DTranspose,
     Cropping2D,
-    ReflectionPadding2D,
 )
 from tfi2i.layers import InstanceNormalization as InstanceNorm
 
@@ -246,8 +245,7 @@ class Blocks:
         """
         if self.upsample_kind == "resize_conv":
             x = keras.layers.UpSampling2D(2, name=f"{name}_resize")(x)
-            x = ReflectionPadding2D(1, name=f"{name}_pad")(x)
-            return self.conv(filters, 3, name, use_bias)(x)
+            return self.conv(filters, 3, name, use_bias, pad=1, pad_mode="reflect")(x)
         if self.upsample_kind == "subpixel":
             layer = self.conv(
                 filters * 4,

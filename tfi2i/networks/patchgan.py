@@ -46,17 +46,15 @@ def patchgan(
         raise ValueError(f"num_layers must be 1 or more. Received {num_layers}.")
     blocks = Blocks(norm, seed=seed, spectral_norm=spectral_norm, use_bias=use_bias)
     inputs = image_input(in_channels)
-    x = blocks.conv(filters, 4, "conv1", strides=2, use_bias=True, zero_padding=1)(
-        inputs
-    )
+    x = blocks.conv(filters, 4, "conv1", strides=2, use_bias=True, pad=1)(inputs)
     x = leaky_relu(x, "conv1_relu")
     for level in range(1, num_layers + 1):
         layer = f"conv{level + 1}"
         stride = 1 if level == num_layers else 2
         width = filters * min(2**level, 8)
-        x = blocks.conv(width, 4, layer, strides=stride, zero_padding=1)(x)
+        x = blocks.conv(width, 4, layer, strides=stride, pad=1)(x)
         x = leaky_relu(blocks.norm(x, f"{layer}_norm"), f"{layer}_relu")
-    x = blocks.conv(1, 4, "scores_conv", use_bias=True, zero_padding=1)(x)
+    x = blocks.conv(1, 4, "scores_conv", use_bias=True, pad=1)(x)
     scores = keras.layers.Activation("linear", dtype="float32", name="scores")(x)
     return keras.Model(inputs, scores, name=name)
 

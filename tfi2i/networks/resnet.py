@@ -2,7 +2,6 @@
 
 import keras
 
-from tfi2i.layers import ReflectionPadding2D
 from tfi2i.networks.blocks import Blocks, RequireMultiple, image_input, relu
 
 
@@ -54,32 +53,29 @@ def resnet(
     blocks = Blocks(norm, statistics, upsample, seed, use_bias=use_bias)
     inputs = image_input(in_channels)
     x = RequireMultiple(4, "Resize, or crop", minimum=16, name="size")(inputs)
-    x = ReflectionPadding2D(3, name="stem_pad")(x)
-    x = blocks.conv(filters, 7, "stem")(x)
+    x = blocks.conv(filters, 7, "stem", pad=3, pad_mode="reflect")(x)
     x = relu(blocks.norm(x, "stem_norm"), "stem_relu")
     for level in (1, 2):
         # "same" would pad bottom and right only and shift the grid by a pixel.
-        x = keras.layers.ZeroPadding2D(1, name=f"down{level}_pad")(x)
-        x = blocks.conv(filters * 2**level, 3, f"down{level}", strides=2)(x)
+        width = filters * 2**level
+        x = blocks.conv(width, 3, f"down{level}", strides=2, pad=1)(x)
         x = relu(blocks.norm(x, f"down{level}_norm"), f"down{level}_relu")
     for index in range(1, num_blocks + 1):
         x = _residual_block(blocks, x, filters * 4, dropout, f"block{index}")
     for level in (2, 1):
         x = blocks.upsample(x, filters * level, 3, f"up{level}")
         x = relu(blocks.norm(x, f"up{level}_norm"), f"up{level}_relu")
-    x = ReflectionPadding2D(3, name="head_pad")(x)
-    x = blocks.conv(out_channels, 7, "head", use_bias=True)(x)
+    x = blocks.conv(out_channels, 7, "head", True, pad=3, pad_mode="reflect")(x)
     outputs = keras.layers.Activation("tanh", dtype="float32", name="tanh")(x)
     return keras.Model(inputs, outputs, name=name)
 
 
 def _residual_block(blocks, inputs, filters, dropout, name):
     """Pad, convolve, normalize, twice; nothing follows the addition."""
-    x = ReflectionPadding2D(1, name=f"{name}_pad1")(inputs)
-    x = blocks.conv(filters, 3, f"{name}_conv1")(x)
+    pad = {"pad": 1, "pad_mode": "reflect"}
+    x = blocks.conv(filters, 3, f"{name}_conv1", **pad)(inputs)
     x = relu(blocks.norm(x, f"{name}_norm1"), f"{name}_relu")
     x = blocks.dropout(x, dropout, f"{name}_dropout")
-    x = ReflectionPadding2D(1, name=f"{name}_pad2")(x)
-    x = blocks.conv(filters, 3, f"{name}_conv2")(x)
+    x = blocks.conv(filters, 3, f"{name}_conv2", **pad)(x)
     x = blocks.norm(x, f"{name}_norm2")
     return keras.layers.Add(name=f"{name}_add")([inputs, x])

@@ -31,6 +31,12 @@ def check_precision(precision: str) -> None:
             "--precision is 'mixed_float16', but there is no GPU here, and CPUs have "
             "no arithmetic for it: expected mixed_bfloat16, or float32."
         )
+    if not gpus:
+        log.info(
+            "--precision is '%s' without a GPU: CPUs without AVX512-BF16 or AMX take "
+            "longer for it than for float32",
+            precision,
+        )
     for gpu in gpus:
         details = tf.config.experimental.get_device_details(gpu)
         found = details.get("compute_capability", least)

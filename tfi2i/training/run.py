@@ -323,7 +323,16 @@ def _samples(data, count, config):
 def _validation(config, data, replicas):
     """Validation batches of which every replica gets a part."""
     count = min(config.validation_images, len(data.real_a), len(data.real_b))
-    count -= count % replicas
+    left_out = count % replicas
+    count -= left_out
+    if left_out:
+        log.info(
+            "validation leaves out %d of %d images: the rest can be shared by %d "
+            "devices",
+            left_out,
+            count + left_out,
+            replicas,
+        )
     if count == 0:
         return None
     crop = config.data.crop_shape if config.data.is_cropped else None
