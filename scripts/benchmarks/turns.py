@@ -51,8 +51,9 @@ def measure(sides, rounds, steps=1):
 
     Returns:
         For each side `{"seconds": [...], "turns": [(seconds of a turn, seconds of
-        processors that others used in it)], "memory": bytes or None}` and its facts,
-        or `{"failed": reason}`.
+        processors that others used in it)], "memory": bytes or None, "first": seconds
+        of the first work, which is not among the others}` and its facts, or
+        `{"failed": reason}`.
     """
     processes = []
     try:
@@ -118,10 +119,12 @@ def _serve(pipe, function, args):
     try:
         side = function(*args)
         # Twice, since some libraries compile or allocate only then.
+        began = time.perf_counter()
         side.work()
+        first = (time.perf_counter() - began) / side.images
         side.work()
         while True:
-            pipe.send(_answer(side, pipe.recv()))
+            pipe.send(_answer(side, pipe.recv(), first))
     except EOFError:
         pass
     except Exception as error:  # noqa: BLE001 (whatever a library cannot do here)
@@ -129,9 +132,9 @@ def _serve(pipe, function, args):
         pipe.send({"failed": FAILED + words[0]})
 
 
-def _answer(side, question):
+def _answer(side, question, first):
     if question == "facts":
-        return dict(side.facts)
+        return {**side.facts, "first": first}
     if question == "memory":
         return {"memory": side.gpu_memory() or _peak(side.imported)}
     seconds = []

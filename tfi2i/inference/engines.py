@@ -22,8 +22,8 @@ from tfi2i.inference.noise import Noise
 from tfi2i.inference.sizes import at_inference, size_rule
 from tfi2i.layers import fast_inference
 
-# Calls before a shape gets a graph of its own, which takes seconds; and such shapes.
-_OFTEN = 8
+# Calls before a shape gets a graph of its own, which takes a second; and such shapes.
+_OFTEN = 4
 _MOST_GRAPHS = 4
 
 
