@@ -24,12 +24,16 @@ def _session(path):
     return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
+def _slow(network):
+    return pytest.param(network, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     "network",
     [
         {"network": "unet", "statistics": "image", "num_downs": 5},
-        {"network": "unet", "statistics": "stored", "upsample": "subpixel"},
-        {"network": "resnet", "upsample": "resize_conv"},
+        _slow({"network": "unet", "statistics": "stored", "upsample": "subpixel"}),
+        _slow({"network": "resnet", "upsample": "resize_conv"}),
     ],
     ids=lambda network: "-".join(map(str, network.values())),
 )

@@ -103,6 +103,7 @@ def test_an_export_s_name_tells_its_direction(run, tmp_path):
         load(nameless, "b2a")
 
 
+@pytest.mark.slow
 def test_a_run_of_config_and_exports_alone(run, tmp_path):
     images = photos(1, 64, 64)
     expected = np.int32(load(run)(images))

@@ -123,6 +123,7 @@ def test_a_one_way_generator_begins_a_cyclegan(experiment, tmp_path, way):
     assert loaded == [f"generator_{way.replace('2', '')}"]
 
 
+@pytest.mark.slow
 def test_a_pix2pix_run_begins_with_runs(tmp_path):
     pair, cycle = tmp_path / "pair", tmp_path / "cycle"
     make_run(pair, **TINY, norm="batch")

@@ -105,6 +105,7 @@ def test_players_update_themselves_only():
             assert all(same) if name == still else not any(same)
 
 
+@pytest.mark.slow
 def test_discriminators_learn_from_history():
     # Nobody learns, so each batch's images stay what they are.
     frozen = [keras.optimizers.SGD(0.0) for _ in range(4)]
@@ -174,6 +175,7 @@ def test_averages_are_found_under_loss_scaling():
     assert all(np.any(a != b) for a, b in zip(means, trained, strict=True))
 
 
+@pytest.mark.slow
 def test_averages_are_the_running_means_of_generators():
     model = tiny_cyclegan()
     model.compile(

@@ -68,7 +68,9 @@ def test_the_step_goes_down_the_penalty(make):
     assert length == pytest.approx(-slope * RATE * 0.5 * WEIGHT, rel=0.02)
 
 
-@pytest.mark.parametrize("make", [_pix2pix, tiny_cyclegan])
+@pytest.mark.parametrize(
+    "make", [_pix2pix, pytest.param(tiny_cyclegan, marks=pytest.mark.slow)]
+)
 def test_places_are_random_in_training_and_fixed_in_evaluation(make):
     # Without a norm the slope of a small critic is the same everywhere.
     model = _model(make, WEIGHT, rate=0.0, norm="instance")

@@ -69,6 +69,7 @@ def test_evaluates_with_the_statistics_that_are_saved():
     assert found == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_evaluate_on_two_devices_equals_one():
     real_a, real_b = images(6, 16, 16, 3), images(6, 16, 16, 3, seed=1)
     results = []

@@ -49,7 +49,11 @@ def _compile(model, optimizers):
 
 @pytest.mark.parametrize(
     "optimizers",
-    ["default", pytest.param("schedule", marks=pytest.mark.slow), "loss scale"],
+    [
+        "default",
+        pytest.param("schedule", marks=pytest.mark.slow),
+        pytest.param("loss scale", marks=pytest.mark.slow),
+    ],
 )
 def test_goes_on_bit_for_bit(tmp_path, optimizers):
     model = tiny_pix2pix("batch", dropout=0.5)

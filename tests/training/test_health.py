@@ -329,7 +329,9 @@ def test_a_discriminator_that_nobody_fools(caplog, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "make", [tiny_pix2pix, lambda: cyclegan(0.9, 0.8)], ids=["pix2pix", "cyclegan"]
+    "make",
+    [tiny_pix2pix, pytest.param(lambda: cyclegan(0.9, 0.8), marks=pytest.mark.slow)],
+    ids=["pix2pix", "cyclegan"],
 )
 def test_a_healthy_run_is_silent_and_unchanged(make, caplog, tmp_path):
     real_a, real_b = emoji(4 * PATIENCE)

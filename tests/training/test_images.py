@@ -25,6 +25,7 @@ def _losses(run):
     return [[json.loads(line)[name] for name in names] for line in lines]
 
 
+@pytest.mark.slow
 def test_a_damaged_image_that_is_read_only_in_its_turn(config, folder, tmp_path):
     path = sorted((folder / "train").iterdir())[3]
     # The content tells the format, and its header is sound.

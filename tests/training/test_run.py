@@ -251,6 +251,7 @@ def test_a_folder_with_other_things_is_left_alone(config, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_resumed(config, tmp_path):
     run = tmp_path / "run"
     train(replace(config, epochs=1), run)

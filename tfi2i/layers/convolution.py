@@ -28,6 +28,8 @@ _MOST_POSITIONS = {"down": 16, "up": 64, "dense": 2048}
 _LEAST_CHANNELS = 128
 _LEAST_WORK = 64 * 256
 
+_LARGE_KERNEL = 2**20
+
 
 @contextlib.contextmanager
 def fast_inference():
@@ -76,11 +78,10 @@ class Conv2D(keras.layers.Conv2D):
 
     def call(self, inputs, training=None):
         way = self._way(inputs.shape) if _may_choose(self, inputs, training) else None
-        if way is None and not (self.pad and training):
+        if way is None and not _has_gradients(self, training):
             return super().call(self._padded(inputs))
-        kernel = tf.convert_to_tensor(self.kernel)
-        if way is None:
-            way = self.convolution_op
+        inputs, kernel = _used_before_updates(inputs, tf.convert_to_tensor(self.kernel))
+        way = way or self.convolution_op
         if way is _product_dense or not self.pad:
             return _finished(self, way(inputs, kernel))
         outputs = _made_again(lambda x, k: way(self._padded(x), k), inputs, kernel)
@@ -130,9 +131,20 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
 
     def call(self, inputs, training=None):
         way = self._way(inputs) if _may_choose(self, inputs, training) else None
-        if way is None:
+        if way is None and not _has_gradients(self, training):
             return super().call(inputs)
-        return _finished(self, way(inputs, tf.convert_to_tensor(self.kernel)))
+        inputs, kernel = _used_before_updates(inputs, tf.convert_to_tensor(self.kernel))
+        return _finished(self, (way or self._plain)(inputs, kernel))
+
+    def _plain(self, inputs, kernel):
+        return keras.ops.conv_transpose(
+            inputs,
+            kernel,
+            strides=self.strides,
+            padding=self.padding,
+            output_padding=self.output_padding,
+            dilation_rate=self.dilation_rate,
+        )
 
     def _way(self, inputs):
         batch, height, width, _ = inputs.shape
@@ -153,6 +165,30 @@ def _may_choose(layer, inputs, training):
     # A GPU's library has such ways of its own.
     is_wanted = bool(training) or _fast_inference.get()
     return is_plain and is_wanted and on_cpu()
+
+
+def _has_gradients(layer, training):
+    return training and layer.data_format == "channels_last"
+
+
+def _used_before_updates(inputs, kernel):
+    """Both, where a large kernel's gradient is there after that of the inputs.
+
+    Else its update may come while the other gradient still reads the kernel, and
+    TensorFlow would update a copy.
+    """
+    if kernel.shape.num_elements() < _LARGE_KERNEL:
+        return inputs, kernel
+
+    @tf.custom_gradient
+    def passed_on(inputs, kernel):
+        def gradient(of_inputs, of_kernel):
+            with tf.control_dependencies([of_inputs]):
+                return of_inputs, tf.identity(of_kernel)
+
+        return (tf.identity(inputs), tf.identity(kernel)), gradient
+
+    return passed_on(inputs, kernel)
 
 
 def _finished(layer, outputs):
