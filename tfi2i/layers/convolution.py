@@ -12,12 +12,13 @@ that other programs do not have. So they are taken in training, and else only wi
 
 import contextlib
 import contextvars
+import functools
 
 import keras
 import tensorflow as tf
 
 from tfi2i.layers.base import PACKAGE, on_cpu
-from tfi2i.layers.padding import reflect
+from tfi2i.layers.padding import check_reflection, padded
 from tfi2i.layers.winograd import winograd_conv
 
 _fast_inference = contextvars.ContextVar("fast_inference", default=False)
@@ -77,15 +78,17 @@ class Conv2D(keras.layers.Conv2D):
         self.pad_mode = pad_mode
 
     def call(self, inputs, training=None):
+        if self.pad_mode == "reflect":
+            check_reflection(self, inputs.shape, self.pad)
         way = self._way(inputs.shape) if _may_choose(self, inputs, training) else None
         if way is None and not _has_gradients(self, training):
             return super().call(self._padded(inputs))
         inputs, kernel = _used_before_updates(inputs, tf.convert_to_tensor(self.kernel))
-        way = way or self.convolution_op
-        if way is _product_dense or not self.pad:
-            return _finished(self, way(inputs, kernel))
-        outputs = _made_again(lambda x, k: way(self._padded(x), k), inputs, kernel)
-        return _finished(self, outputs)
+        if way is None:
+            way = self._plain
+            if self.pad:
+                way = functools.partial(_made_again, way)
+        return _finished(self, way(inputs, kernel))
 
     def compute_output_shape(self, input_shape):
         batch, *sides, channels = input_shape
@@ -96,9 +99,10 @@ class Conv2D(keras.layers.Conv2D):
         return {**super().get_config(), "pad": self.pad, "pad_mode": self.pad_mode}
 
     def _padded(self, images):
-        if self.pad and self.pad_mode == "reflect":
-            return reflect(images, self.pad, self)
-        return _with_zeros(images, self.pad) if self.pad else images
+        return padded(images, self.pad, self.pad_mode)
+
+    def _plain(self, inputs, kernel):
+        return self.convolution_op(self._padded(inputs), kernel)
 
     def _way(self, shape):
         batch, height, width, channels = shape
@@ -112,13 +116,14 @@ class Conv2D(keras.layers.Conv2D):
             return _product_dense if is_dense and fits and is_wide else None
         if height % 2 or width % 2:
             return None
-        if kind == ((4, 4), (2, 2), "same"):
+        if kind == ((4, 4), (2, 2), "same") and not self.pad:
             positions = batch * height * width // 4
             return _product_down if positions <= _MOST_POSITIONS["down"] else None
         if kind == ((3, 3), (1, 1), "valid"):
             tiles = batch * (height // 2 - 1) * (width // 2 - 1)
             if narrower >= _LEAST_CHANNELS and tiles * narrower >= _LEAST_WORK:
-                return winograd_conv
+                pad = {"pad": self.pad, "pad_mode": self.pad_mode}
+                return functools.partial(winograd_conv, **pad)
         return None
 
 
@@ -216,10 +221,6 @@ def _made_again(function, *tensors):
     return made(*tensors)
 
 
-def _with_zeros(images, pixels):
-    return tf.pad(images, [[0, 0], [pixels, pixels], [pixels, pixels], [0, 0]])
-
-
 def _product_down(images, kernel):
     """A convolution of 4x4 with stride 2 as one product of matrices."""
     return _product(images, kernel, stride=2)
@@ -251,10 +252,10 @@ def _product(images, kernel, stride):
     """Every window, padded by a pixel of zeros, times the kernel."""
     batch, height, width, channels = images.shape
     height, width = (height - 2) // stride + 1, (width - 2) // stride + 1
-    padded = _with_zeros(images, 1)
+    around = padded(images, 1, "zeros")
     last_top, last_left = stride * (height - 1) + 1, stride * (width - 1) + 1
     windows = [
-        padded[:, top : top + last_top : stride, left : left + last_left : stride]
+        around[:, top : top + last_top : stride, left : left + last_left : stride]
         for top in range(4)
         for left in range(4)
     ]

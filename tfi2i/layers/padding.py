@@ -6,21 +6,27 @@ import tensorflow as tf
 from tfi2i.layers.base import PACKAGE, check_image_batch
 
 
-def reflect(images, pixels, layer):
-    """Pads height and width by reflection, without repeating the edge.
+def padded(images, pixels, mode):
+    """Puts pixels around images, `mode` as that of `Conv2D`."""
+    if not pixels:
+        return images
+    around = [[0, 0], [pixels, pixels], [pixels, pixels], [0, 0]]
+    return tf.pad(images, around, mode={"zeros": "CONSTANT"}.get(mode, mode))
+
+
+def check_reflection(layer, shape, pixels):
+    """Refuses images that are too small to be padded by reflection.
 
     Raises:
-        ValueError: images too small for it, naming the layer.
+        ValueError: naming the layer and the shape.
     """
     # Not when the layer is built, which happens once: a network may meet any size.
-    if any(side is not None and side <= pixels for side in images.shape[1:3]):
+    if any(side is not None and side <= pixels for side in shape[1:3]):
         raise ValueError(
             f"{type(layer).__name__} pads by {pixels}, which needs images of more "
-            f"than {pixels} pixels a side. Received shape {tuple(images.shape)}: use "
-            "larger images."
+            f"than {pixels} pixels a side. Received shape {tuple(shape)}: use larger "
+            "images."
         )
-    around = [[0, 0], [pixels, pixels], [pixels, pixels], [0, 0]]
-    return tf.pad(images, around, mode="REFLECT")
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -49,7 +55,8 @@ class ReflectionPadding2D(keras.layers.Layer):
         check_image_batch(self, input_shape)
 
     def call(self, inputs):
-        return reflect(inputs, self.padding, self)
+        check_reflection(self, inputs.shape, self.padding)
+        return padded(inputs, self.padding, "reflect")
 
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape

@@ -9,39 +9,52 @@ TensorFlow's libraries for CPUs have no such kernel. The transforms are compiled
 which makes one pass over memory of each; the products are TensorFlow's own.
 """
 
+import functools
+
 import tensorflow as tf
 
+from tfi2i.layers.padding import padded
 
-@tf.custom_gradient
-def winograd_conv(images, kernel):
-    """Convolves with stride 1 and without padding.
+
+def winograd_conv(images, kernel, pad=0, pad_mode="zeros"):
+    """Convolves with stride 1.
 
     Args:
         images: float32 `(batch, height, width, channels)`, of known shape, height and
-            width even and above 2.
+            width even and above 2 once they are padded.
         kernel: float32 `(3, 3, channels, filters)`.
+        pad: pixels put around the images first, which takes no pass of its own.
+        pad_mode: as that of `tfi2i.layers.Conv2D`.
 
     Returns:
-        float32 `(batch, height - 2, width - 2, filters)`.
+        float32 `(batch, height + 2 pad - 2, width + 2 pad - 2, filters)`.
     """
+    pad = (pad, pad_mode)
 
-    def gradient(upstream):
-        # Kept from the way forward, or made before it is needed, tiles would be four
-        # times the images.
-        with tf.control_dependencies([upstream]):
-            tiles, transformed = _input_forward(images), _kernel_forward(kernel)
-        upstream = _output_backward(upstream)
-        of_kernel = _products(tiles, upstream, transpose_a=True)
-        # Else layers below could start, and these tiles would wait in memory.
-        with tf.control_dependencies(of_kernel):
-            of_tiles = _products(upstream, transformed, transpose_b=True)
-        return _input_backward(of_tiles, images), _kernel_backward(of_kernel)
+    @tf.custom_gradient
+    def convolved(images, kernel):
+        # Kernels could all be transformed at the start, and would wait for their
+        # images.
+        with tf.control_dependencies([images]):
+            transformed = _kernel_forward(kernel)
+        products = _products(_input_forward(images, pad), transformed)
+        gradient = functools.partial(_gradients, images, kernel, pad)
+        return _output_forward(products, images, pad), gradient
 
-    # Kernels could all be transformed at the start, and would wait for their images.
-    with tf.control_dependencies([images]):
-        transformed = _kernel_forward(kernel)
-    products = _products(_input_forward(images), transformed)
-    return _output_forward(products, images), gradient
+    return convolved(images, kernel)
+
+
+def _gradients(images, kernel, pad, upstream):
+    # Kept from the way forward, or made before it is needed, tiles would be four times
+    # the images.
+    with tf.control_dependencies([upstream]):
+        tiles, transformed = _input_forward(images, pad), _kernel_forward(kernel)
+    upstream = _output_backward(upstream)
+    of_kernel = _products(tiles, upstream, transpose_a=True)
+    # Else layers below could start, and these tiles would wait in memory.
+    with tf.control_dependencies(of_kernel):
+        of_tiles = _products(upstream, transformed, transpose_b=True)
+    return _input_backward(of_tiles, images, pad), _kernel_backward(of_kernel)
 
 
 def _products(left, right, **transposed):
@@ -54,27 +67,31 @@ def _compiled(function):
 
 
 @_compiled
-def _input_forward(images):
+def _input_forward(images, pad):
     """B^T d B of every tile d, as four times `(4, tiles, channels)`."""
     channels = images.shape[-1]
     return [
         tf.reshape(tf.stack(_spread(row, 2)), (4, -1, channels))
-        for row in _spread(images, 1)
+        for row in _spread(padded(images, *pad), 1)
     ]
 
 
 @_compiled
-def _input_backward(tiles, images):
-    batch, height, width, channels = images.shape
+def _input_backward(tiles, images, pad):
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        around = padded(images, *pad)
+    batch, height, width, channels = around.shape
     shape = (4, batch, height // 2 - 1, width // 2 - 1, channels)
     rows = [_gather(tf.unstack(tf.reshape(row, shape)), 2) for row in tiles]
-    return _gather(rows, 1)
+    return tape.gradient(around, images, _gather(rows, 1))
 
 
 @_compiled
-def _output_forward(products, images):
+def _output_forward(products, images, pad):
     """A^T m A of every tile m."""
     batch, height, width, _ = images.shape
+    height, width = height + 2 * pad[0], width + 2 * pad[0]
     shape = (4, batch, height // 2 - 1, width // 2 - 1, products[0].shape[-1])
     sides = [
         tf.stack(_narrow(*tf.unstack(tf.reshape(row, shape))), axis=3)
