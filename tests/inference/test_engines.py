@@ -81,5 +81,8 @@ def test_shapes_that_come_often_are_painted_alike():
     assert list(engine._own_graphs) == [image.shape]
     assert np.abs(first.astype(int) - last).max() <= 1
     np.testing.assert_allclose(engine.run(floats), exact, rtol=0, atol=2e-5)
+    engine(photos(2, 64, 32))
+    engine(photos(3, 64, 32))
+    assert list(engine._own_graphs) == [image.shape, (2, 64, 32, 3)]
     # What has to be padded keeps to the graph for any size.
     np.testing.assert_array_equal(first_small, last_small)

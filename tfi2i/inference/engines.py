@@ -22,7 +22,8 @@ from tfi2i.inference.noise import Noise
 from tfi2i.inference.sizes import at_inference, size_rule
 from tfi2i.layers import fast_inference
 
-# Calls before a shape gets a graph of its own, which takes a second; and such shapes.
+# Calls before one image's shape gets a graph of its own, which takes a second; and how
+# many shapes do.
 _OFTEN = 4
 _MOST_GRAPHS = 4
 
@@ -83,15 +84,17 @@ class KerasEngine:
     def _own_graph(self, shape):
         """A graph for batches of one shape, which takes less time, and some to make.
 
-        None where the shape has not come often, or needs padding.
+        None where the shape will hardly come again, or needs padding.
         """
         if shape not in self._own_graphs:
             self._calls[shape] += 1
             rule = size_rule(self._generator)
             fits = min(shape[1:3]) >= rule.minimum
             fits = fits and not any(side % rule.multiple for side in shape[1:3])
-            is_worth_it = self._calls[shape] > _OFTEN and fits
-            if not is_worth_it or len(self._own_graphs) >= self._most_graphs:
+            # What comes as a batch comes again, but for the rest that fills none.
+            is_first = all(shape[1:] != known[1:] for known in self._own_graphs)
+            comes_again = shape[0] > 1 and is_first or self._calls[shape] > _OFTEN
+            if not (fits and comes_again) or len(self._own_graphs) >= self._most_graphs:
                 return None
             self._own_graphs[shape] = self._made_for(shape)
         return self._own_graphs[shape]
