@@ -52,8 +52,8 @@ def measure(sides, rounds, steps=1):
     Returns:
         For each side `{"seconds": [...], "turns": [(seconds of a turn, seconds of
         processors that others used in it)], "memory": bytes or None, "first": seconds
-        of the first work, which is not among the others}` and its facts, or
-        `{"failed": reason}`.
+        of the first work in the process, which is not among the others}` and its
+        facts, or `{"failed": reason}`.
     """
     processes = []
     try:

@@ -79,7 +79,6 @@ def test_a_direction_that_the_run_has_not(run):
         export(run, direction="b2a")
 
 
-@pytest.mark.slow
 def test_an_export_that_differs_is_not_published(run):
     _scale_first_weights(run, 1e7)
     with pytest.raises(ValueError, match="float16.tflite' would not paint what the"):

@@ -78,29 +78,32 @@ def test_equals_keras_in_training(name, options, shape, way, monkeypatch):
         np.testing.assert_allclose(mine, its, rtol=0, atol=2e-5 * np.std(its))
 
 
-ZEROS = keras.layers.ZeroPadding2D
-REFLECTION = layers.ReflectionPadding2D
+def _padding(pad, mode):
+    if mode == "reflect":
+        return layers.ReflectionPadding2D(pad)
+    return keras.layers.ZeroPadding2D(pad)
 
 
 @pytest.mark.parametrize(
-    ("options", "shape", "padding", "way"),
+    ("options", "shape", "pad", "mode", "way"),
     [
-        ({"kernel_size": 4}, (2, 9, 12, 128), ZEROS(1), "_product_dense"),
-        ({"kernel_size": 4}, (2, 9, 12, 128), REFLECTION(1), None),
-        ({"kernel_size": 4}, (1, 4, 4, 8), ZEROS(1), None),
-        ({"kernel_size": 4, "strides": 2}, (1, 8, 8, 8), ZEROS(1), None),
-        ({"kernel_size": 3}, (2, 16, 18, 128), ZEROS(1), "winograd_conv"),
-        ({"kernel_size": 3}, (2, 16, 18, 128), REFLECTION(1), "winograd_conv"),
-        ({"kernel_size": 7, "use_bias": False}, (1, 9, 8, 3), REFLECTION(3), None),
+        ({"kernel_size": 4}, (2, 9, 12, 128), 1, "zeros", "_product_dense"),
+        ({"kernel_size": 4}, (2, 9, 12, 128), 1, "reflect", None),
+        ({"kernel_size": 4}, (1, 4, 4, 8), 1, "zeros", None),
+        ({"kernel_size": 4, "strides": 2}, (1, 8, 8, 8), 1, "zeros", None),
+        ({"kernel_size": 3, "groups": 2}, (1, 6, 6, 8), 1, "reflect", None),
+        ({"kernel_size": 3, "dilation_rate": 2}, (1, 6, 6, 8), 1, "zeros", None),
+        ({"kernel_size": 3}, (2, 16, 18, 128), 1, "zeros", "winograd_conv"),
+        ({"kernel_size": 3}, (2, 16, 18, 128), 1, "reflect", "winograd_conv"),
+        ({"kernel_size": 7, "use_bias": False}, (1, 9, 8, 3), 3, "reflect", None),
     ],
 )
-def test_pads_as_a_layer_before_it_would(options, shape, padding, way, monkeypatch):
+def test_pads_as_a_layer_before_it_would(options, shape, pad, mode, way, monkeypatch):
     taken = _ways(monkeypatch)
-    reflects = isinstance(padding, REFLECTION)
-    pad = padding.padding if reflects else padding.padding[0][0]
-    mode = "reflect" if reflects else "zeros"
     ours = layers.Conv2D(128, pad=pad, pad_mode=mode, **options)
-    theirs = keras.Sequential([padding, keras.layers.Conv2D(128, **options)])
+    theirs = keras.Sequential(
+        [_padding(pad, mode), keras.layers.Conv2D(128, **options)]
+    )
     ours.build(shape)
     theirs.build(shape)
     theirs.set_weights(ours.get_weights())
@@ -110,7 +113,7 @@ def test_pads_as_a_layer_before_it_would(options, shape, padding, way, monkeypat
     assert ours.compute_output_shape((None, None, None, shape[-1]))[1:3] == (None, None)
     upstream = images(*theirs.compute_output_shape(shape), seed=1)
     found = _with_gradients(ours, x, upstream, training=True)
-    assert set(taken) == ({way} if way else set())
+    assert taken == [way] * (way is not None)
     expected = _with_gradients(theirs, x, upstream, training=True)
     for mine, its in zip(found, expected, strict=True):
         np.testing.assert_allclose(mine, its, rtol=0, atol=2e-5 * np.std(its))
@@ -135,9 +138,102 @@ def test_what_is_padded_is_not_kept_for_the_gradients():
     assert [one.type for one in padded.inputs[0].op.control_inputs] == ["Mul"]
 
 
+@pytest.mark.parametrize("case", range(len(CASES)))
+def test_large_kernels_are_used_before_their_updates(case, monkeypatch):
+    """The gradients are the same, and come in that order."""
+    monkeypatch.setattr(convolution, "_LARGE_KERNEL", 1)
+    test_equals_keras_in_training(*CASES[case], monkeypatch)
+    name, options, shape, _ = CASES[case]
+    layer = getattr(layers, name)(256 if shape[-1] == 256 else 6, **options)
+    layer.build(shape)
+
+    @tf.function
+    def step(x):
+        return _with_gradients(layer, x, 1.0, training=True)
+
+    graph = step.get_concrete_function(tf.constant(images(*shape))).graph
+    of_inputs, of_kernel = (output.op.inputs[0].op for output in graph.outputs[1:3])
+    # Passed on by identities, that of the kernel once the other one is there; or one
+    # operation makes both.
+    waits = {one for op in _before(of_kernel) for one in op.control_inputs}
+    made = [_before(one)[-1] for one in (of_inputs, of_kernel)]
+    assert waits & set(_before(of_inputs)) or made[0] is made[1]
+
+
+def _before(operation):
+    """An operation and those that only pass on what the next ones have made."""
+    found = [operation]
+    while found[-1].type in ("Identity", "IdentityN"):
+        found.append(found[-1].inputs[0].op)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("shape", "mode", "size"),
+    [((1, 6, 6, 2), "reflect", 3), ((1, 8, 8, 128), "zeros", 4)]
+    + [((1, 16, 16, 128), "reflect", 3)],
+    ids=["plain", "dense", "winograd"],
+)
+def test_padded_layers_are_differentiable_twice_in_graphs(shape, mode, size):
+    ours = layers.Conv2D(shape[-1], size, pad=1, pad_mode=mode, use_bias=False)
+    plain = keras.Sequential(
+        [_padding(1, mode), keras.layers.Conv2D(shape[-1], size, use_bias=False)]
+    )
+    for layer in (ours, plain):
+        layer.build(shape)
+    ours.set_weights([0.1 * images(*ours.kernel.shape)])
+    plain.set_weights(ours.get_weights())
+
+    def second(layer):
+        @tf.function
+        def penalized(x):
+            with tf.GradientTape() as outer:
+                with tf.GradientTape() as inner:
+                    inner.watch(x)
+                    loss = tf.reduce_mean(layer(x, training=True) ** 3)
+                norm = tf.norm(inner.gradient(loss, x))
+            return outer.gradient(norm, layer.trainable_weights[0].value)
+
+        return penalized(tf.constant(images(*shape)))
+
+    expected = second(plain).numpy()
+    np.testing.assert_allclose(
+        second(ours), expected, rtol=0, atol=1e-4 * np.abs(expected).max()
+    )
+
+
+def test_padding_in_bfloat16():
+    with dtype_policy("mixed_bfloat16"):
+        ours = layers.Conv2D(4, 3, pad=1, pad_mode="reflect")
+        theirs = keras.Sequential([_padding(1, "reflect"), keras.layers.Conv2D(4, 3)])
+    for layer in (ours, theirs):
+        layer.build((2, 6, 6, 3))
+    theirs.set_weights(ours.get_weights())
+    x = tf.constant(images(2, 6, 6, 3))
+    found, expected = (
+        _with_gradients(layer, x, 1.0, training=True) for layer in (ours, theirs)
+    )
+    for mine, its in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(mine, its)
+
+
+def test_data_format_is_the_layer_s_own():
+    layer = layers.Conv2DTranspose(4, **SMALL_MAPS)
+    layer.build((1, 16, 16, 3))
+    x = images(1, 16, 16, 3)
+    expected = layer(x)
+    keras.config.set_image_data_format("channels_first")
+    try:
+        np.testing.assert_array_equal(layer(x, training=True), expected)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"pad": -1}, "pad must be a whole number .* Received pad=-1"),
+        ({"pad": 1.5}, "Received pad=1.5"),
         ({"pad_mode": "same"}, '"zeros" or "reflect". Received \'same\''),
         ({"pad": 1, "data_format": "channels_first"}, "pad=1 needs .*channels_last"),
     ],
@@ -149,7 +245,7 @@ def test_bad_padding(options, message):
 
 def test_an_image_that_is_too_small_to_reflect():
     layer = layers.Conv2D(4, 7, pad=3, pad_mode="reflect")
-    with pytest.raises(ValueError, match="Conv2D pads by 3.* more than 3 pixels"):
+    with pytest.raises(ValueError, match="Conv2D 'conv.*' pads by 3.* more than 3"):
         layer(images(1, 3, 8, 2))
 
 
@@ -165,6 +261,20 @@ def test_inference_is_plain_but_where_it_is_asked_for(name, monkeypatch):
     assert len(taken) == 1
     ours(x)
     assert len(taken) == 1
+
+
+def test_padding_where_shapes_are_not_known():
+    layer = layers.Conv2D(4, 3, pad=1, pad_mode="reflect")
+    layer.build((None, None, None, 2))
+    x = tf.constant(images(2, 6, 5, 2))
+    shape = tf.TensorSpec((None, None, None, 2), tf.float32)
+    traced = tf.function(
+        lambda x: _with_gradients(layer, x, 1.0, training=True), input_signature=[shape]
+    )
+    for found, expected in zip(
+        traced(x), _with_gradients(layer, x, 1.0, training=True), strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
 def test_shapes_that_are_not_known_are_no_obstacle():

@@ -11,8 +11,12 @@ def test_float16_needs_a_gpu():
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-def test_what_cpus_compute_with(precision):
-    assert check_precision(precision) is None
+def test_what_cpus_compute_with(precision, caplog):
+    caplog.set_level("INFO")
+    check_precision(precision)
+    told = [record.getMessage() for record in caplog.records]
+    assert all("CPUs without AVX512-BF16" in line for line in told)
+    assert len(told) == (precision != "float32")
 
 
 def test_devices_that_do_not_exist():

@@ -2,7 +2,7 @@
 
 `InstanceNormalization` (Ulyanov et al., arXiv:1607.08022), `BatchNormalization`
 with a choice of statistics at inference, `ReflectionPadding2D`, and convolutions that
-take the way that is fastest for their shapes.
+pad by themselves and take the way that is fastest for their shapes.
 """
 
 from tfi2i.layers.base import PACKAGE

@@ -5,9 +5,12 @@ pixels large, as in the middle of a U-Net, most of its time goes into bringing t
 weights into an order of its own; a matrix product takes them as they are. For kernels
 of 3x3 there is Winograd's algorithm. Results are the same but for rounding.
 
-These ways need shapes that are known when a graph is made, and one of them a compiler
-that other programs do not have. So they are taken in training, and else only within
-`fast_inference`; what is exported is made of plain convolutions.
+Whatever the way, what lies in memory until the gradients need it is the image, not a
+padded copy, and updates find no kernel in use, which TensorFlow would copy.
+
+The fast ways need shapes that are known when a graph is made, and one of them a
+compiler that other programs do not have. So they are taken in training, and else only
+within `fast_inference`; what is exported is made of plain convolutions.
 """
 
 import contextlib
@@ -18,7 +21,12 @@ import keras
 import tensorflow as tf
 
 from tfi2i.layers.base import PACKAGE, on_cpu
-from tfi2i.layers.padding import check_reflection, padded
+from tfi2i.layers.padding import (
+    PAD_MODES,
+    check_pixels,
+    check_reflection,
+    padded,
+)
 from tfi2i.layers.winograd import winograd_conv
 
 _fast_inference = contextvars.ContextVar("fast_inference", default=False)
@@ -29,6 +37,7 @@ _MOST_POSITIONS = {"down": 16, "up": 64, "dense": 2048}
 _LEAST_CHANNELS = 128
 _LEAST_WORK = 64 * 256
 
+# Weights, 4 MB: smaller ones are copied faster than anything waits.
 _LARGE_KERNEL = 2**20
 
 
@@ -60,15 +69,15 @@ class Conv2D(keras.layers.Conv2D):
         **kwargs: of `keras.layers.Conv2D`.
 
     Raises:
-        ValueError: an unknown `pad_mode`, or `pad` with channels first.
+        ValueError: a bad `pad`, an unknown `pad_mode`, or `pad` with channels first.
     """
 
     def __init__(self, *args, pad=0, pad_mode="zeros", **kwargs):
         super().__init__(*args, **kwargs)
-        if pad_mode not in ("zeros", "reflect"):
-            raise ValueError(
-                f'pad_mode must be "zeros" or "reflect". Received {pad_mode!r}.'
-            )
+        check_pixels("pad", pad)
+        if pad_mode not in PAD_MODES:
+            expected = " or ".join(f'"{mode}"' for mode in PAD_MODES)
+            raise ValueError(f"pad_mode must be {expected}. Received {pad_mode!r}.")
         if pad and self.data_format != "channels_last":
             raise ValueError(
                 f"pad={pad} needs data_format='channels_last'. "
@@ -81,9 +90,11 @@ class Conv2D(keras.layers.Conv2D):
         if self.pad_mode == "reflect":
             check_reflection(self, inputs.shape, self.pad)
         way = self._way(inputs.shape) if _may_choose(self, inputs, training) else None
-        if way is None and not _has_gradients(self, training):
+        if way is None and not _saves_memory(self, training):
             return super().call(self._padded(inputs))
-        inputs, kernel = _used_before_updates(inputs, tf.convert_to_tensor(self.kernel))
+        kernel = tf.convert_to_tensor(self.kernel)
+        if training:
+            inputs, kernel = _used_before_updates(inputs, kernel)
         if way is None:
             way = self._plain
             if self.pad:
@@ -136,9 +147,11 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
 
     def call(self, inputs, training=None):
         way = self._way(inputs) if _may_choose(self, inputs, training) else None
-        if way is None and not _has_gradients(self, training):
+        if way is None and not _saves_memory(self, training):
             return super().call(inputs)
-        inputs, kernel = _used_before_updates(inputs, tf.convert_to_tensor(self.kernel))
+        kernel = tf.convert_to_tensor(self.kernel)
+        if training:
+            inputs, kernel = _used_before_updates(inputs, kernel)
         return _finished(self, (way or self._plain)(inputs, kernel))
 
     def _plain(self, inputs, kernel):
@@ -148,6 +161,7 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
             strides=self.strides,
             padding=self.padding,
             output_padding=self.output_padding,
+            data_format=self.data_format,
             dilation_rate=self.dilation_rate,
         )
 
@@ -172,7 +186,8 @@ def _may_choose(layer, inputs, training):
     return is_plain and is_wanted and on_cpu()
 
 
-def _has_gradients(layer, training):
+def _saves_memory(layer, training):
+    """Whether the plain way, too, is taken with fewer copies."""
     return training and layer.data_format == "channels_last"
 
 
@@ -180,7 +195,8 @@ def _used_before_updates(inputs, kernel):
     """Both, where a large kernel's gradient is there after that of the inputs.
 
     Else its update may come while the other gradient still reads the kernel, and
-    TensorFlow would update a copy.
+    TensorFlow would update a copy. Inputs get their gradient even where nobody asks for
+    it; first layers, which that would concern, have small kernels.
     """
     if kernel.shape.num_elements() < _LARGE_KERNEL:
         return inputs, kernel

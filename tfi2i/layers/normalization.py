@@ -211,7 +211,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return outputs, mean, variance
 
     def _normalize_together(self, inputs):
-        """The same, by the statistics of all replicas' images."""
+        """By the statistics of all replicas' images, of which each has as many."""
         scale, offset = self._scale_and_offset()
         floats = tf.cast(inputs, tf.float32)
         axes = (0, 1, 2)
@@ -220,7 +220,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             floats, mean, variance, offset, scale, self.epsilon
         )
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        count = tf.cast(replicas * tf.size(inputs[..., 0]), tf.float32)
+        count = tf.cast(replicas * tf.size(inputs) // inputs.shape[-1], tf.float32)
         return outputs, mean, variance * count / tf.maximum(count - 1.0, 1.0)
 
     def _follow(self, moving, value):

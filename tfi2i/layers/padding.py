@@ -1,31 +1,47 @@
-"""Padding by reflection."""
+"""What lies around images: padding by zeros or by reflection, and cropping."""
 
 import keras
 import tensorflow as tf
 
 from tfi2i.layers.base import PACKAGE, check_image_batch
 
+PAD_MODES = {"zeros": "CONSTANT", "reflect": "REFLECT"}
+"""TensorFlow's names of them."""
+
 
 def padded(images, pixels, mode):
-    """Puts pixels around images, `mode` as that of `Conv2D`."""
+    """Puts pixels around images; `mode` is one of `PAD_MODES`."""
     if not pixels:
         return images
     around = [[0, 0], [pixels, pixels], [pixels, pixels], [0, 0]]
-    return tf.pad(images, around, mode={"zeros": "CONSTANT"}.get(mode, mode))
+    return tf.pad(images, around, mode=PAD_MODES[mode])
+
+
+def check_pixels(name, pixels):
+    """Refuses what is no number of pixels.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    if not isinstance(pixels, int) or pixels < 0:
+        raise ValueError(
+            f"{name} must be a whole number of pixels, 0 or more. Received "
+            f"{name}={pixels}."
+        )
 
 
 def check_reflection(layer, shape, pixels):
     """Refuses images that are too small to be padded by reflection.
 
     Raises:
-        ValueError: naming the layer and the shape.
+        ValueError: naming the layer, its class and the shape.
     """
     # Not when the layer is built, which happens once: a network may meet any size.
     if any(side is not None and side <= pixels for side in shape[1:3]):
         raise ValueError(
-            f"{type(layer).__name__} pads by {pixels}, which needs images of more "
-            f"than {pixels} pixels a side. Received shape {tuple(shape)}: use larger "
-            "images."
+            f"{type(layer).__name__} '{layer.name}' pads by {pixels}, which needs "
+            f"images of more than {pixels} pixels a side. Received shape "
+            f"{tuple(shape)}: use larger images."
         )
 
 
@@ -44,11 +60,7 @@ class ReflectionPadding2D(keras.layers.Layer):
 
     def __init__(self, padding=1, **kwargs):
         super().__init__(**kwargs)
-        if padding < 0 or padding != int(padding):
-            raise ValueError(
-                f"padding must be a whole number of pixels, 0 or more. Received "
-                f"padding={padding}."
-            )
+        check_pixels("padding", padding)
         self.padding = padding
 
     def build(self, input_shape):

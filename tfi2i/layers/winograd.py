@@ -29,7 +29,7 @@ def winograd_conv(images, kernel, pad=0, pad_mode="zeros"):
     Returns:
         float32 `(batch, height + 2 pad - 2, width + 2 pad - 2, filters)`.
     """
-    pad = (pad, pad_mode)
+    border = (pad, pad_mode)
 
     @tf.custom_gradient
     def convolved(images, kernel):
@@ -37,24 +37,24 @@ def winograd_conv(images, kernel, pad=0, pad_mode="zeros"):
         # images.
         with tf.control_dependencies([images]):
             transformed = _kernel_forward(kernel)
-        products = _products(_input_forward(images, pad), transformed)
-        gradient = functools.partial(_gradients, images, kernel, pad)
-        return _output_forward(products, images, pad), gradient
+        products = _products(_input_forward(images, border), transformed)
+        gradient = functools.partial(_gradients, images, kernel, border)
+        return _output_forward(products, images, border), gradient
 
     return convolved(images, kernel)
 
 
-def _gradients(images, kernel, pad, upstream):
+def _gradients(images, kernel, border, upstream):
     # Kept from the way forward, or made before it is needed, tiles would be four times
     # the images.
     with tf.control_dependencies([upstream]):
-        tiles, transformed = _input_forward(images, pad), _kernel_forward(kernel)
+        tiles, transformed = _input_forward(images, border), _kernel_forward(kernel)
     upstream = _output_backward(upstream)
     of_kernel = _products(tiles, upstream, transpose_a=True)
     # Else layers below could start, and these tiles would wait in memory.
     with tf.control_dependencies(of_kernel):
         of_tiles = _products(upstream, transformed, transpose_b=True)
-    return _input_backward(of_tiles, images, pad), _kernel_backward(of_kernel)
+    return _input_backward(of_tiles, images, border), _kernel_backward(of_kernel)
 
 
 def _products(left, right, **transposed):
@@ -67,20 +67,20 @@ def _compiled(function):
 
 
 @_compiled
-def _input_forward(images, pad):
+def _input_forward(images, border):
     """B^T d B of every tile d, as four times `(4, tiles, channels)`."""
     channels = images.shape[-1]
     return [
         tf.reshape(tf.stack(_spread(row, 2)), (4, -1, channels))
-        for row in _spread(padded(images, *pad), 1)
+        for row in _spread(padded(images, *border), 1)
     ]
 
 
 @_compiled
-def _input_backward(tiles, images, pad):
+def _input_backward(tiles, images, border):
     with tf.GradientTape() as tape:
         tape.watch(images)
-        around = padded(images, *pad)
+        around = padded(images, *border)
     batch, height, width, channels = around.shape
     shape = (4, batch, height // 2 - 1, width // 2 - 1, channels)
     rows = [_gather(tf.unstack(tf.reshape(row, shape)), 2) for row in tiles]
@@ -88,10 +88,10 @@ def _input_backward(tiles, images, pad):
 
 
 @_compiled
-def _output_forward(products, images, pad):
+def _output_forward(products, images, border):
     """A^T m A of every tile m."""
     batch, height, width, _ = images.shape
-    height, width = height + 2 * pad[0], width + 2 * pad[0]
+    height, width = height + 2 * border[0], width + 2 * border[0]
     shape = (4, batch, height // 2 - 1, width // 2 - 1, products[0].shape[-1])
     sides = [
         tf.stack(_narrow(*tf.unstack(tf.reshape(row, shape))), axis=3)

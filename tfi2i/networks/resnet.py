@@ -65,7 +65,9 @@ def resnet(
     for level in (2, 1):
         x = blocks.upsample(x, filters * level, 3, f"up{level}")
         x = relu(blocks.norm(x, f"up{level}_norm"), f"up{level}_relu")
-    x = blocks.conv(out_channels, 7, "head", True, pad=3, pad_mode="reflect")(x)
+    x = blocks.conv(out_channels, 7, "head", use_bias=True, pad=3, pad_mode="reflect")(
+        x
+    )
     outputs = keras.layers.Activation("tanh", dtype="float32", name="tanh")(x)
     return keras.Model(inputs, outputs, name=name)
 

@@ -14,7 +14,7 @@ _COMPUTE_CAPABILITY = {"mixed_float16": (7, 0), "mixed_bfloat16": (8, 0)}
 
 
 def check_precision(precision: str) -> None:
-    """Refuses numbers that the hardware has no arithmetic for.
+    """Refuses numbers that the hardware has no arithmetic for, or tells of slow ones.
 
     Args:
         precision: name of a Keras dtype policy.

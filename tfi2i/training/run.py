@@ -327,8 +327,7 @@ def _validation(config, data, replicas):
     count -= left_out
     if left_out:
         log.info(
-            "validation leaves out %d of %d images: the rest can be shared by %d "
-            "devices",
+            "validation leaves out %d of %d images, which %d devices cannot share",
             left_out,
             count + left_out,
             replicas,
