@@ -223,13 +223,13 @@ def run(networks, size, images, rounds):
             "folder": {
                 "sides": whole,
                 **turns.compared(whole, OURS),
-                "first_ratio": _first_ratio(whole),
+                "first_ratio": first_ratio(whole),
             },
         }
     return {"size": size, "images": images, "rounds": rounds, "networks": found}
 
 
-def _first_ratio(found):
+def first_ratio(found):
     """Our seconds over the best of theirs, of the first folder of a process."""
     firsts = {name: side["first"] for name, side in found.items() if "first" in side}
     ours = firsts.pop(OURS, None)
@@ -248,7 +248,7 @@ def table(result):
             lines.append(f"{name:<34}{shown}")
         lines.append(_ratio(measured["image"], inverse=False))
         lines += ["", f"{network}: images a second, {result['images']} PNG to PNG"]
-        lines[-1] += "; the first time, with the graphs that are made then"
+        lines.append(f"{'':<34}{'later':>8}{'first':>8} (with what is made then)")
         for name, side in measured["folder"]["sides"].items():
             shown = side.get("failed") or "".join(
                 f"{result['images'] / seconds:8.2f}"

@@ -14,7 +14,7 @@ from tests.scripts.running import SCRIPTS
 sys.path.insert(0, str(SCRIPTS))
 
 import benchmark  # noqa: E402
-from benchmarks import data, train, turns  # noqa: E402
+from benchmarks import data, infer, train, turns  # noqa: E402
 
 OPTIONS = {"batch_size": 2, "load_size": 36, "crop_size": 32, "warm_epochs": 2}
 
@@ -138,6 +138,30 @@ def test_the_table_shows_what_failed_and_what_was_not_measured():
     assert two.split() == ["tfi2i,", "2", "devices", "0.625", "2", "80%", "3.20"]
     assert "no compiler" in text and "100 GFLOP a step" in text
     assert "efficiency of 2 devices: 80%" in text
+
+
+def test_a_folder_s_first_time_is_told_beside_the_others():
+    image = {"tfi2i": _side(0.5) | {"gap": 0.0, "first": 9.0}}
+    folder = {
+        "tfi2i": _side(2.0) | {"first": 4.0},
+        "PyTorch eager": _side(4.0) | {"first": 5.0},
+        "PyTorch eager, channels last": {"failed": "does not work here: no memory"},
+    }
+    measured = {
+        "image": {"sides": image, **turns.compared(image, "tfi2i")},
+        "folder": {
+            "sides": folder,
+            **turns.compared(folder, "tfi2i"),
+            "first_ratio": infer.first_ratio(folder),
+        },
+    }
+    lines = infer.table({"size": 256, "images": 8, "networks": {"unet": measured}})
+    rows = [line.split() for line in lines.splitlines()[-5:]]
+    assert rows[1] == ["tfi2i", "4.00", "2.00"]
+    assert rows[2] == ["PyTorch", "eager", "2.00", "1.60"]
+    assert rows[3][-2:] == ["no", "memory"]
+    assert rows[4] == ["ours", "/", "PyTorch", "eager", "2.00", "1.25"]
+    assert infer.first_ratio({"tfi2i": folder["tfi2i"]}) is None
 
 
 def _sleep(seconds):
