@@ -48,6 +48,7 @@ def test_paints_as_the_model_at_any_size(tmp_path, network):
         np.testing.assert_allclose(painted, trained.run(images), atol=5e-5)
 
 
+@pytest.mark.slow
 def test_others_can_tell_what_it_takes(tmp_path):
     write_onnx(make_run(tmp_path / "emoji", **TINY), tmp_path / "emoji.onnx")
     model = onnx.load(tmp_path / "emoji.onnx")

@@ -180,6 +180,7 @@ def test_too_small_a_tile():
         plan(0, Network())
 
 
+@pytest.mark.slow
 def test_a_run_by_its_name(tmp_path, caplog):
     make_run(tmp_path / "run", "resnet", norm="batch", statistics="stored")
     picture = Image.fromarray(photos(1, 130, 180)[0])

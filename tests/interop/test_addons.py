@@ -91,6 +91,7 @@ class TestEpsilon:
 
 
 class TestTraining:
+    @pytest.mark.slow
     def test_reaches_every_weight(self):
         model = from_addons(FOLDER / "resnet_saved_model")
         x, y = arrays("resnet")

@@ -138,13 +138,13 @@ def test_what_is_padded_is_not_kept_for_the_gradients():
     assert [one.type for one in padded.inputs[0].op.control_inputs] == ["Mul"]
 
 
-@pytest.mark.parametrize("case", range(len(CASES)))
+@pytest.mark.parametrize("case", [case for case in CASES if case[2][-1] < 16])
 def test_large_kernels_are_used_before_their_updates(case, monkeypatch):
     """The gradients are the same, and come in that order."""
     monkeypatch.setattr(convolution, "_LARGE_KERNEL", 1)
-    test_equals_keras_in_training(*CASES[case], monkeypatch)
-    name, options, shape, _ = CASES[case]
-    layer = getattr(layers, name)(256 if shape[-1] == 256 else 6, **options)
+    test_equals_keras_in_training(*case, monkeypatch)
+    name, options, shape, _ = case
+    layer = getattr(layers, name)(6, **options)
     layer.build(shape)
 
     @tf.function

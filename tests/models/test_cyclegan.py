@@ -158,6 +158,7 @@ def test_saved_model_goes_on_bit_for_bit(tmp_path, options):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_averages_are_found_under_loss_scaling():
     model = tiny_cyclegan()
     scaled = keras.optimizers.LossScaleOptimizer(Adam(1e-2, use_ema=True), 64.0)

@@ -55,6 +55,7 @@ def ways(request, monkeypatch):
     if request.param == "all":
         monkeypatch.setattr(convolution, "_LEAST_CHANNELS", 1)
         monkeypatch.setattr(convolution, "_LEAST_WORK", 1)
+        monkeypatch.setattr(convolution, "_LARGE_KERNEL", 1)
 
 
 def test_three_steps_are_the_reference_s(ways):

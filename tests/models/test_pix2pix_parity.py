@@ -32,6 +32,7 @@ def ways(request, monkeypatch):
     if request.param == "all":
         monkeypatch.setattr(convolution, "_LEAST_CHANNELS", 1)
         monkeypatch.setattr(convolution, "_LEAST_WORK", 1)
+        monkeypatch.setattr(convolution, "_LARGE_KERNEL", 1)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -181,7 +181,12 @@ class TestBadFiles:
         assert "damaged" in refusal(with_config(tmp_path, break_off))
 
     @pytest.mark.parametrize(
-        "name", ["unet.h5", "unet.keras", "resnet_saved_model/keras_metadata.pb"]
+        "name",
+        [
+            pytest.param("unet.h5", marks=pytest.mark.slow),
+            "unet.keras",
+            "resnet_saved_model/keras_metadata.pb",
+        ],
     )
     def test_flipped_bytes_give_a_model_or_a_line(self, tmp_path, name):
         folder, _, inner = name.partition("/")
