@@ -28,6 +28,8 @@ def main(words=None):
     args = _parser().parse_args(words)
     # For all processes: TensorFlow tells of itself when it starts.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # As the commands of tfi2i have it.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     try:
         metadata.version("torch")
     except metadata.PackageNotFoundError:

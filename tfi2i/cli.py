@@ -350,6 +350,8 @@ def loaded_tensorflow(
 def _load_tensorflow() -> None:
     # The command works whatever backend the user's other programs run on.
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    # Products of matrices in half the time on CPUs without VNNI, where it is off.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     # The level does not reach notes that are written before the logger is set up, so
     # stderr itself is put aside too, unless the user asked for the notes.
     is_quiet = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3"

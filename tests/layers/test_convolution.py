@@ -8,24 +8,36 @@ import tensorflow as tf
 from tests.checks import dtype_policy, images
 from tfi2i import layers
 from tfi2i.layers import convolution
-from tfi2i.layers.winograd import winograd_conv
+from tfi2i.layers.products import product_narrow
+from tfi2i.layers.winograd import Window, winograd_conv, winograd_conv_transpose
 
-# Layer, arguments, shape of the input, way that is taken.
-SMALL_MAPS = {"kernel_size": 4, "strides": 2, "padding": "same"}
+# Layer, arguments, shape of the input, filters, way that is taken.
+OF_U_NET = {"kernel_size": 4, "strides": 2, "padding": "same"}
+OF_RESNET = {"kernel_size": 3, "strides": 2}
 CASES = [
-    ("Conv2D", SMALL_MAPS, (1, 2, 2, 5), "_product_down"),
-    ("Conv2D", SMALL_MAPS, (2, 4, 8, 6), "_product_down"),
-    ("Conv2D", SMALL_MAPS, (2, 16, 16, 4), None),
-    ("Conv2D", SMALL_MAPS, (1, 3, 4, 4), None),
-    ("Conv2D", {"kernel_size": 3}, (1, 18, 18, 256), "winograd_conv"),
-    ("Conv2D", {"kernel_size": 3}, (2, 26, 10, 256), "winograd_conv"),
-    ("Conv2D", {"kernel_size": 3}, (1, 34, 33, 256), None),
-    ("Conv2D", {"kernel_size": 3}, (1, 34, 34, 16), None),
-    ("Conv2D", {"kernel_size": 3, "dilation_rate": 2}, (1, 34, 34, 256), None),
-    ("Conv2D", {"kernel_size": 3, "groups": 2}, (1, 34, 34, 256), None),
-    ("Conv2DTranspose", SMALL_MAPS, (1, 1, 1, 5), "_product_up"),
-    ("Conv2DTranspose", SMALL_MAPS, (2, 2, 4, 6), "_product_up"),
-    ("Conv2DTranspose", SMALL_MAPS, (2, 8, 8, 6), None),
+    ("Conv2D", OF_U_NET, (1, 2, 2, 5), 6, "product_down"),
+    ("Conv2D", OF_U_NET, (2, 4, 8, 6), 6, "product_down"),
+    ("Conv2D", OF_U_NET, (2, 16, 16, 4), 6, None),
+    ("Conv2D", OF_U_NET, (1, 3, 4, 4), 6, None),
+    ("Conv2D", OF_U_NET, (2, 32, 36, 32), 128, "winograd_conv"),
+    ("Conv2D", OF_U_NET, (1, 33, 32, 128), 128, None),
+    ("Conv2D", OF_RESNET, (2, 33, 34, 32), 128, "winograd_conv"),
+    ("Conv2D", OF_RESNET, (2, 33, 30, 16), 128, None),
+    ("Conv2D", {"kernel_size": 3}, (1, 18, 18, 256), 256, "winograd_conv"),
+    ("Conv2D", {"kernel_size": 3}, (1, 19, 18, 256), 256, "winograd_conv"),
+    ("Conv2D", {"kernel_size": 3}, (2, 26, 10, 256), 256, "winograd_conv"),
+    ("Conv2D", {"kernel_size": 3}, (1, 34, 34, 16), 256, None),
+    ("Conv2D", {"kernel_size": 3, "dilation_rate": 2}, (1, 34, 34, 256), 256, None),
+    ("Conv2D", {"kernel_size": 3, "groups": 2}, (1, 34, 34, 256), 256, None),
+    ("Conv2D", {"kernel_size": (3, 4)}, (1, 34, 34, 256), 256, None),
+    ("Conv2D", {"kernel_size": 7}, (2, 9, 8, 48), 3, "product_narrow"),
+    ("Conv2D", {"kernel_size": 7}, (2, 9, 8, 47), 3, None),
+    ("Conv2DTranspose", OF_U_NET, (1, 1, 1, 5), 6, "product_up"),
+    ("Conv2DTranspose", OF_U_NET, (2, 2, 4, 6), 6, "product_up"),
+    ("Conv2DTranspose", OF_U_NET, (2, 8, 8, 6), 6, None),
+    ("Conv2DTranspose", OF_U_NET, (2, 16, 17, 128), 32, "winograd_conv_transpose"),
+    ("Conv2DTranspose", OF_RESNET, (2, 16, 17, 128), 32, "winograd_conv_transpose"),
+    ("Conv2DTranspose", {"kernel_size": 3}, (1, 32, 32, 128), 128, None),
 ]
 
 
@@ -53,7 +65,7 @@ def _with_gradients(layer, x, upstream, training):
 
 def _ways(monkeypatch):
     taken = []
-    for name in ("_product_down", "_product_dense", "_product_up", "winograd_conv"):
+    for name in {case[-1] for case in CASES} - {None}:
         way = getattr(convolution, name)
 
         def told(*args, name=name, way=way, **options):
@@ -64,10 +76,9 @@ def _ways(monkeypatch):
     return taken
 
 
-@pytest.mark.parametrize(("name", "options", "shape", "way"), CASES)
-def test_equals_keras_in_training(name, options, shape, way, monkeypatch):
+@pytest.mark.parametrize(("name", "options", "shape", "filters", "way"), CASES)
+def test_equals_keras_in_training(name, options, shape, filters, way, monkeypatch):
     taken = _ways(monkeypatch)
-    filters = 256 if shape[-1] == 256 else 6
     ours, theirs = _pair(name, options, shape, filters)
     x = tf.constant(images(*shape))
     upstream = images(*theirs.compute_output_shape(shape), seed=1)
@@ -87,14 +98,21 @@ def _padding(pad, mode):
 @pytest.mark.parametrize(
     ("options", "shape", "pad", "mode", "way"),
     [
-        ({"kernel_size": 4}, (2, 9, 12, 128), 1, "zeros", "_product_dense"),
-        ({"kernel_size": 4}, (2, 9, 12, 128), 1, "reflect", None),
+        ({"kernel_size": 4}, (2, 16, 17, 128), 1, "zeros", "winograd_conv"),
+        ({"kernel_size": 4}, (2, 17, 16, 128), 1, "reflect", "winograd_conv"),
         ({"kernel_size": 4}, (1, 4, 4, 8), 1, "zeros", None),
         ({"kernel_size": 4, "strides": 2}, (1, 8, 8, 8), 1, "zeros", None),
         ({"kernel_size": 3, "groups": 2}, (1, 6, 6, 8), 1, "reflect", None),
         ({"kernel_size": 3, "dilation_rate": 2}, (1, 6, 6, 8), 1, "zeros", None),
         ({"kernel_size": 3}, (2, 16, 18, 128), 1, "zeros", "winograd_conv"),
         ({"kernel_size": 3}, (2, 16, 18, 128), 1, "reflect", "winograd_conv"),
+        (
+            {"kernel_size": 3, "strides": 2},
+            (2, 33, 32, 32),
+            1,
+            "zeros",
+            "winograd_conv",
+        ),
         ({"kernel_size": 7, "use_bias": False}, (1, 9, 8, 3), 3, "reflect", None),
     ],
 )
@@ -143,8 +161,8 @@ def test_large_kernels_are_used_before_their_updates(case, monkeypatch):
     """The gradients are the same, and come in that order."""
     monkeypatch.setattr(convolution, "_LARGE_KERNEL", 1)
     test_equals_keras_in_training(*case, monkeypatch)
-    name, options, shape, _ = case
-    layer = getattr(layers, name)(6, **options)
+    name, options, shape, filters, _ = case
+    layer = getattr(layers, name)(filters, **options)
     layer.build(shape)
 
     @tf.function
@@ -170,9 +188,8 @@ def _before(operation):
 
 @pytest.mark.parametrize(
     ("shape", "mode", "size"),
-    [((1, 6, 6, 2), "reflect", 3), ((1, 8, 8, 128), "zeros", 4)]
-    + [((1, 16, 16, 128), "reflect", 3)],
-    ids=["plain", "dense", "winograd"],
+    [((1, 6, 6, 2), "reflect", 3), ((1, 16, 16, 128), "reflect", 3)],
+    ids=["plain", "winograd"],
 )
 def test_padded_layers_are_differentiable_twice_in_graphs(shape, mode, size):
     ours = layers.Conv2D(shape[-1], size, pad=1, pad_mode=mode, use_bias=False)
@@ -218,7 +235,7 @@ def test_padding_in_bfloat16():
 
 
 def test_data_format_is_the_layer_s_own():
-    layer = layers.Conv2DTranspose(4, **SMALL_MAPS)
+    layer = layers.Conv2DTranspose(4, **OF_U_NET)
     layer.build((1, 16, 16, 3))
     x = images(1, 16, 16, 3)
     expected = layer(x)
@@ -252,7 +269,7 @@ def test_an_image_that_is_too_small_to_reflect():
 @pytest.mark.parametrize("name", ["Conv2D", "Conv2DTranspose"])
 def test_inference_is_plain_but_where_it_is_asked_for(name, monkeypatch):
     taken = _ways(monkeypatch)
-    ours, theirs = _pair(name, SMALL_MAPS, (1, 4, 4, 8), 8)
+    ours, theirs = _pair(name, OF_U_NET, (1, 4, 4, 8), 8)
     x = images(1, 4, 4, 8)
     np.testing.assert_array_equal(ours(x), theirs(x))
     assert not taken
@@ -289,7 +306,7 @@ def test_shapes_that_are_not_known_are_no_obstacle():
 @pytest.mark.parametrize("name", ["Conv2D", "Conv2DTranspose"])
 def test_is_keras_layer_under_every_policy(name, policy):
     with dtype_policy(policy):
-        ours, theirs = _pair(name, SMALL_MAPS, (2, 4, 4, 3), 3)
+        ours, theirs = _pair(name, OF_U_NET, (2, 4, 4, 3), 3)
     x = images(2, 4, 4, 3)
     outputs = ours(x)
     assert outputs.dtype == ours.compute_dtype
@@ -299,28 +316,60 @@ def test_is_keras_layer_under_every_policy(name, policy):
     assert type(again) is type(ours) and again.get_config() == ours.get_config()
 
 
-def test_winograd_is_exact_on_whole_numbers():
+WINDOWS = [Window(3), Window(2), Window(4, stride=2, pad=1), Window(3, stride=2, pad=1)]
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+def test_winograd_is_exact_on_whole_numbers(window):
     """Nothing is rounded in what halves and float32 hold."""
     draw = np.random.default_rng(0)
     x = draw.integers(-8, 8, (2, 6, 8, 3)).astype(np.float32)
-    kernel = draw.integers(-8, 8, (3, 3, 3, 5)).astype(np.float32)
-    expected = tf.nn.conv2d(x, kernel, 1, "VALID")
-    np.testing.assert_array_equal(winograd_conv(x, kernel), expected)
+    size, around = window.size, [window.pad] * 2
+    kernel = draw.integers(-8, 8, (size, size, 3, 5)).astype(np.float32)
+    padding = [[0, 0], around, around, [0, 0]]
+    expected = tf.nn.conv2d(x, kernel, window.stride, padding)
+    np.testing.assert_array_equal(winograd_conv(x, kernel, window), expected)
+    y = draw.integers(-8, 8, expected.shape).astype(np.float32)
+    shape = (2, window.inputs(y.shape[1]), window.inputs(y.shape[2]), 3)
+    expected = tf.nn.conv2d_transpose(y, kernel, shape, window.stride, padding)
+    np.testing.assert_array_equal(winograd_conv_transpose(y, kernel, window), expected)
+
+
+def _second(convolve, x, kernel):
+    with tf.GradientTape() as outer:
+        outer.watch([x, kernel])
+        with tf.GradientTape() as inner:
+            inner.watch(x)
+            loss = tf.reduce_sum(convolve(x, kernel) ** 3)
+        norm = tf.norm(inner.gradient(loss, x))
+    return outer.gradient(norm, [x, kernel])
+
+
+def _transposed(x, kernel):
+    return tf.nn.conv2d_transpose(
+        x, kernel, (1, 12, 12, 2), 2, [[0, 0], [1, 1], [1, 1], [0, 0]]
+    )
 
 
 @pytest.mark.slow
-def test_winograd_is_differentiable_twice():
-    x, kernel = tf.constant(images(1, 6, 6, 2)), tf.constant(images(3, 3, 2, 2))
-
-    def second(convolve):
-        with tf.GradientTape() as outer:
-            outer.watch([x, kernel])
-            with tf.GradientTape() as inner:
-                inner.watch(x)
-                loss = tf.reduce_sum(convolve(x, kernel) ** 3)
-            norm = tf.norm(inner.gradient(loss, x))
-        return outer.gradient(norm, [x, kernel])
-
-    plain = second(lambda x, kernel: tf.nn.conv2d(x, kernel, 1, "VALID"))
-    for ours, theirs in zip(second(winograd_conv), plain, strict=True):
+@pytest.mark.parametrize(
+    ("fast", "plain", "size"),
+    [
+        (lambda x, k: winograd_conv(x, k, Window(3)), None, 3),
+        (lambda x, k: winograd_conv(x, k, Window(4)), None, 4),
+        (
+            lambda x, k: winograd_conv_transpose(x, k, Window(4, stride=2, pad=1)),
+            _transposed,
+            4,
+        ),
+        (product_narrow, None, 4),
+    ],
+    ids=["3x3", "4x4", "transposed", "narrow"],
+)
+def test_fast_ways_are_differentiable_twice(fast, plain, size):
+    plain = plain or (lambda x, kernel: tf.nn.conv2d(x, kernel, 1, "VALID"))
+    x, kernel = tf.constant(images(1, 6, 6, 2)), tf.constant(images(size, size, 2, 2))
+    for ours, theirs in zip(
+        _second(fast, x, kernel), _second(plain, x, kernel), strict=True
+    ):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-3)

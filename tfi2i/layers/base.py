@@ -23,3 +23,8 @@ def check_image_batch(layer, input_shape):
 def on_cpu():
     """Whether graphs that are made now will run on a CPU."""
     return not tf.config.get_visible_devices("GPU")
+
+
+def compiled(function):
+    """`function` compiled by XLA, which makes one pass over memory of many."""
+    return tf.function(function, jit_compile=True, autograph=False)

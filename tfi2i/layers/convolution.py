@@ -3,7 +3,7 @@
 On CPUs TensorFlow has one kind of kernel for all convolutions. Where the maps are a few
 pixels large, as in the middle of a U-Net, most of its time goes into bringing the
 weights into an order of its own; a matrix product takes them as they are. For kernels
-of 3x3 there is Winograd's algorithm. Results are the same but for rounding.
+of 3x3 and 4x4 there is Winograd's algorithm. Results are the same but for rounding.
 
 Whatever the way, what lies in memory until the gradients need it is the image, not a
 padded copy, and updates find no kernel in use, which TensorFlow would copy.
@@ -27,14 +27,16 @@ from tfi2i.layers.padding import (
     check_reflection,
     padded,
 )
-from tfi2i.layers.winograd import winograd_conv
+from tfi2i.layers.products import product_down, product_narrow, product_up
+from tfi2i.layers.winograd import Window, winograd_conv, winograd_conv_transpose
 
 _fast_inference = contextvars.ContextVar("fast_inference", default=False)
 
 # Measured on two cores. With more positions the products take longer; with fewer tiles
 # or channels, the transforms.
-_MOST_POSITIONS = {"down": 16, "up": 64, "dense": 2048}
+_MOST_POSITIONS = {"down": 16, "up": 64}
 _LEAST_CHANNELS = 128
+_LEAST_CHANNELS_A_FILTER = 16
 _LEAST_WORK = 64 * 256
 
 # Weights, 4 MB: smaller ones are copied faster than anything waits.
@@ -89,7 +91,9 @@ class Conv2D(keras.layers.Conv2D):
     def call(self, inputs, training=None):
         if self.pad_mode == "reflect":
             check_reflection(self, inputs.shape, self.pad)
-        way = self._way(inputs.shape) if _may_choose(self, inputs, training) else None
+        way = None
+        if _may_choose(self, inputs, training):
+            way = self._way(inputs.shape, training)
         if way is None and not _saves_memory(self, training):
             return super().call(self._padded(inputs))
         kernel = tf.convert_to_tensor(self.kernel)
@@ -115,27 +119,27 @@ class Conv2D(keras.layers.Conv2D):
     def _plain(self, inputs, kernel):
         return self.convolution_op(self._padded(inputs), kernel)
 
-    def _way(self, shape):
+    def _way(self, shape, training):
         batch, height, width, channels = shape
-        height, width = height + 2 * self.pad, width + 2 * self.pad
-        narrower = min(channels, self.filters)
-        kind = (self.kernel_size, self.strides, self.padding)
-        if kind == ((4, 4), (1, 1), "valid"):
-            is_dense = self.pad == 1 and self.pad_mode == "zeros"
-            fits = batch * (height - 2) * (width - 2) <= _MOST_POSITIONS["dense"]
-            is_wide = narrower >= _LEAST_CHANNELS
-            return _product_dense if is_dense and fits and is_wide else None
-        if height % 2 or width % 2:
+        size, stride = self.kernel_size[0], self.strides[0]
+        if self.kernel_size != (size, size) or self.strides != (stride, stride):
             return None
-        if kind == ((4, 4), (2, 2), "same") and not self.pad:
-            positions = batch * height * width // 4
-            return _product_down if positions <= _MOST_POSITIONS["down"] else None
-        if kind == ((3, 3), (1, 1), "valid"):
-            tiles = batch * (height // 2 - 1) * (width // 2 - 1)
-            if narrower >= _LEAST_CHANNELS and tiles * narrower >= _LEAST_WORK:
-                pad = {"pad": self.pad, "pad_mode": self.pad_mode}
-                return functools.partial(winograd_conv, **pad)
-        return None
+        border = {"pad": self.pad, "pad_mode": self.pad_mode}
+        if (size, stride, self.padding) == (4, 2, "same") and not self.pad:
+            if height % 2 or width % 2:
+                return None
+            if batch * height * width // 4 <= _MOST_POSITIONS["down"]:
+                return product_down
+            # As TensorFlow pads for it.
+            border = {"pad": 1, "pad_mode": "zeros"}
+        elif self.padding != "valid":
+            return None
+        elif stride == 1 and self.filters * _LEAST_CHANNELS_A_FILTER <= channels:
+            return functools.partial(product_narrow, **border)
+        window = Window(size, stride, **border)
+        if not _suits_winograd(window, shape, self.filters, training):
+            return None
+        return functools.partial(winograd_conv, window=window)
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -146,7 +150,9 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
     """
 
     def call(self, inputs, training=None):
-        way = self._way(inputs) if _may_choose(self, inputs, training) else None
+        way = None
+        if _may_choose(self, inputs, training):
+            way = self._way(inputs.shape, training)
         if way is None and not _saves_memory(self, training):
             return super().call(inputs)
         kernel = tf.convert_to_tensor(self.kernel)
@@ -165,12 +171,35 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
             dilation_rate=self.dilation_rate,
         )
 
-    def _way(self, inputs):
-        batch, height, width, _ = inputs.shape
+    def _way(self, shape, training):
+        batch, height, width, channels = shape
         kind = (self.kernel_size, self.strides, self.padding)
-        if kind != ((4, 4), (2, 2), "same"):
+        if kind == ((4, 4), (2, 2), "same"):
+            if batch * height * width <= _MOST_POSITIONS["up"]:
+                return product_up
+            window = Window(4, stride=2, pad=1)
+        elif kind == ((3, 3), (2, 2), "valid"):
+            window = Window(3, stride=2)
+        else:
             return None
-        return _product_up if batch * height * width <= _MOST_POSITIONS["up"] else None
+        outputs = (batch, *map(window.inputs, (height, width)), self.filters)
+        if not _suits_winograd(window, outputs, channels, training):
+            return None
+        return functools.partial(winograd_conv_transpose, window=window)
+
+
+def _suits_winograd(window, shape, filters, training):
+    """Whether the products are worth the transforms, of images of that shape.
+
+    At inference, where XLA's compiling counts, those of ResNet's blocks alone are.
+    """
+    kind = (window.size, window.stride)
+    if kind != (3, 1) and not (training and kind in ((4, 1), (3, 2), (4, 2))):
+        return False
+    batch, height, width, channels = shape
+    tiles = batch * window.tiles(height) * window.tiles(width)
+    narrower = min(window.stride**2 * channels, filters)
+    return narrower >= _LEAST_CHANNELS and tiles * narrower >= _LEAST_WORK
 
 
 def _may_choose(layer, inputs, training):
@@ -235,74 +264,3 @@ def _made_again(function, *tensors):
         return function(*tensors), gradient
 
     return made(*tensors)
-
-
-def _product_down(images, kernel):
-    """A convolution of 4x4 with stride 2 as one product of matrices."""
-    return _product(images, kernel, stride=2)
-
-
-@tf.custom_gradient
-def _product_dense(images, kernel):
-    """A convolution of 4x4 with stride 1 as one product of matrices.
-
-    The gradients are those of the library, but of padding to the image's own size: with
-    a pixel less a side, as it is, they take half as long again.
-    """
-
-    def gradient(upstream):
-        upstream = tf.pad(upstream, [[0, 0], [0, 1], [0, 1], [0, 0]])
-        how = {"out_backprop": upstream, "strides": [1, 1, 1, 1], "padding": "SAME"}
-        of_images = tf.raw_ops.Conv2DBackpropInput(
-            input_sizes=images.shape, filter=kernel, **how
-        )
-        of_kernel = tf.raw_ops.Conv2DBackpropFilter(
-            input=images, filter_sizes=kernel.shape, **how
-        )
-        return of_images, of_kernel
-
-    return _product(images, kernel, stride=1), gradient
-
-
-def _product(images, kernel, stride):
-    """Every window, padded by a pixel of zeros, times the kernel."""
-    batch, height, width, channels = images.shape
-    height, width = (height - 2) // stride + 1, (width - 2) // stride + 1
-    around = padded(images, 1, "zeros")
-    last_top, last_left = stride * (height - 1) + 1, stride * (width - 1) + 1
-    windows = [
-        around[:, top : top + last_top : stride, left : left + last_left : stride]
-        for top in range(4)
-        for left in range(4)
-    ]
-    rows = tf.reshape(tf.stack(windows, axis=3), (-1, 16 * channels))
-    filters = kernel.shape[-1]
-    outputs = tf.matmul(rows, tf.reshape(kernel, (-1, filters)))
-    return tf.reshape(outputs, (batch, height, width, filters))
-
-
-def _product_up(images, kernel):
-    """A transposed convolution of 4x4 with stride 2 as one product of matrices."""
-    batch, height, width, channels = images.shape
-    filters = kernel.shape[2]
-    rows = tf.reshape(images, (-1, channels))
-    windows = tf.matmul(rows, tf.reshape(kernel, (-1, channels)), transpose_b=True)
-    windows = tf.reshape(windows, (batch, height, width, 4, 4, filters))
-    tall = _overlapped(tf.unstack(windows, axis=3), axis=1)
-    return _overlapped(tf.unstack(tall, axis=3), axis=2)
-
-
-def _overlapped(parts, axis):
-    """Adds up windows of four that are two apart, along one axis of the image.
-
-    Args:
-        parts: first to fourth of every window, which begins one before its pixel.
-        axis: along which positions become two pixels each.
-    """
-    p0, p1, p2, p3 = parts
-    none, count = tf.zeros_like(tf.gather(p0, [0], axis=axis)), p0.shape[axis]
-    later = tf.concat([none, tf.gather(p3, range(count - 1), axis=axis)], axis)
-    earlier = tf.concat([tf.gather(p0, range(1, count), axis=axis), none], axis)
-    pairs = tf.stack([p1 + later, p2 + earlier], axis=axis + 1)
-    shape = [2 * count if at == axis else side for at, side in enumerate(p0.shape)]
-    return tf.reshape(pairs, shape)
