@@ -99,12 +99,18 @@ def _padding(pad, mode):
     ("options", "shape", "pad", "mode", "way"),
     [
         ({"kernel_size": 4}, (2, 16, 17, 128), 1, "zeros", "winograd_conv"),
-        ({"kernel_size": 4}, (2, 17, 16, 128), 1, "reflect", "winograd_conv"),
+        pytest.param(
+            *({"kernel_size": 4}, (2, 17, 16, 128), 1, "reflect", "winograd_conv"),
+            marks=pytest.mark.slow,
+        ),
         ({"kernel_size": 4}, (1, 4, 4, 8), 1, "zeros", None),
         ({"kernel_size": 4, "strides": 2}, (1, 8, 8, 8), 1, "zeros", None),
         ({"kernel_size": 3, "groups": 2}, (1, 6, 6, 8), 1, "reflect", None),
         ({"kernel_size": 3, "dilation_rate": 2}, (1, 6, 6, 8), 1, "zeros", None),
-        ({"kernel_size": 3}, (2, 16, 18, 128), 1, "zeros", "winograd_conv"),
+        pytest.param(
+            *({"kernel_size": 3}, (2, 16, 18, 128), 1, "zeros", "winograd_conv"),
+            marks=pytest.mark.slow,
+        ),
         ({"kernel_size": 3}, (2, 16, 18, 128), 1, "reflect", "winograd_conv"),
         (
             {"kernel_size": 3, "strides": 2},

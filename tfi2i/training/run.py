@@ -16,6 +16,7 @@ from tfi2i.data import PairedData, UnpairedData
 from tfi2i.data.pixels import to_float
 from tfi2i.data.transforms import center, resize
 from tfi2i.files import check_can_make, whole
+from tfi2i.layers import fast_inference
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.config import ImportedConfig, TrainConfig
 from tfi2i.recipes.resolve import resolve
@@ -339,7 +340,8 @@ def _validation(config, data, replicas):
 
 
 def _run(job, run, start, means, begun_with=()):
-    with log_file(run / "train.log"), Signals() as signals:
+    # Validation and pictures are fast, too.
+    with log_file(run / "train.log"), Signals() as signals, fast_inference():
         for line in begun_with:
             log.info("%s", line)
         try:
