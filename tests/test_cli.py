@@ -23,7 +23,7 @@ def tfi2i(*words, cwd=None, code=RUN, timeout=120, **environment):
     """The command as a user runs it: another process, TensorFlow's defaults."""
     root = Path(cli.__file__).parents[1]
     inherited = {**os.environ, "PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8"}
-    for name in ("TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND"):
+    for name in ("TF_CPP_MIN_LOG_LEVEL", "KERAS_BACKEND", "TF_ENABLE_ONEDNN_OPTS"):
         del inherited[name]
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, words)],
@@ -34,6 +34,16 @@ def tfi2i(*words, cwd=None, code=RUN, timeout=120, **environment):
         env={**inherited, **environment},
         timeout=timeout,
     )
+
+
+@pytest.mark.parametrize("said", [None, "0"])
+def test_onednn_is_on_unless_the_user_says_something_else(said):
+    code = (
+        "import os; from tfi2i import cli; cli._load_tensorflow(); "
+        "print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    )
+    environment = {} if said is None else {"TF_ENABLE_ONEDNN_OPTS": said}
+    assert tfi2i(code=code, **environment).stdout.strip() == (said or "1")
 
 
 def refused(capsys, *words):

@@ -127,6 +127,11 @@ def test_evaluation_is_whole_and_in_order(pairs):
     (limited,) = levels(pairs.evaluation(4, limit=3))
     np.testing.assert_array_equal(limited[1], pairs.real_b[:3])
     assert len(levels(pairs.evaluation(20, limit=50))[0][0]) == COUNT
+    # Graphs of known shapes are faster.
+    assert [pairs.evaluation(4, n).element_spec[0].shape[0] for n in (8, 9)] == [
+        4,
+        None,
+    ]
 
 
 def test_bad_arguments(pairs):

@@ -8,6 +8,7 @@ import tensorflow as tf
 from tests.checks import dtype_policy, images
 from tfi2i import layers
 from tfi2i.layers import convolution
+from tfi2i.layers.padding import padded
 from tfi2i.layers.products import product_narrow
 from tfi2i.layers.winograd import Window, winograd_conv, winograd_conv_transpose
 
@@ -32,12 +33,21 @@ CASES = [
     ("Conv2D", {"kernel_size": (3, 4)}, (1, 34, 34, 256), 256, None),
     ("Conv2D", {"kernel_size": 7}, (2, 9, 8, 48), 3, "product_narrow"),
     ("Conv2D", {"kernel_size": 7}, (2, 9, 8, 47), 3, None),
+    ("Conv2D", {"kernel_size": 7}, (1, 9, 8, 80), 5, None),
+    ("Conv2D", {"kernel_size": 1}, (1, 9, 8, 48), 3, None),
+    ("Conv2D", {"kernel_size": 3, "strides": (1, 2)}, (1, 33, 33, 128), 128, None),
+    ("Conv2D", {"kernel_size": 4, "strides": 2}, (2, 35, 32, 32), 128, "winograd_conv"),
     ("Conv2DTranspose", OF_U_NET, (1, 1, 1, 5), 6, "product_up"),
     ("Conv2DTranspose", OF_U_NET, (2, 2, 4, 6), 6, "product_up"),
     ("Conv2DTranspose", OF_U_NET, (2, 8, 8, 6), 6, None),
     ("Conv2DTranspose", OF_U_NET, (2, 16, 17, 128), 32, "winograd_conv_transpose"),
     ("Conv2DTranspose", OF_RESNET, (2, 16, 17, 128), 32, "winograd_conv_transpose"),
     ("Conv2DTranspose", {"kernel_size": 3}, (1, 32, 32, 128), 128, None),
+    ("Conv2DTranspose", {**OF_U_NET, "output_padding": 1}, (2, 4, 4, 6), 6, None),
+    (
+        *("Conv2DTranspose", {**OF_RESNET, "output_padding": 1}, (2, 16, 17, 128)),
+        *(32, None),
+    ),
 ]
 
 
@@ -96,37 +106,35 @@ def _padding(pad, mode):
 
 
 @pytest.mark.parametrize(
-    ("options", "shape", "pad", "mode", "way"),
+    ("options", "shape", "filters", "pad", "mode", "way"),
     [
-        ({"kernel_size": 4}, (2, 16, 17, 128), 1, "zeros", "winograd_conv"),
+        ({"kernel_size": 4}, (2, 16, 17, 128), 128, 1, "zeros", "winograd_conv"),
         pytest.param(
-            *({"kernel_size": 4}, (2, 17, 16, 128), 1, "reflect", "winograd_conv"),
+            *({"kernel_size": 4}, (2, 17, 16, 128), 128, 1, "reflect", "winograd_conv"),
             marks=pytest.mark.slow,
         ),
-        ({"kernel_size": 4}, (1, 4, 4, 8), 1, "zeros", None),
-        ({"kernel_size": 4, "strides": 2}, (1, 8, 8, 8), 1, "zeros", None),
-        ({"kernel_size": 3, "groups": 2}, (1, 6, 6, 8), 1, "reflect", None),
-        ({"kernel_size": 3, "dilation_rate": 2}, (1, 6, 6, 8), 1, "zeros", None),
+        ({"kernel_size": 4}, (1, 4, 4, 8), 128, 1, "zeros", None),
+        ({"kernel_size": 4, "strides": 2}, (1, 8, 8, 8), 128, 1, "zeros", None),
+        ({"kernel_size": 3, "groups": 2}, (1, 6, 6, 8), 128, 1, "reflect", None),
+        ({"kernel_size": 3, "dilation_rate": 2}, (1, 6, 6, 8), 128, 1, "zeros", None),
         pytest.param(
-            *({"kernel_size": 3}, (2, 16, 18, 128), 1, "zeros", "winograd_conv"),
+            *({"kernel_size": 3}, (2, 16, 18, 128), 128, 1, "zeros", "winograd_conv"),
             marks=pytest.mark.slow,
         ),
-        ({"kernel_size": 3}, (2, 16, 18, 128), 1, "reflect", "winograd_conv"),
-        (
-            {"kernel_size": 3, "strides": 2},
-            (2, 33, 32, 32),
-            1,
-            "zeros",
-            "winograd_conv",
-        ),
-        ({"kernel_size": 7, "use_bias": False}, (1, 9, 8, 3), 3, "reflect", None),
+        ({"kernel_size": 3}, (2, 16, 18, 128), 128, 1, "reflect", "winograd_conv"),
+        (OF_RESNET, (2, 33, 32, 32), 128, 1, "zeros", "winograd_conv"),
+        ({"kernel_size": 7}, (2, 9, 8, 48), 3, 3, "reflect", "product_narrow"),
+        ({"kernel_size": 4}, (2, 9, 8, 32), 2, 1, "zeros", "product_narrow"),
+        ({"kernel_size": 7, "use_bias": False}, (1, 9, 8, 3), 128, 3, "reflect", None),
     ],
 )
-def test_pads_as_a_layer_before_it_would(options, shape, pad, mode, way, monkeypatch):
+def test_pads_as_a_layer_before_it_would(
+    options, shape, filters, pad, mode, way, monkeypatch
+):
     taken = _ways(monkeypatch)
-    ours = layers.Conv2D(128, pad=pad, pad_mode=mode, **options)
+    ours = layers.Conv2D(filters, pad=pad, pad_mode=mode, **options)
     theirs = keras.Sequential(
-        [_padding(pad, mode), keras.layers.Conv2D(128, **options)]
+        [_padding(pad, mode), keras.layers.Conv2D(filters, **options)]
     )
     ours.build(shape)
     theirs.build(shape)
@@ -162,7 +170,11 @@ def test_what_is_padded_is_not_kept_for_the_gradients():
     assert [one.type for one in padded.inputs[0].op.control_inputs] == ["Mul"]
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case[2][-1] < 16])
+@pytest.mark.parametrize(
+    "case",
+    [case for case in CASES if case[2][-1] < 16]
+    + [pytest.param(CASES[4], marks=pytest.mark.slow)],
+)
 def test_large_kernels_are_used_before_their_updates(case, monkeypatch):
     """The gradients are the same, and come in that order."""
     monkeypatch.setattr(convolution, "_LARGE_KERNEL", 1)
@@ -176,7 +188,7 @@ def test_large_kernels_are_used_before_their_updates(case, monkeypatch):
         return _with_gradients(layer, x, 1.0, training=True)
 
     graph = step.get_concrete_function(tf.constant(images(*shape))).graph
-    of_inputs, of_kernel = (output.op.inputs[0].op for output in graph.outputs[1:3])
+    of_inputs, of_kernel = graph.outputs[1:3]
     # Passed on by identities, that of the kernel once the other one is there; or one
     # operation makes both.
     waits = {one for op in _before(of_kernel) for one in op.control_inputs}
@@ -184,11 +196,12 @@ def test_large_kernels_are_used_before_their_updates(case, monkeypatch):
     assert waits & set(_before(of_inputs)) or made[0] is made[1]
 
 
-def _before(operation):
-    """An operation and those that only pass on what the next ones have made."""
-    found = [operation]
+def _before(tensor):
+    """Its operation and those that only pass on what the next ones have made."""
+    found = [tensor.op]
     while found[-1].type in ("Identity", "IdentityN"):
-        found.append(found[-1].inputs[0].op)
+        tensor = tensor.op.inputs[tensor.value_index]
+        found.append(tensor.op)
     return found
 
 
@@ -341,6 +354,7 @@ def test_winograd_is_exact_on_whole_numbers(window):
     np.testing.assert_array_equal(winograd_conv_transpose(y, kernel, window), expected)
 
 
+@tf.function
 def _second(convolve, x, kernel):
     with tf.GradientTape() as outer:
         outer.watch([x, kernel])
@@ -368,9 +382,18 @@ def _transposed(x, kernel):
             _transposed,
             4,
         ),
-        (product_narrow, None, 4),
+        (
+            lambda x, k: winograd_conv(x, k, Window(4, stride=2, pad=1)),
+            lambda x, k: tf.nn.conv2d(x, k, 2, [[0, 0], [1, 1], [1, 1], [0, 0]]),
+            4,
+        ),
+        (
+            lambda x, k: product_narrow(x, k, 2, "reflect"),
+            lambda x, k: tf.nn.conv2d(padded(x, 2, "reflect"), k, 1, "VALID"),
+            3,
+        ),
     ],
-    ids=["3x3", "4x4", "transposed", "narrow"],
+    ids=["3x3", "4x4", "transposed", "stride 2", "narrow"],
 )
 def test_fast_ways_are_differentiable_twice(fast, plain, size):
     plain = plain or (lambda x, kernel: tf.nn.conv2d(x, kernel, 1, "VALID"))

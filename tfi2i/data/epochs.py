@@ -214,7 +214,8 @@ class TwoDomains(abc.ABC):
         return (
             tf.data.Dataset.range(count)
             .map(look_up, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-            .batch(batch_size)
+            # Batches of a size that graphs know are computed faster.
+            .batch(batch_size, drop_remainder=count % batch_size == 0)
             .prefetch(tf.data.AUTOTUNE)
             .with_options(_options())
         )

@@ -26,5 +26,8 @@ def on_cpu():
 
 
 def compiled(function):
-    """`function` compiled by XLA, which makes one pass over memory of many."""
+    """`function` compiled by XLA, which makes one pass over memory of many.
+
+    It keeps a program for every shape.
+    """
     return tf.function(function, jit_compile=True, autograph=False)

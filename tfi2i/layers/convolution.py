@@ -2,15 +2,16 @@
 
 On CPUs TensorFlow has one kind of kernel for all convolutions. Where the maps are a few
 pixels large, as in the middle of a U-Net, most of its time goes into bringing the
-weights into an order of its own; a matrix product takes them as they are. For kernels
-of 3x3 and 4x4 there is Winograd's algorithm. Results are the same but for rounding.
+weights into an order of its own; a matrix product takes them as they are. Another one
+serves convolutions to a few filters. For kernels of 3x3 and 4x4 there is Winograd's
+algorithm. Results are the same but for rounding.
 
 Whatever the way, what lies in memory until the gradients need it is the image, not a
 padded copy, and updates find no kernel in use, which TensorFlow would copy.
 
-The fast ways need shapes that are known when a graph is made, and one of them a
-compiler that other programs do not have. So they are taken in training, and else only
-within `fast_inference`; what is exported is made of plain convolutions.
+The fast ways need shapes that are known when a graph is made, and some a compiler that
+other programs do not have. So they are taken in training, and else only within
+`fast_inference`; what is exported is made of plain convolutions.
 """
 
 import contextlib
@@ -34,9 +35,10 @@ _fast_inference = contextvars.ContextVar("fast_inference", default=False)
 
 # Measured on two cores. With more positions the products take longer; with fewer tiles
 # or channels, the transforms.
-_MOST_POSITIONS = {"down": 16, "up": 64}
-_LEAST_CHANNELS = 128
+_MOST_POSITIONS = {"down": 16, "up": 64, "narrow": 2**19}
+_MOST_NARROW_FILTERS = 4
 _LEAST_CHANNELS_A_FILTER = 16
+_LEAST_CHANNELS = 128
 _LEAST_WORK = 64 * 256
 
 # Weights, 4 MB: smaller ones are copied faster than anything waits.
@@ -134,9 +136,9 @@ class Conv2D(keras.layers.Conv2D):
             border = {"pad": 1, "pad_mode": "zeros"}
         elif self.padding != "valid":
             return None
-        elif stride == 1 and self.filters * _LEAST_CHANNELS_A_FILTER <= channels:
-            return functools.partial(product_narrow, **border)
         window = Window(size, stride, **border)
+        if _is_narrow(window, shape, self.filters):
+            return functools.partial(product_narrow, **border)
         if not _suits_winograd(window, shape, self.filters, training):
             return None
         return functools.partial(winograd_conv, window=window)
@@ -174,6 +176,8 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
     def _way(self, shape, training):
         batch, height, width, channels = shape
         kind = (self.kernel_size, self.strides, self.padding)
+        if self.output_padding is not None:
+            return None
         if kind == ((4, 4), (2, 2), "same"):
             if batch * height * width <= _MOST_POSITIONS["up"]:
                 return product_up
@@ -186,6 +190,18 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
         if not _suits_winograd(window, outputs, channels, training):
             return None
         return functools.partial(winograd_conv_transpose, window=window)
+
+
+def _is_narrow(window, shape, filters):
+    """Whether each pixel gives its windows fewer numbers than it takes to copy them."""
+    batch, height, width, channels = shape
+    return (
+        window.stride == 1
+        and 1 < window.size <= min(height, width) + 2 * window.pad
+        and filters <= _MOST_NARROW_FILTERS
+        and filters * _LEAST_CHANNELS_A_FILTER <= channels
+        and batch * height * width <= _MOST_POSITIONS["narrow"]
+    )
 
 
 def _suits_winograd(window, shape, filters, training):

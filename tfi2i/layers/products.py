@@ -49,10 +49,10 @@ def product_up(images, kernel):
 
 
 def product_narrow(images, kernel, pad=0, pad_mode="zeros"):
-    """A convolution with stride 1 to so few filters that every product is a number.
+    """A convolution with stride 1 to a few filters.
 
-    What each pixel gives to all windows that it is in is one product of matrices; then
-    it is added up. Padding is not kept for the gradients, but made again.
+    What every pixel gives to the windows that it is in is one product of matrices,
+    which is then added up. Padding is not kept for the gradients, but made again.
 
     Args:
         images: `(batch, height, width, channels)`, of known shape.
@@ -75,7 +75,7 @@ def product_narrow(images, kernel, pad=0, pad_mode="zeros"):
             with tf.GradientTape() as tape:
                 tape.watch(again)
                 around = padded(again, pad, pad_mode)
-            given = tf.reshape(_windows_of(upstream, size), (-1, columns.shape[-1]))
+            given = tf.reshape(_windows_of(upstream, size), (-1, size * size * filters))
             rows = tf.reshape(around, (-1, channels))
             of_columns = tf.matmul(rows, given, transpose_a=True)
             of_rows = tf.matmul(given, _columns(kernel), transpose_b=True)
@@ -84,8 +84,8 @@ def product_narrow(images, kernel, pad=0, pad_mode="zeros"):
             return of_images, tf.transpose(of_kernel, (1, 2, 0, 3))
 
         rows = tf.reshape(padded(images, pad, pad_mode), (-1, channels))
-        columns = _columns(kernel)
-        return _added_up(tf.reshape(tf.matmul(rows, columns), shape)), gradient
+        given = tf.matmul(rows, _columns(kernel))
+        return _added_up(tf.reshape(given, shape)), gradient
 
     return convolved(images, kernel)
 

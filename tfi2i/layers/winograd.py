@@ -5,8 +5,9 @@ section 4.1: the image is cut into tiles of r + 1 pixels a side that overlap by 
 tiles and kernel are transformed by additions, multiplied, and transformed back. A
 convolution of 4x4 needs 25 multiplications where there were 64. One of 4x4 with stride
 2 is one of 2x2 on an image of four times the channels, the pixels of every second row
-and column, and needs 36 where there were 64. The result is the convolution's but for
-rounding, about 1e-5 of its deviation in float32.
+and column, and needs 36 where there were 64. One of 3x3 with stride 2 needs 36 as
+before, but in products of matrices. The result is the convolution's but for rounding,
+about 1e-5 of its deviation in float32.
 
 TensorFlow's libraries for CPUs have no such kernels. The transforms are compiled by
 XLA, which makes one pass over memory of each; the products are TensorFlow's own.
@@ -79,8 +80,13 @@ def winograd_conv(images, kernel, window):
             with tf.control_dependencies([upstream]):
                 tiles = _input_forward(images, window)
                 transformed = _kernel_forward(kernel, window)
-            sides = _output_backward(upstream, shape, window)
-            return _both_gradients(tiles, transformed, sides, shape, window)
+            parts = _output_backward(upstream, shape, window)
+            of_kernel = _products(tiles, parts, transpose_a=True)
+            # Else layers below could start, and these tiles would wait in memory.
+            with tf.control_dependencies(of_kernel):
+                of_tiles = _products(parts, transformed, transpose_b=True)
+            of_images = _input_backward(of_tiles, shape, window)
+            return of_images, _kernel_backward(of_kernel, window)
 
         # Kernels could all be transformed at the start, and would wait for their
         # images.
@@ -93,7 +99,7 @@ def winograd_conv(images, kernel, window):
 
 
 def winograd_conv_transpose(images, kernel, window):
-    """Transposed convolution, to the images of which `winograd_conv` makes such.
+    """The transpose of `winograd_conv`: from its outputs' shape to its images'.
 
     Args:
         images: float32 `(batch, height, width, channels)`, of known shape.
@@ -126,15 +132,6 @@ def winograd_conv_transpose(images, kernel, window):
         return _input_backward(tiles, shape, window), gradient
 
     return convolved(images, kernel)
-
-
-def _both_gradients(tiles, transformed, parts, shape, window):
-    of_kernel = _products(tiles, parts, transpose_a=True)
-    # Else layers below could start, and these tiles would wait in memory.
-    with tf.control_dependencies(of_kernel):
-        of_tiles = _products(parts, transformed, transpose_b=True)
-    of_images = _input_backward(of_tiles, shape, window)
-    return of_images, _kernel_backward(of_kernel, window)
 
 
 def _products(left, right, **transposed):

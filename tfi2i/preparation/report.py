@@ -307,7 +307,7 @@ def _costs(checked: Checked) -> Iterator[str]:
         f"{wording.amount(free)} are free."
     )
     if found["device"] == "CPU" and found["memory_bytes"] > free:
-        yield "That is too much: choose a smaller --crop-size or --batch-size."
+        yield "That is too much: try a smaller --data.crop-size or --data.batch-size."
     where = f"{os.cpu_count()} CPU cores as free as now"
     if found["device"] == "GPU":
         where = "this GPU, where the estimate was never tried"
@@ -317,7 +317,7 @@ def _costs(checked: Checked) -> Iterator[str]:
         f"{wording.duration(found['run_seconds'])}, on {where}."
     )
     if found["device"] == "CPU" and found["run_seconds"] > _LONG:
-        yield "So much is work for a GPU, or for a smaller --crop-size."
+        yield "So much is work for a GPU, or for a smaller --data.crop-size."
 
 
 def _changed(train: Sequence[Picture], side: str, pixels: PixelType) -> str:

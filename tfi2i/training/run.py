@@ -340,7 +340,7 @@ def _validation(config, data, replicas):
 
 
 def _run(job, run, start, means, begun_with=()):
-    # Validation and pictures are fast, too.
+    # The fast ways serve validation and pictures, too.
     with log_file(run / "train.log"), Signals() as signals, fast_inference():
         for line in begun_with:
             log.info("%s", line)
