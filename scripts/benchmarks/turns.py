@@ -12,6 +12,8 @@ from typing import Any
 
 import psutil
 
+from tfi2i.files import stderr_aside
+
 QUIET = 0.2
 FAILED = "does not work here: "
 
@@ -76,7 +78,13 @@ def in_a_process(function, *args):
     """What a function returns in a process of its own, which ends with it."""
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
-        return pool.submit(function, *args).result()
+        return pool.submit(_quietly, function, args).result()
+
+
+def _quietly(function, args):
+    # TensorFlow tells of itself before it knows that nobody wants to hear.
+    with stderr_aside():
+        return function(*args)
 
 
 class _Process:
@@ -117,7 +125,7 @@ class _Process:
 
 def _serve(pipe, function, args):
     try:
-        side = function(*args)
+        side = _quietly(function, args)
         # Twice, since some libraries compile or allocate only then.
         began = time.perf_counter()
         side.work()

@@ -25,7 +25,7 @@ _TRAINED = 3
 _PASSED_THROUGH = 2
 
 # Of the rate of a large matrix product, measured at 256 pixels on CPUs.
-_EFFICIENCY = {True: 0.5, False: 0.9}
+_EFFICIENCY = {True: 0.65, False: 1.1}
 
 # So large that starting it takes no time.
 _MATRIX = {"CPU": 1024, "GPU": 4096}
