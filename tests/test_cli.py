@@ -37,13 +37,13 @@ def tfi2i(*words, cwd=None, code=RUN, timeout=120, **environment):
 
 
 @pytest.mark.parametrize("said", [None, "0"])
-def test_onednn_is_on_unless_the_user_says_something_else(said):
-    code = (
-        "import os; from tfi2i import cli; cli._load_tensorflow(); "
-        "print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
-    )
-    environment = {} if said is None else {"TF_ENABLE_ONEDNN_OPTS": said}
-    assert tfi2i(code=code, **environment).stdout.strip() == (said or "1")
+def test_onednn_is_on_unless_the_user_says_something_else(said, monkeypatch):
+    # Set first, so that whatever is there is put back.
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", said or "")
+    if said is None:
+        monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
+    cli._load_tensorflow()
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == (said or "1")
 
 
 def refused(capsys, *words):
