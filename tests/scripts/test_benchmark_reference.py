@@ -63,7 +63,8 @@ def test_pix2pix_steps_have_our_losses():
 
 @pytest.mark.slow
 def test_cyclegan_steps_have_our_losses():
-    generators = [networks.resnet(2, filters=FILTERS, seed=seed) for seed in (1, 2)]
+    # Of seed 1, one value before a ReLU is so close to zero that rounding decides.
+    generators = [networks.resnet(2, filters=FILTERS, seed=seed) for seed in (2, 5)]
     judges = [
         networks.patchgan(filters=FILTERS, norm="instance", seed=seed)
         for seed in (3, 4)
