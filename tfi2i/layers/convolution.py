@@ -47,9 +47,9 @@ _LARGE_KERNEL = 2**20
 
 @contextlib.contextmanager
 def fast_inference():
-    """Within, graphs that are made at inference may take every way, too.
+    """Within, graphs that are made at inference may take fast ways, too.
 
-    For graphs that run in the program that makes them.
+    Those whose compiling soon pays; for graphs that run in the program that makes them.
     """
     token = _fast_inference.set(True)
     try:
