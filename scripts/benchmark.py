@@ -86,7 +86,7 @@ def _add_train(commands):
         default="float32",
         help="mixed with float32 on both sides",
     )
-    command.add_argument("--xla", action="store_true", help="let XLA compile our side")
+    command.add_argument("--xla", action="store_true", help="also let XLA compile ours")
     command.add_argument(
         "--devices",
         type=_natural,

@@ -13,7 +13,9 @@ PRODUCT = 4096
 
 def sides(model, options):
     """What `turns.measure` measures."""
-    found = {OURS: (ours, model, options, 1)}
+    found = {OURS: (ours, model, {**options, "xla": False}, 1)}
+    if options["xla"]:
+        found[_compared(options)] = (ours, model, options, 1)
     if options["devices"] > 1:
         found[_several(options)] = (ours, model, options, options["devices"])
     for compiled in (False, True):
@@ -24,8 +26,13 @@ def sides(model, options):
     return found
 
 
+def _compared(options):
+    """Our side that is compared with the others."""
+    return f"{OURS}, XLA" if options["xla"] else OURS
+
+
 def _several(options):
-    return f"{OURS}, {options['devices']} devices"
+    return f"{_compared(options)}, {options['devices']} devices"
 
 
 def ours(model, options, devices):
@@ -185,7 +192,7 @@ def run(models, options, rounds, steps):
         found[model] = {
             "sides": measured,
             "operations": operations(model, options["size"], options["batch_size"]),
-            **turns.compared(measured, OURS),
+            **turns.compared(measured, _compared(options)),
             "scaling": scaling(measured, options),
         }
     return {
@@ -199,7 +206,7 @@ def run(models, options, rounds, steps):
 
 def scaling(measured, options):
     """Images a second on several devices, over as many times those on one."""
-    one = turns.median(measured[OURS])
+    one = turns.median(measured[_compared(options)])
     several = turns.median(measured.get(_several(options), {}))
     # Each device has as many images as the one alone.
     return one / several if one and several else None
@@ -220,7 +227,8 @@ def table(result):
             lines.append(f"{name:<34}" + _row(side, measured, result, devices))
         ratios = _shown(measured["ratio"], ".2f", 8)
         ratios += _shown(measured["memory_ratio"], ".2f", 14)
-        lines.append(f"{'ours / ' + str(measured['best']):<34}{ratios}")
+        name = "ours, XLA" if result["xla"] else "ours"
+        lines.append(f"{name + ' / ' + str(measured['best']):<34}{ratios}")
         if result["devices"] > 1:
             scaling = _shown(measured["scaling"], ".0%")
             lines.append(f"efficiency of {result['devices']} devices: {scaling}")
@@ -235,7 +243,7 @@ def _row(side, measured, result, devices):
     seconds, memory = turns.median(side), side.get("memory")
     speed = devices * measured["operations"] / seconds
     return (
-        f"{seconds:>8.3f}"
+        f"{seconds:>8.4f}"
         + _shown(memory and memory / 1e6, ".0f", 14)
         + _shown(result["rate"] and speed / result["rate"], ".0%", 14)
         + f"{devices * result['batch_size'] / seconds:>14.2f}"

@@ -134,8 +134,8 @@ def test_the_table_shows_what_failed_and_what_was_not_measured():
     }
     text = train.table(result)
     one, two = (line for line in text.splitlines() if line.startswith("tfi2i"))
-    assert one.split() == ["tfi2i", "0.500", "not", "measured", "50%", "2.00"]
-    assert two.split() == ["tfi2i,", "2", "devices", "0.625", "2", "80%", "3.20"]
+    assert one.split() == ["tfi2i", "0.5000", "not", "measured", "50%", "2.00"]
+    assert two.split() == ["tfi2i,", "2", "devices", "0.6250", "2", "80%", "3.20"]
     assert "no compiler" in text and "100 GFLOP a step" in text
     assert "efficiency of 2 devices: 80%" in text
 
