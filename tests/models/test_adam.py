@@ -39,6 +39,16 @@ def test_follows_the_paper_also_where_gradients_vanish():
         assert np.abs(ours - start).max() > 1e-3
 
 
+def test_scalars_are_made_once_for_all_weights():
+    variables = [keras.Variable(np.ones((3, 4)), dtype="float32") for _ in range(3)]
+    optimizer = Adam()
+    optimizer.build(variables)
+    step = tf.function(lambda: optimizer.apply([tf.ones((3, 4))] * 3, variables))
+    kinds = [op.type for op in step.get_concrete_function().graph.get_operations()]
+    assert kinds.count("ResourceApplyAdam") == 3
+    assert kinds.count("Pow") == 2 and kinds.count("Sqrt") == 1
+
+
 def test_replicas_update_alike():
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     with strategy.scope():

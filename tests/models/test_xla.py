@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.checks import images, tiny_cyclegan, tiny_pix2pix, two_devices
+from tests.checks import dtype_policy, images, tiny_cyclegan, tiny_pix2pix, two_devices
 
 
 def _trained(make, options, strategy, jit_compile):
@@ -47,3 +47,23 @@ def test_the_choice_is_saved(tmp_path):
     again = keras.models.load_model(tmp_path / "model.keras")
     assert again.get_compile_config() == model.get_compile_config()
     assert again.get_compile_config()["jit_compile"] is True
+
+
+def test_losses_are_scaled_within():
+    pair = images(2, 16, 16, 3), images(2, 16, 16, 3, seed=1)
+    losses, weights = {}, {}
+    with dtype_policy("mixed_float16"):
+        for jit_compile in (False, True):
+            model = tiny_pix2pix()
+            kernel = model.generator.trainable_weights[0]
+            before = kernel.numpy()
+            optimizers = [
+                keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01))
+                for _ in range(2)
+            ]
+            model.compile(*optimizers, jit_compile=jit_compile)
+            losses[jit_compile] = model.train_on_batch(*pair, return_dict=True)
+            weights[jit_compile] = kernel.numpy()
+    assert losses[True] == pytest.approx(losses[False], rel=2e-3)
+    assert np.abs(weights[False] - before).max() > 0.05
+    np.testing.assert_allclose(weights[True], weights[False], rtol=0, atol=1e-3)

@@ -106,9 +106,10 @@ class AdversarialModel(keras.Model):
             discriminator_optimizer: likewise; must be another object.
             run_eagerly: as in Keras.
             steps_per_execution: as in Keras.
-            jit_compile: whether XLA compiles what lies between two updates, forward
-                and backward, on each replica; not with `run_eagerly`. Dropout then
-                draws other random numbers. On CPUs a step takes longer.
+            jit_compile: whether XLA compiles the step, all but the image pools; under
+                a strategy of several replicas what lies between two updates, forward
+                and backward. Not with `run_eagerly`. Dropout then draws other random
+                numbers. On CPUs a step takes longer.
 
         Raises:
             ValueError: one optimizer object is given for both.
@@ -126,7 +127,7 @@ class AdversarialModel(keras.Model):
             optimizer=None,
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
-            # Keras would compile the updates, too, which replicas make together.
+            # Keras would compile all of a step, also what XLA cannot do.
             jit_compile=False,
         )
         # Not Keras' "auto", which older files may hold.
@@ -177,15 +178,31 @@ class AdversarialModel(keras.Model):
     def _maybe_symbolic_build(self, *args, **kwargs):
         """Nothing to build: networks arrive built. Keras would trace a batch."""
 
+    def with_update(self, function):
+        """`function` of tensors, an update in it, compiled where that can be.
+
+        It can for one replica, where `compile` was told to.
+        """
+        return self._compiled(function) if self._is_alone() else function
+
     def between_updates(self, function):
         """`function` of tensors, compiled where `compile` was told to.
 
-        Its gradient is compiled with it. Call this anew in each step that is traced:
-        every replica has variables of its own, so each needs a function of its own.
+        It is for several replicas, which make the updates together: there is no such
+        thing in XLA. Its gradient is compiled with it. Call this anew in each step that
+        is traced: every replica has variables of its own, so each needs a function of
+        its own.
         """
+        return function if self._is_alone() else self._compiled(function)
+
+    def _compiled(self, function):
         if not self.is_compiled_by_xla:
             return function
         return tf.function(function, jit_compile=True, autograph=False)
+
+    @staticmethod
+    def _is_alone():
+        return tf.distribute.get_strategy().num_replicas_in_sync == 1
 
     def record(self, losses, batch_size):
         """Adds one batch's losses to the epoch's means.

@@ -153,20 +153,10 @@ class CycleGAN(AdversarialModel):
     def train_step(self, batch):
         """One update of both generators, then one of both discriminators."""
         real_a, real_b = unpack_pair(batch)
-        with tf.GradientTape() as tape:
-            translate = self.between_updates(self._translate)
-            images = translate(real_a, real_b, training=True)
-            score = self.between_updates(self._generator_losses)
-            g_losses = score(images, training=True)
-            total = self.scale(sum(g_losses.values()), self.generator_optimizer)
-        self.minimize(total, tape, self.generator_optimizer, self.generators)
+        images, g_losses = self.with_update(self._update_generators)(real_a, real_b)
         images["fake_a"] = self.pool_a(images["fake_a"])
         images["fake_b"] = self.pool_b(images["fake_b"])
-        with tf.GradientTape() as tape:
-            judge = self.between_updates(self._discriminator_losses)
-            d_losses = judge(images, training=True)
-            total = self.scale(sum(d_losses.values()), self.discriminator_optimizer)
-        self.minimize(total, tape, self.discriminator_optimizer, self.discriminators)
+        d_losses = self.with_update(self._update_discriminators)(images)
         return self.record(g_losses | d_losses, tf.shape(real_a)[0])
 
     def test_step(self, batch):
@@ -176,6 +166,24 @@ class CycleGAN(AdversarialModel):
         losses = self._generator_losses(images, training=False)
         losses |= self._discriminator_losses(images, training=False)
         return self.record(losses, tf.shape(real_a)[0])
+
+    def _update_generators(self, real_a, real_b):
+        with tf.GradientTape() as tape:
+            translate = self.between_updates(self._translate)
+            images = translate(real_a, real_b, training=True)
+            score = self.between_updates(self._generator_losses)
+            losses = score(images, training=True)
+            total = self.scale(sum(losses.values()), self.generator_optimizer)
+        self.minimize(total, tape, self.generator_optimizer, self.generators)
+        return images, losses
+
+    def _update_discriminators(self, images):
+        with tf.GradientTape() as tape:
+            judge = self.between_updates(self._discriminator_losses)
+            losses = judge(images, training=True)
+            total = self.scale(sum(losses.values()), self.discriminator_optimizer)
+        self.minimize(total, tape, self.discriminator_optimizer, self.discriminators)
+        return losses
 
     def _translate(self, real_a, real_b, training):
         fake_b = self.generator_ab(real_a, training=training)

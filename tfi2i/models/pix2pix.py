@@ -122,6 +122,19 @@ class Pix2Pix(AdversarialModel):
     def train_step(self, batch):
         """One update of the discriminator, then one of the generator."""
         real_a, real_b = unpack_pair(batch)
+        losses = self.with_update(self._update)(real_a, real_b)
+        return self.record(losses, tf.shape(real_a)[0])
+
+    def test_step(self, batch):
+        """The same losses with the networks at inference; nothing is updated."""
+        real_a, real_b = unpack_pair(batch)
+        fake_b = self.generator(real_a, training=False)
+        losses = self._generator_losses(real_a, real_b, fake_b, training=False)
+        if self.discriminator is not None:
+            losses |= self._discriminator_losses(real_a, real_b, fake_b, training=False)
+        return self.record(losses, tf.shape(real_a)[0])
+
+    def _update(self, real_a, real_b):
         losses = {}
         with tf.GradientTape() as tape:
             fake_b = self.between_updates(self.generator)(real_a, training=True)
@@ -132,16 +145,7 @@ class Pix2Pix(AdversarialModel):
             g_losses = score(real_a, real_b, fake_b, training=True)
             total = self.scale(sum(g_losses.values()), self.generator_optimizer)
         self.minimize(total, tape, self.generator_optimizer, self.generators)
-        return self.record(losses | g_losses, tf.shape(real_a)[0])
-
-    def test_step(self, batch):
-        """The same losses with the networks at inference; nothing is updated."""
-        real_a, real_b = unpack_pair(batch)
-        fake_b = self.generator(real_a, training=False)
-        losses = self._generator_losses(real_a, real_b, fake_b, training=False)
-        if self.discriminator is not None:
-            losses |= self._discriminator_losses(real_a, real_b, fake_b, training=False)
-        return self.record(losses, tf.shape(real_a)[0])
+        return losses | g_losses
 
     def _update_discriminator(self, real_a, real_b, fake_b):
         with tf.GradientTape() as tape:

@@ -263,7 +263,7 @@ class TrainConfig:
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     """Numbers that networks compute with; losses and statistics stay float32."""
     xla: bool = False
-    """Let XLA compile what is between updates (GPUs; a step on CPUs takes longer)."""
+    """Let XLA compile the step (for GPUs; on CPUs it then takes longer)."""
     synchronized_batch_norm: bool = False
     """Batch norm over the images of all devices, not of each by itself."""
     deterministic: bool = False
