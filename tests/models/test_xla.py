@@ -58,7 +58,9 @@ def test_losses_are_scaled_within():
             kernel = model.generator.trainable_weights[0]
             before = kernel.numpy()
             optimizers = [
-                keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.01))
+                keras.optimizers.LossScaleOptimizer(
+                    keras.optimizers.SGD(0.01), initial_scale=16.0
+                )
                 for _ in range(2)
             ]
             model.compile(*optimizers, jit_compile=jit_compile)
