@@ -15,6 +15,9 @@ from tfi2i.layers.winograd import Window, winograd_conv, winograd_conv_transpose
 # Layer, arguments, shape of the input, filters, way that is taken.
 OF_U_NET = {"kernel_size": 4, "strides": 2, "padding": "same"}
 OF_RESNET = {"kernel_size": 3, "strides": 2}
+# Of the algorithm's five points. The gradient of its kernel is up to 3e-5 of the
+# deviation from float64, the library's own convolutions 3e-6.
+FIVE_POINTS = {"kernel_size": 4}
 CASES = [
     ("Conv2D", OF_U_NET, (1, 2, 2, 5), 6, "product_down"),
     ("Conv2D", OF_U_NET, (2, 4, 8, 6), 6, "product_down"),
@@ -106,9 +109,9 @@ def _padding(pad, mode):
 @pytest.mark.parametrize(
     ("options", "shape", "filters", "pad", "mode", "way"),
     [
-        ({"kernel_size": 4}, (2, 16, 17, 128), 128, 1, "zeros", "winograd_conv"),
+        (FIVE_POINTS, (2, 16, 17, 128), 128, 1, "zeros", "winograd_conv"),
         pytest.param(
-            *({"kernel_size": 4}, (2, 17, 16, 128), 128, 1, "reflect", "winograd_conv"),
+            *(FIVE_POINTS, (2, 17, 16, 128), 128, 1, "reflect", "winograd_conv"),
             marks=pytest.mark.slow,
         ),
         ({"kernel_size": 4}, (1, 4, 4, 8), 128, 1, "zeros", None),
@@ -146,7 +149,8 @@ def test_pads_as_a_layer_before_it_would(
     assert taken == [way] * (way is not None)
     expected = _with_gradients(theirs, x, upstream, training=True)
     for mine, its in zip(found, expected, strict=True):
-        np.testing.assert_allclose(mine, its, rtol=0, atol=2e-5 * np.std(its))
+        tolerance = (5e-5 if way and options == FIVE_POINTS else 2e-5) * np.std(its)
+        np.testing.assert_allclose(mine, its, rtol=0, atol=tolerance)
     again = layers.Conv2D.from_config(ours.get_config())
     assert (again.pad, again.pad_mode) == (pad, mode)
 
