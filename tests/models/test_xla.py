@@ -40,6 +40,16 @@ def test_a_compiled_step_is_the_plain_one(make, options, devices):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
+def test_a_mirrored_strategy_of_one_device():
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    losses, _ = _trained(tiny_pix2pix, {}, strategy, jit_compile=True)
+    expected, _ = _trained(
+        tiny_pix2pix, {}, tf.distribute.get_strategy(), jit_compile=False
+    )
+    for name, values in expected.items():
+        assert losses[name] == pytest.approx(values, rel=1e-6), name
+
+
 def test_the_choice_is_saved(tmp_path):
     model = tiny_pix2pix()
     model.compile(jit_compile=True)

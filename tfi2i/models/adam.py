@@ -47,7 +47,7 @@ class Adam(keras.optimizers.Adam):
 
     def _backend_update_step(self, grads, trainable_variables, learning_rate):
         # Once for all weights: these scalars took a third of a step's kernels on a GPU.
-        dtype = trainable_variables[0].dtype
+        dtype = "float32"
         step = tf.cast(self.iterations + 1, dtype)
         beta_1_power = tf.pow(tf.cast(self.beta_1, dtype), step)
         beta_2_power = tf.pow(tf.cast(self.beta_2, dtype), step)

@@ -106,10 +106,11 @@ class AdversarialModel(keras.Model):
             discriminator_optimizer: likewise; must be another object.
             run_eagerly: as in Keras.
             steps_per_execution: as in Keras.
-            jit_compile: whether XLA compiles the step, all but the image pools; under
-                a strategy of several replicas what lies between two updates, forward
-                and backward. Not with `run_eagerly`. Dropout then draws other random
-                numbers. On CPUs a step takes longer.
+            jit_compile: whether XLA compiles the step, all but the image pools and
+                the losses' means; under MirroredStrategy what lies between two
+                updates, forward and backward. Not with `run_eagerly`. Dropout and
+                gradient penalties then draw other random numbers. On CPUs a step
+                takes longer.
 
         Raises:
             ValueError: one optimizer object is given for both.
@@ -127,7 +128,7 @@ class AdversarialModel(keras.Model):
             optimizer=None,
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
-            # Keras would compile all of a step, also what XLA cannot do.
+            # Keras would compile all of a step, pools and common updates as well.
             jit_compile=False,
         )
         # Not Keras' "auto", which older files may hold.
@@ -179,21 +180,20 @@ class AdversarialModel(keras.Model):
         """Nothing to build: networks arrive built. Keras would trace a batch."""
 
     def with_update(self, function):
-        """`function` of tensors, an update in it, compiled where that can be.
+        """`function` of tensors, an update in it, compiled where `compile` was told to.
 
-        It can for one replica, where `compile` was told to.
+        Under a MirroredStrategy it is not: XLA cannot compile updates that replicas
+        make together. Call this anew in each step that is traced.
         """
-        return self._compiled(function) if self._is_alone() else function
+        return function if self._is_mirrored() else self._compiled(function)
 
     def between_updates(self, function):
-        """`function` of tensors, compiled where `compile` was told to.
+        """`function` of tensors, compiled where `with_update` compiles nothing.
 
-        It is for several replicas, which make the updates together: there is no such
-        thing in XLA. Its gradient is compiled with it. Call this anew in each step that
-        is traced: every replica has variables of its own, so each needs a function of
-        its own.
+        Its gradient is compiled with it. Call this anew in each step that is traced:
+        every replica has variables of its own, so each needs a function of its own.
         """
-        return function if self._is_alone() else self._compiled(function)
+        return self._compiled(function) if self._is_mirrored() else function
 
     def _compiled(self, function):
         if not self.is_compiled_by_xla:
@@ -201,8 +201,10 @@ class AdversarialModel(keras.Model):
         return tf.function(function, jit_compile=True, autograph=False)
 
     @staticmethod
-    def _is_alone():
-        return tf.distribute.get_strategy().num_replicas_in_sync == 1
+    def _is_mirrored():
+        strategy = tf.distribute.get_strategy()
+        # One with a single device, too, leaves the replica for its updates.
+        return isinstance(strategy, tf.distribute.MirroredStrategy)
 
     def record(self, losses, batch_size):
         """Adds one batch's losses to the epoch's means.
