@@ -111,3 +111,16 @@ def test_ci_is_not_fooled_by_what_an_earlier_run_left(tmp_path, leftover):
         f".ci/run: '{leftover}' is here already; run it in a clean clone: "
         "git clone . DIR && DIR/.ci/run\n"
     )
+
+
+def tracked(*folders):
+    """The files that git keeps, below the given folders."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    words = ["git", "ls-files", "-z", "--", *folders]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=True)
+    return [ROOT / name for name in done.stdout.split("\0") if name]
+
+
+def test_the_tree_is_small():
+    assert sum(path.stat().st_size for path in tracked()) < 40e6
