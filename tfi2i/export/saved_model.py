@@ -9,6 +9,7 @@ from tfi2i.data.decoding import decode_contents, parse_colour
 from tfi2i.data.pixels import RGB, PixelType, from_float, to_float
 from tfi2i.data.writing import can_hold
 from tfi2i.errors import reason
+from tfi2i.export.portable import portable
 from tfi2i.inference.sizes import at_inference
 
 
@@ -94,7 +95,7 @@ def write_float_model(generator: keras.Model, path: Path, size: int | None) -> N
 
 
 def _on_floats(generator):
-    paint = at_inference(generator)
+    paint = at_inference(portable(generator))
     return lambda image: {"translated": paint(image)}
 
 
