@@ -14,7 +14,7 @@ class NearestUpSampling2D(keras.layers.UpSampling2D):
 
     def call(self, inputs):
         size = tf.shape(inputs)[1:3] * self.size
-        return tf.image.resize(inputs, size, method="nearest")
+        return tf.raw_ops.ResizeNearestNeighbor(images=inputs, size=size)
 
 
 def portable(generator: keras.Model) -> keras.Model:

@@ -44,12 +44,13 @@ def write_saved_model(
     Raises:
         OSError: naming `path`, where it cannot be written.
     """
+    generator = portable(generator)
     images = (None, None, None, generator.input_shape[-1])
     floats = tf.TensorSpec(images, tf.float32, name="image")
     stored = tf.TensorSpec(images, input_pixels.dtype, name="image")
     files = tf.TensorSpec((None,), tf.string, name="image_bytes")
     # One graph for all three.
-    paint = tf.function(_on_floats(generator), input_signature=[floats])
+    paint = tf.function(_on_floats(generator)).get_concrete_function(floats)
     colour = parse_colour(background)
 
     def on_floats(image):
@@ -91,6 +92,7 @@ def write_float_model(generator: keras.Model, path: Path, size: int | None) -> N
     Raises:
         OSError: naming `path`, where it cannot be written.
     """
+    generator = portable(generator)
     shape = (None, None, None) if size is None else (1, size, size)
     spec = tf.TensorSpec((*shape, generator.input_shape[-1]), tf.float32, name="image")
     archive = keras.export.ExportArchive()
@@ -99,7 +101,7 @@ def write_float_model(generator: keras.Model, path: Path, size: int | None) -> N
 
 
 def _on_floats(generator):
-    paint = at_inference(portable(generator))
+    paint = at_inference(generator)
     return lambda image: {"translated": paint(image)}
 
 
