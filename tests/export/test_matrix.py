@@ -2,7 +2,6 @@
 
 import itertools
 
-import keras
 import numpy as np
 import pytest
 
@@ -78,30 +77,3 @@ def test_every_network_leaves_in_every_format(tmp_path, index, case):
             assert gap.mean() <= 1e-5, (name, images.shape)
             assert gap.max() <= WORST[kind], (name, images.shape)
         assert np.abs(small.run(images) - expected).max() < 0.05, images.shape
-
-
-def _up(**options):
-    """What a Keras 2 model may bring: a model within, and upsampling of its own."""
-    image = keras.Input((None, None, 2))
-    x = keras.layers.Conv2D(3, 3, padding="same")(image)
-    inner = keras.Sequential([keras.layers.UpSampling2D(**options)])
-    x = keras.layers.Conv2D(2, 3, padding="same")(inner(x))
-    return keras.Model(image, x)
-
-
-@pytest.mark.parametrize("size", [(2, 2), (3, 1), (5, 7)])
-def test_upsampling_of_any_factor(tmp_path, size):
-    height, width = size
-    up = _up(size=size)
-    image = up.inputs[0]
-    down = keras.layers.MaxPooling2D((height, width))(up(image))
-    generator = keras.Model(image, keras.layers.Activation("tanh")(down))
-    randomize(generator)
-    write_float_model(generator, tmp_path / "float", None)
-    write_tflite(tmp_path / "float", tmp_path / "a.tflite", "none")
-    engine = TFLiteEngine(tmp_path / "a.tflite")
-    for shape in [(1, 5, 7), (2, 1, 1)]:
-        images = np.random.default_rng(0).uniform(-1, 1, (*shape, 2))
-        images = np.float32(images)
-        expected = generator(images).numpy()
-        np.testing.assert_allclose(engine.run(images), expected, atol=1e-6)

@@ -7,7 +7,6 @@ import numpy as np
 import tensorflow as tf
 
 from tfi2i.data.pixels import RGB, PixelType, from_float, to_float
-from tfi2i.export.portable import portable
 from tfi2i.files import stderr_aside
 from tfi2i.inference.sizes import at_inference
 
@@ -46,7 +45,7 @@ def write_onnx(generator: keras.Model, path: Path) -> None:
 
     shape = (None, None, None, generator.input_shape[-1])
     spec = tf.TensorSpec(shape, tf.float32, name="image")
-    paint = tf.function(at_inference(portable(generator)), input_signature=[spec])
+    paint = tf.function(at_inference(generator), input_signature=[spec])
     with stderr_aside():
         model, _ = tf2onnx.convert.from_function(
             paint, input_signature=[spec], opset=OPSET

@@ -9,7 +9,6 @@ from tfi2i.data.decoding import decode_contents, parse_colour
 from tfi2i.data.pixels import RGB, PixelType, from_float, to_float
 from tfi2i.data.writing import can_hold
 from tfi2i.errors import reason
-from tfi2i.export.portable import portable
 from tfi2i.inference.sizes import at_inference
 
 
@@ -44,7 +43,6 @@ def write_saved_model(
     Raises:
         OSError: naming `path`, where it cannot be written.
     """
-    generator = portable(generator)
     images = (None, None, None, generator.input_shape[-1])
     floats = tf.TensorSpec(images, tf.float32, name="image")
     stored = tf.TensorSpec(images, input_pixels.dtype, name="image")
@@ -92,7 +90,6 @@ def write_float_model(generator: keras.Model, path: Path, size: int | None) -> N
     Raises:
         OSError: naming `path`, where it cannot be written.
     """
-    generator = portable(generator)
     shape = (None, None, None) if size is None else (1, size, size)
     spec = tf.TensorSpec((*shape, generator.input_shape[-1]), tf.float32, name="image")
     archive = keras.export.ExportArchive()

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfi2i.inference.portable import portable
+
 
 class SizeRule(NamedTuple):
     """Which heights and widths a generator takes.
@@ -62,9 +64,10 @@ def at_inference(generator) -> Callable[[tf.Tensor], tf.Tensor]:
         same height and width.
     """
     rule = size_rule(generator)
+    free = portable(generator)
 
     def network(padded):
-        return generator(padded, training=False)
+        return free(padded, training=False)
 
     return lambda images: at_own_size(network, images, rule)
 
