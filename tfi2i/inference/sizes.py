@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfi2i.inference.portable import portable
+from tfi2i.inference.free_size import painted
 
 
 class SizeRule(NamedTuple):
@@ -64,10 +64,9 @@ def at_inference(generator) -> Callable[[tf.Tensor], tf.Tensor]:
         same height and width.
     """
     rule = size_rule(generator)
-    free = portable(generator)
 
     def network(padded):
-        return free(padded, training=False)
+        return painted(generator, padded)
 
     return lambda images: at_own_size(network, images, rule)
 

@@ -4,11 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from tfi2i import networks
 from tfi2i.export.saved_model import write_float_model
 from tfi2i.export.tflite import write_tflite
 from tfi2i.inference.engines import KerasEngine, TFLiteEngine
-from tfi2i.inference.portable import portable
 
 
 def _network(size, interpolation):
@@ -46,17 +44,3 @@ def test_what_tflite_has_not_is_one_line(tmp_path):
     ):
         write_tflite(tmp_path / "float", tmp_path / "a.tflite", "none")
     assert not (tmp_path / "a.tflite").exists()
-
-
-def test_weights_are_shared_and_the_original_stays():
-    network = networks.resnet(0, filters=2, upsample="resize_conv")
-    names = [layer.name for layer in network.layers]
-    replaced = portable(network)
-    assert [layer.name for layer in replaced.layers] == names
-    for weight, same in zip(network.weights, replaced.weights, strict=True):
-        assert same is weight
-    kinds = {type(layer) for layer in network.layers}
-    assert keras.layers.UpSampling2D in kinds
-    assert keras.layers.UpSampling2D not in {type(x) for x in replaced.layers}
-    plain = networks.resnet(0, filters=2)
-    assert portable(plain) is plain
