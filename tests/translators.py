@@ -7,6 +7,7 @@ import numpy as np
 
 from tests.recipes.changes import changed
 from tfi2i.export import export
+from tfi2i.inference.sizes import at_own_size, size_rule
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.named import get
 from tfi2i.recipes.resolve import resolve
@@ -47,6 +48,12 @@ def exported(factory, name):
     return _exported[name]
 
 
+def by_hand(generator, images):
+    """What a trained generator paints, in eager mode, at the images' own sizes."""
+    rule = size_rule(generator)
+    return at_own_size(lambda x: generator(x, training=False), images, rule).numpy()
+
+
 def photos(count, height, width, seed=0):
     """Random uint8 images with large shapes and small ones."""
     generator = np.random.default_rng(seed)
@@ -67,8 +74,16 @@ def write_run(recipe, folder, generator, **changes):
     config = resolve(changed(replace(config, model=model), **changes))
     trainer = build.build_model(config)
     build.compile_model(trainer, config, 2e-4)
+    randomize(*trainer.generators)
+    stored.write(config, folder)
+    trainer.save(folder / "model.keras")
+    return trainer.generators
+
+
+def randomize(*networks):
+    """Makes weights and statistics random but not small."""
     draw = np.random.default_rng(0)
-    for weight in [w for network in trainer.generators for w in network.weights]:
+    for weight in [w for network in networks for w in network.weights]:
         noise = draw.normal(size=weight.shape)
         if "variance" in weight.path:
             weight.assign(0.5 + noise**2)
@@ -76,6 +91,3 @@ def write_run(recipe, folder, generator, **changes):
             weight.assign(noise / np.sqrt(np.prod(weight.shape[:3])))
         else:
             weight.assign(weight + 0.1 * noise)
-    stored.write(config, folder)
-    trainer.save(folder / "model.keras")
-    return trainer.generators

@@ -10,12 +10,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tests.translators import NETWORKS, exported, make_run, photos
+from tests.translators import NETWORKS, by_hand, exported, make_run, photos
 from tfi2i.data.pixels import to_float
 from tfi2i.data.reading import read_image
 from tfi2i.export import export
 from tfi2i.inference.engines import KerasEngine, SavedModelEngine, TFLiteEngine
-from tfi2i.inference.sizes import at_own_size, size_rule
 
 SHAPES = [(64, 64), (81, 47), (9, 13), (128, 64)]
 
@@ -33,12 +32,6 @@ def saved(published):
     return tf.saved_model.load(str(run / "export" / "emoji_a2b" / "1"))
 
 
-def _by_hand(generator, images):
-    """The trained model at the images' own sizes, in eager mode."""
-    rule = size_rule(generator)
-    return at_own_size(lambda x: generator(x, training=False), images, rule).numpy()
-
-
 def test_float_signatures_agree_on_real_sizes(published, saved):
     generator, run, _ = published
     folder = run / "export"
@@ -47,7 +40,7 @@ def test_float_signatures_agree_on_real_sizes(published, saved):
     worst = 2e-5 if "unet" in generator.name else 2e-4
     for shape in SHAPES:
         images = to_float(photos(8, *shape)).numpy()
-        expected = _by_hand(generator, images)
+        expected = by_hand(generator, images)
         painted = saved.signatures["float"](image=tf.constant(images))["translated"]
         for output in (painted.numpy(), lite.run(images)):
             assert output.shape == images.shape
@@ -164,7 +157,7 @@ def test_a_process_without_tfi2i_serves(published):
     *shapes, total = json.loads(done.stdout.splitlines()[-1])
     assert shapes == [[2, 30, 40, 3], [2, 30, 40, 3], [30, 40, 3]]
     image = (np.arange(2 * 30 * 40 * 3) % 251).reshape(2, 30, 40, 3).astype(np.uint8)
-    expected = (_by_hand(generator, to_float(image)) + 1) * 127.5
+    expected = (by_hand(generator, to_float(image)) + 1) * 127.5
     assert total == pytest.approx(np.round(expected).sum(), rel=1e-4)
 
 
@@ -200,5 +193,5 @@ def test_an_environment_of_litert_and_numpy_runs_the_tflite(tmp_path):
     words = [lite, tmp_path / "in.npy", tmp_path / "out.npy"]
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     subprocess.run([python, "-c", PHONE, *words], check=True, env=environment)
-    gap = np.abs(np.load(tmp_path / "out.npy") - _by_hand(generator, images))
+    gap = np.abs(np.load(tmp_path / "out.npy") - by_hand(generator, images))
     assert gap.max() <= 2e-5

@@ -139,4 +139,4 @@ def _decoder(pixels: PixelType, format: str, orientation: int) -> Callable:
         with tf.device("CPU:0"):
             return decoding.decode(path, orientation, background, pixels, format)
 
-    return decode
+    return decode.get_concrete_function()

@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 
 # Rec. 601, as every program makes grey of colour.
 _LUMA = np.float32([0.299, 0.587, 0.114])
-# Instance norm enlarges the rounding of an image of one colour without bound, so it
-# tells nothing of an export. In [-1, 1]: about half a level of 8 bits.
+# Instance norm enlarges the rounding of an image of almost one colour, so it tells
+# nothing of an export. In [-1, 1]: about half a level of 8 bits.
 _LEAST_DEVIATION = 0.004
 
 

@@ -72,8 +72,10 @@ class OnnxEngine:
     ):
         import onnxruntime
 
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # Errors.
         self._session = onnxruntime.InferenceSession(
-            str(path), providers=["CPUExecutionProvider"]
+            str(path), options, providers=["CPUExecutionProvider"]
         )
         self._pixels = input_pixels, output_pixels
 

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,10 +12,11 @@ import keras
 from tfi2i.data.pixels import PixelType
 from tfi2i.export.images import real_images
 from tfi2i.export.onnx import OnnxEngine, check_onnx, write_onnx
+from tfi2i.export.progress import steps
 from tfi2i.export.report import Export, add_to_report, read_report
 from tfi2i.export.saved_model import write_float_model, write_saved_model
 from tfi2i.export.tflite import QUANTIZATIONS, write_tflite
-from tfi2i.export.verify import check, compare, paint, sizes_to_compare
+from tfi2i.export.verify import Painted, check, compare, paint, sizes_to_compare
 from tfi2i.files import make_folder, whole
 from tfi2i.inference.described import describe
 from tfi2i.inference.engines import KerasEngine, SavedModelEngine, TFLiteEngine
@@ -72,65 +73,83 @@ def export(
     make_folder(folder)
     read_report(folder)
     published = []
-    for way in known if direction is None else (direction,):
-        # What exports are compared with may not depend on how often it is asked.
-        pixels = pixel_types(config, way)
-        engine = KerasEngine(generators[way], *pixels, own_graphs=False)
-        photos = real_images(config, way, IMAGES, engine.input_pixels)
-        base = folder / f"{run.resolve().name}_{way}"
-        # Written down one by one: a later one may fail, or be interrupted.
-        trained = Trained(generators[way], engine)
-        for item in _publish(trained, base, config, photos, formats, quantize, size):
-            add_to_report(folder, item)
-            published.append(item)
+    ways = known if direction is None else (direction,)
+    with steps(len(ways) * _step_count(formats, quantize)) as begin:
+        for way in ways:
+            # What exports are compared with may not depend on how often it is asked.
+            pixels = pixel_types(config, way)
+            engine = KerasEngine(generators[way], *pixels, own_graphs=False)
+            base = folder / f"{run.resolve().name}_{way}"
+            trained = Trained(generators[way], engine, base, begin)
+            # Written down one by one: a later one may fail, or be interrupted.
+            for item in _publish(trained, config, way, formats, quantize, size):
+                add_to_report(folder, item)
+                published.append(item)
     return published
 
 
 class Trained(NamedTuple):
-    """A trained generator and what runs it.
+    """A trained generator, what runs it, and where its exports go.
 
     Attributes:
         generator: `keras.Model` on [-1, 1].
         engine: knows what its images are made of.
+        base: path with which the names of its exports begin.
+        begin: called with the name of each step.
     """
 
     generator: keras.Model
     engine: KerasEngine
+    base: Path
+    begin: Callable[[str], None]
 
     @property
     def pixels(self) -> tuple[PixelType, PixelType]:
         """Of inputs and of outputs."""
         return self.engine.input_pixels, self.engine.output_pixels
 
+    def compare(self, path: Path, painted: Sequence[Painted], *ways, quantize="none"):
+        """What `verify.compare` finds, where `verify.check` lets it pass."""
+        self.begin(f"comparing {path.name} with the trained model")
+        parity = compare(painted, *ways)
+        check(path, parity, self.generator, quantize)
+        return parity
 
-def _publish(
-    trained, base, config, photos, formats, quantize, size
-) -> Iterator[Export]:
-    """Exports one generator under names that begin with `base`."""
+
+def _step_count(formats, quantize):
+    files = ("savedmodel" in formats) + ("onnx" in formats)
+    # Each is written and compared, after images have been painted once.
+    return 1 + 2 * (files + len(quantize) * ("tflite" in formats))
+
+
+def _publish(trained, config, way, formats, quantize, size) -> Iterator[Export]:
+    """Exports one generator."""
+    trained.begin(f"painting images with the trained model, {way}")
+    photos = real_images(config, way, IMAGES, trained.engine.input_pixels)
     stride = size_rule(trained.generator).multiple
     sizes = sizes_to_compare(config.data.crop_shape, stride)
     painted = paint(trained.engine, photos, sizes)
     if "savedmodel" in formats:
-        yield _publish_saved_model(trained, base, config, painted)
+        yield _publish_saved_model(trained, config.data.background, painted)
     if "onnx" in formats:
-        yield _publish_onnx(trained, base, painted)
+        yield _publish_onnx(trained, painted)
     if "tflite" in formats:
         if size is not None:
             painted = paint(trained.engine, photos, [(size, size)] * 4)
-        yield from _publish_tflites(trained, base, painted, quantize, size)
+        yield from _publish_tflites(trained, painted, quantize, size)
 
 
-def _publish_saved_model(trained, base, config, painted):
+def _publish_saved_model(trained, background, painted):
+    base = trained.base
+    trained.begin(f"writing {base.name}")
     partial = base.with_name(f".partial-{base.name}")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        background = config.data.background
         write_saved_model(trained.generator, partial, background, *trained.pixels)
         describe(partial, *trained.pixels)
         engine = SavedModelEngine(partial, *trained.pixels)
         on_files = engine.encoded if engine.takes_files else None
-        parity = compare(painted, engine.run, engine, on_files)
-        check(base, parity, trained.generator, "none")
+        parity = trained.compare(base, painted, engine.run, engine, on_files)
         make_folder(base)
         versions = [int(f.name) for f in base.iterdir() if f.name.isdecimal()]
         path = base / str(max(versions, default=0) + 1)
@@ -141,28 +160,29 @@ def _publish_saved_model(trained, base, config, painted):
     return Export(path, "savedmodel", "none", size, parity)
 
 
-def _publish_onnx(trained, base, painted):
-    path = base.with_name(f"{base.name}.onnx")
+def _publish_onnx(trained, painted):
+    path = trained.base.with_name(f"{trained.base.name}.onnx")
+    trained.begin(f"writing {path.name}")
     with whole(path) as partial:
         write_onnx(trained.generator, partial)
         engine = OnnxEngine(partial, *trained.pixels)
-        parity = compare(painted, engine.run, engine)
-        check(path, parity, trained.generator, "none")
+        parity = trained.compare(path, painted, engine.run, engine)
     return Export(path, "onnx", "none", path.stat().st_size, parity)
 
 
-def _publish_tflites(trained, base, painted, quantize, size):
+def _publish_tflites(trained, painted, quantize, size):
     with tempfile.TemporaryDirectory() as folder:
         write_float_model(trained.generator, Path(folder), size)
         for kind in quantize:
             suffix = "" if kind == "none" else f"_{kind}"
-            path = base.with_name(f"{base.name}{suffix}.tflite")
+            path = trained.base.with_name(f"{trained.base.name}{suffix}.tflite")
+            trained.begin(f"writing {path.name}")
             with whole(path) as partial:
                 write_tflite(Path(folder), partial, kind)
                 describe(partial, *trained.pixels)
                 engine = TFLiteEngine(partial, *trained.pixels)
-                parity = compare(painted, engine.run, engine)
-                check(path, parity, trained.generator, kind)
+                ways = engine.run, engine
+                parity = trained.compare(path, painted, *ways, quantize=kind)
             yield Export(path, "tflite", kind, path.stat().st_size, parity)
 
 

@@ -29,6 +29,9 @@ def write_saved_model(
     does, except that it does not see EXIF orientation; where inputs or outputs are
     nothing that PNG holds, there is no such signature.
 
+    Whatever a request holds, it is answered by a status: wrong ranks, which would end
+    the process in TensorFlow's convolutions, and empty images are refused first.
+
     Args:
         generator: on [-1, 1].
         path: folder to make.
@@ -42,12 +45,17 @@ def write_saved_model(
     """
     images = (None, None, None, generator.input_shape[-1])
     floats = tf.TensorSpec(images, tf.float32, name="image")
+    stored = tf.TensorSpec(images, input_pixels.dtype, name="image")
+    files = tf.TensorSpec((None,), tf.string, name="image_bytes")
     # One graph for all three.
-    on_floats = tf.function(_on_floats(generator), input_signature=[floats])
+    paint = tf.function(_on_floats(generator)).get_concrete_function(floats)
     colour = parse_colour(background)
 
+    def on_floats(image):
+        return paint(_checked(image, floats))
+
     def on_bytes(image):
-        painted = on_floats(to_float(image, input_pixels))["translated"]
+        painted = paint(to_float(_checked(image, stored), input_pixels))["translated"]
         return {"translated": from_float(painted, output_pixels)}
 
     def on_encoded(image_bytes):
@@ -57,20 +65,16 @@ def write_saved_model(
             return tf.io.encode_png(on_bytes(image[None])["translated"][0])
 
         # One at a time, since each has its own size.
-        encoded = tf.map_fn(one, image_bytes, fn_output_signature=tf.string)
+        given = _checked(image_bytes, files)
+        encoded = tf.map_fn(one, given, fn_output_signature=tf.string)
         return {"translated_bytes": encoded}
 
     archive = keras.export.ExportArchive()
     # Endpoints track their variables; tracking the model too would save them twice.
-    archive.add_endpoint(
-        "serving_default",
-        on_bytes,
-        [tf.TensorSpec(images, input_pixels.dtype, name="image")],
-    )
+    archive.add_endpoint("serving_default", on_bytes, [stored])
     archive.add_endpoint("float", on_floats, [floats])
     if can_hold(".png", input_pixels) and can_hold(".png", output_pixels):
-        contents = tf.TensorSpec((None,), tf.string, name="image_bytes")
-        archive.add_endpoint("encoded", on_encoded, [contents])
+        archive.add_endpoint("encoded", on_encoded, [files])
     _write(archive, path)
 
 
@@ -96,6 +100,17 @@ def write_float_model(generator: keras.Model, path: Path, size: int | None) -> N
 def _on_floats(generator):
     paint = at_inference(generator)
     return lambda image: {"translated": paint(image)}
+
+
+def _checked(given, spec):
+    """Refuses what has another rank or number of channels, or is empty."""
+    given = tf.ensure_shape(given, spec.shape)
+    shape = tf.shape(given)
+    is_refused = tf.debugging.Assert(
+        tf.reduce_all(shape > 0), [f"{spec.name} is empty: its shape is", shape]
+    )
+    with tf.control_dependencies([is_refused]):
+        return tf.identity(given)
 
 
 def _write(archive, path):

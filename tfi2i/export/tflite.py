@@ -1,12 +1,17 @@
 """A generator as a `.tflite` file for phones."""
 
+import re
 from pathlib import Path
 
 import tensorflow as tf
+from tensorflow.lite.python.convert_phase import ConverterError
 
+from tfi2i.errors import reason
 from tfi2i.files import stderr_aside
 
 QUANTIZATIONS = ("none", "float16")
+
+_MISSING = re.compile(r"'(tf\.\w+)' op is neither")
 
 
 def write_tflite(saved_model: Path, path: Path, quantize: str) -> None:
@@ -17,6 +22,9 @@ def write_tflite(saved_model: Path, path: Path, quantize: str) -> None:
             converter loses the weights.
         path: file to write.
         quantize: `"none"` keeps float32 weights, `"float16"` halves the file.
+
+    Raises:
+        ValueError: TFLite has not the operators that the model needs.
     """
     with stderr_aside():
         converter = tf.lite.TFLiteConverter.from_saved_model(
@@ -25,5 +33,13 @@ def write_tflite(saved_model: Path, path: Path, quantize: str) -> None:
         if quantize == "float16":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
-        contents = converter.convert()
+        try:
+            contents = converter.convert()
+        except ConverterError as error:
+            missing = sorted(set(_MISSING.findall(str(error))))
+            why = f"it has no {', '.join(missing)}" if missing else reason(error)
+            raise ValueError(
+                f"TFLite does not hold this network ({why}): leave tflite out of "
+                "--formats."
+            ) from error
     path.write_bytes(contents)

@@ -7,6 +7,7 @@ and returns one of its `output_pixels`. `run` does the same with float32 in [-1,
 
 import collections
 import contextlib
+import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,19 +51,7 @@ class KerasEngine:
         self.output_pixels = output_pixels or PixelType.of(generator.output_shape[-1])
         # Noise is one mask for a whole batch.
         self.together = not any(isinstance(one, Noise) for one in generator.layers)
-        shape = (None, None, None, self.input_pixels.channels)
-        self._paint = paint = tf.function(
-            at_inference(generator), input_signature=[tf.TensorSpec(shape, tf.float32)]
-        )
-
-        stored = tf.TensorSpec(shape, self.input_pixels.dtype)
-
-        @tf.function(input_signature=[stored])
-        def translate(images):
-            painted = paint(to_float(images, self.input_pixels))
-            return from_float(painted, self.output_pixels)
-
-        self._translate = translate
+        self._any_size = (None, None, None, self.input_pixels.channels)
         self._generator = generator
         self._calls = collections.Counter()
         self._own_graphs = {}
@@ -72,7 +61,7 @@ class KerasEngine:
         """Translates a batch."""
         paint = self._own_graph(images.shape)
         if paint is None:
-            return self._translate(images).numpy()
+            return self._translate(tf.constant(images)).numpy()
         painted = paint(to_float(images, self.input_pixels))
         return from_float(painted, self.output_pixels).numpy()
 
@@ -80,6 +69,26 @@ class KerasEngine:
         """Translates float32 images in [-1, 1]."""
         paint = self._own_graph(images.shape) or self._paint
         return paint(tf.constant(images)).numpy()
+
+    # Of engines that each call a function of their own, TensorFlow would warn.
+    @functools.cached_property
+    def _paint(self):
+        """From float32 in [-1, 1] to the same."""
+        return tf.function(at_inference(self._generator)).get_concrete_function(
+            tf.TensorSpec(self._any_size, tf.float32)
+        )
+
+    @functools.cached_property
+    def _translate(self):
+        """From `input_pixels` to `output_pixels`."""
+
+        def translate(images):
+            painted = self._paint(to_float(images, self.input_pixels))
+            return from_float(painted, self.output_pixels)
+
+        return tf.function(translate).get_concrete_function(
+            tf.TensorSpec(self._any_size, self.input_pixels.dtype)
+        )
 
     def _own_graph(self, shape):
         """A graph for batches of one shape, which takes less time, and some to make.

@@ -81,6 +81,8 @@ class FixedStatistics:
             for given, name in (("gamma", "scale"), ("beta", "offset")):
                 if getattr(layer, given, None) is not None:
                     getattr(target, name).assign(getattr(layer, given))
+        # A graph does not keep the variables that it reads.
+        self._generator = generator
         self._fixed = [self.generator.get_layer(name) for name in names]
         self._measure = _measurement(generator, layers)
 
@@ -91,7 +93,7 @@ class FixedStatistics:
             image: float32 `(1, height, width, channels)` in [-1, 1].
         """
         for layer, (mean, variance) in zip(
-            self._fixed, self._measure(image), strict=True
+            self._fixed, self._measure(tf.constant(image)), strict=True
         ):
             layer.mean.assign(mean)
             layer.variance.assign(variance)
@@ -124,4 +126,4 @@ def _measurement(generator, layers) -> Callable:
         # Rows of columns, as the layers do.
         return tf.reduce_mean(tf.reduce_mean(value, 2, keepdims=True), (0, 1, 2))
 
-    return measure
+    return measure.get_concrete_function()

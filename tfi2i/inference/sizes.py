@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfi2i.inference.free_size import painted
+
 
 class SizeRule(NamedTuple):
     """Which heights and widths a generator takes.
@@ -64,7 +66,7 @@ def at_inference(generator) -> Callable[[tf.Tensor], tf.Tensor]:
     rule = size_rule(generator)
 
     def network(padded):
-        return generator(padded, training=False)
+        return painted(generator, padded)
 
     return lambda images: at_own_size(network, images, rule)
 

@@ -1,5 +1,7 @@
 """What the layers share."""
 
+import functools
+
 import tensorflow as tf
 
 PACKAGE = "tfi2i"
@@ -30,4 +32,11 @@ def compiled(function):
 
     It keeps a program for every shape.
     """
-    return tf.function(function, jit_compile=True, autograph=False)
+    made = tf.function(function, jit_compile=True, autograph=False)
+
+    @functools.wraps(function)
+    def call(*args):
+        # TensorFlow would warn a caller of `made` of the many programs.
+        return made.get_concrete_function(*args)(*args)
+
+    return call
