@@ -8,6 +8,10 @@ import tensorflow as tf
 
 from tfi2i.losses import ADVERSARIAL_LOSSES, gradient_penalty
 from tfi2i.models.adam import Adam
+from tfi2i.models.added_losses import added_loss, has_added_losses, is_regularized
+from tfi2i.models.batches import as_images
+from tfi2i.models.optimizers import Optimizers, swap_averages, with_scaled_loss
+from tfi2i.models.watching import watched
 
 
 class AdversarialModel(keras.Model):
@@ -15,9 +19,14 @@ class AdversarialModel(keras.Model):
 
     A subclass sets its networks as the attributes that `network_names` lists, which
     are also arguments of its constructor (None where it has none), names its losses,
-    lists its networks in `generators` and `discriminators`, and writes `call`,
-    `train_step`, `test_step`, `paint` and `decisions`. Everything of `keras.Model`
-    works: `fit`, `evaluate`, `predict`, `save` with both optimizers' state.
+    lists its networks in `generators` and `discriminators`, and writes `train_step`,
+    `test_step`, `distances`, `paint` and `decisions`. Everything of `keras.Model`
+    works: `fit`, `evaluate`, `predict`, `save` with both optimizers' state. Called, or
+    exported, it is its first generator.
+
+    Where layers of its networks have regularizers or add losses (`add_loss`), these
+    belong to the player whose networks they are, and are logged as
+    `g_regularization` and `d_regularization`.
 
     Args:
         loss_names: names of the losses that `record` receives.
@@ -33,7 +42,8 @@ class AdversarialModel(keras.Model):
         self, loss_names, adversarial_loss, gradient_penalty_weight, seed, **kwargs
     ):
         super().__init__(**kwargs)
-        self.loss_trackers = [keras.metrics.Mean(name=name) for name in loss_names]
+        self.loss_trackers = _means(loss_names)
+        self.regularization_trackers = []
         self.adversarial_loss = adversarial_loss
         self.gradient_penalty_weight = gradient_penalty_weight
         self.seed = random.randrange(2**31) if seed is None else seed
@@ -59,6 +69,15 @@ class AdversarialModel(keras.Model):
     def adversarial(self):
         """The loss that generators and discriminators play for."""
         return ADVERSARIAL_LOSSES[self.adversarial_loss]
+
+    @property
+    def distances(self):
+        """Weights of the losses that compare images, by name."""
+        raise NotImplementedError
+
+    def call(self, inputs, training=None):
+        """Translates A: `(batch, height, width, channels)` in [-1, 1], as is B."""
+        return self.generators[0](as_images(inputs), training=training)
 
     def paint(self, real_a, real_b):
         """Paints at inference.
@@ -89,7 +108,7 @@ class AdversarialModel(keras.Model):
     @property
     def metrics(self):
         """The means of the losses; Keras' own "loss" would stay 0."""
-        return self.loss_trackers
+        return self.loss_trackers + self.regularization_trackers
 
     def compile(
         self,
@@ -98,8 +117,13 @@ class AdversarialModel(keras.Model):
         run_eagerly=False,
         steps_per_execution=1,
         jit_compile=False,
+        auto_scale_loss=True,
+        **others,
     ):
         """Sets the optimizers; without arguments, the reference's Adam for each.
+
+        Weights that an optimizer averages (`use_ema`) are as trained after `fit`, too:
+        `averaged` and `swap_averages` exchange them.
 
         Args:
             generator_optimizer: `keras.optimizers.Optimizer`, name or config.
@@ -108,13 +132,22 @@ class AdversarialModel(keras.Model):
             steps_per_execution: as in Keras.
             jit_compile: whether XLA compiles the step, all but the image pools and
                 the losses' means; under MirroredStrategy what lies between two
-                updates, forward and backward. Not with `run_eagerly`. Dropout and
-                gradient penalties then draw other random numbers. On CPUs a step
-                takes longer.
+                updates, forward and backward, where no layer adds losses. Not with
+                `run_eagerly`. Dropout and gradient penalties then draw other random
+                numbers. On CPUs a step takes longer.
+            auto_scale_loss: as in Keras, for the networks of each optimizer.
+            **others: none; for a message about Keras' other arguments.
 
         Raises:
             ValueError: one optimizer object is given for both.
+            TypeError: an argument that only `keras.Model.compile` has.
         """
+        if others:
+            raise TypeError(
+                f"{type(self).__name__}.compile takes generator_optimizer and "
+                "discriminator_optimizer, and has losses of its own. Received "
+                f"{', '.join(others)}: leave it out."
+            )
         generator_optimizer = keras.optimizers.get(generator_optimizer or Adam())
         discriminator_optimizer = keras.optimizers.get(
             discriminator_optimizer or Adam()
@@ -133,11 +166,28 @@ class AdversarialModel(keras.Model):
         )
         # Not Keras' "auto", which older files may hold.
         self.is_compiled_by_xla = jit_compile is True and not run_eagerly
+        if auto_scale_loss:
+            generator_optimizer = with_scaled_loss(generator_optimizer, self.generators)
+            discriminator_optimizer = with_scaled_loss(
+                discriminator_optimizer, self.discriminators
+            )
         self.generator_optimizer = generator_optimizer
         self.discriminator_optimizer = discriminator_optimizer
         # Built here, since a loaded model takes the slots' values right after.
         self.generator_optimizer.build(_trainable(self.generators))
         self.discriminator_optimizer.build(_trainable(self.discriminators))
+        self.optimizer = Optimizers([generator_optimizer, discriminator_optimizer])
+        self._find_added_losses()
+
+    def _find_added_losses(self):
+        players = {"g": self.generators, "d": self.discriminators}
+        adding = {name for name, of in players.items() if has_added_losses(of)}
+        self.adds_losses = bool(adding)
+        self.regularization_trackers = _means(
+            f"{name}_regularization"
+            for name, networks in players.items()
+            if name in adding or is_regularized(networks)
+        )
 
     def get_compile_config(self):
         """Both optimizers and the flags of `compile`, serialized; {} before it."""
@@ -157,13 +207,31 @@ class AdversarialModel(keras.Model):
         config = dict(config)
         for name in ("generator_optimizer", "discriminator_optimizer"):
             config[name] = keras.optimizers.deserialize(config[name])
-        self.compile(**config)
+        # They are stored as they were, scaled or not, and their state with them.
+        self.compile(**config, auto_scale_loss=False)
 
-    def fit(self, x=None, *args, **kwargs):
-        """As `keras.Model.fit`; a `tf.data.Dataset` is never asked to shuffle."""
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        *args,
+        **kwargs,
+    ):
+        """As `keras.Model.fit`; a `tf.data.Dataset` is never asked to shuffle.
+
+        Raises:
+            ValueError: also for batches of whole numbers, or of 0 to 255.
+        """
         if isinstance(x, tf.data.Dataset):
             kwargs.setdefault("shuffle", False)
-        return super().fit(x, *args, **kwargs)
+        with watched(callbacks, self.distances) as callbacks:
+            return super().fit(
+                x, y, batch_size, epochs, verbose, callbacks, *args, **kwargs
+            )
 
     def evaluate(self, *args, **kwargs):
         """As `keras.Model.evaluate`, with the statistics that would be saved."""
@@ -175,6 +243,22 @@ class AdversarialModel(keras.Model):
                         for value in (layer.moving_mean, layer.moving_variance):
                             value.assign(value.numpy())
         return super().evaluate(*args, **kwargs)
+
+    def export(self, filepath, *args, **kwargs):
+        """As `keras.Model.export`, of the first generator, which `call` runs."""
+        self.generators[0].export(filepath, *args, **kwargs)
+
+    def compute_loss(self, *args, **kwargs):
+        """There is no one loss.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(
+            f"{type(self).__name__} has no one loss of outputs and targets, but those "
+            "of its players: test_on_batch(real_a, real_b, return_dict=True) gives "
+            "them."
+        )
 
     def _maybe_symbolic_build(self, *args, **kwargs):
         """Nothing to build: networks arrive built. Keras would trace a batch."""
@@ -193,7 +277,10 @@ class AdversarialModel(keras.Model):
         Its gradient is compiled with it. Call this anew in each step that is traced:
         every replica has variables of its own, so each needs a function of its own.
         """
-        return self._compiled(function) if self._is_mirrored() else function
+        # A loss that a layer adds within could not leave it.
+        if self._is_mirrored() and not self.adds_losses:
+            return self._compiled(function)
+        return function
 
     def _compiled(self, function):
         if not self.is_compiled_by_xla:
@@ -210,16 +297,32 @@ class AdversarialModel(keras.Model):
         """Adds one batch's losses to the epoch's means.
 
         Args:
-            losses: dictionary of scalars, one for each of `loss_names`, unscaled.
+            losses: dictionary of scalars, one for each of `metrics`, unscaled.
             batch_size: examples that the losses are means over.
 
         Returns:
             `losses`, for `train_step` to return: this step's values. Keras reports
             the means over the epoch.
         """
-        for tracker in self.loss_trackers:
+        for tracker in self.metrics:
             tracker.update_state(losses[tracker.name], sample_weight=batch_size)
-        return {tracker.name: losses[tracker.name] for tracker in self.loss_trackers}
+        return {tracker.name: losses[tracker.name] for tracker in self.metrics}
+
+    def regularization(self, player, gathered):
+        """What a player's networks add to its loss.
+
+        Args:
+            player: `"g"` or `"d"`.
+            gathered: of `tfi2i.models.added_losses.gathering`.
+
+        Returns:
+            `{}` where they add nothing, else the loss by its name, unscaled.
+        """
+        name = f"{player}_regularization"
+        if all(tracker.name != name for tracker in self.regularization_trackers):
+            return {}
+        networks = {"g": self.generators, "d": self.discriminators}[player]
+        return {name: added_loss(gathered, networks)}
 
     @staticmethod
     def scale(loss, optimizer):
@@ -264,22 +367,8 @@ class AdversarialModel(keras.Model):
         The means are the generator optimizer's (`use_ema`); without them nothing
         happens. Called twice, everything is as before.
         """
-        optimizer = self.generator_optimizer if self.compiled else None
-        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-            optimizer = optimizer.inner_optimizer
-        if optimizer is None or not optimizer.use_ema:
-            return
-        if optimizer.iterations.numpy() == 0:
-            # Keras' means are zeros before the first step.
-            return
-        for variable, average in zip(
-            _trainable(self.generators),
-            optimizer._model_variables_moving_average,
-            strict=True,
-        ):
-            value = variable.numpy()
-            variable.assign(average.numpy())
-            average.assign(value)
+        if self.compiled:
+            swap_averages(self.generator_optimizer)
 
     @contextlib.contextmanager
     def averaged(self):
@@ -364,21 +453,8 @@ def check_losses(adversarial_loss, weights, discriminators):
                 )
 
 
-def unpack_pair(batch):
-    """A batch of `fit` as `(real_a, real_b)`.
-
-    Raises:
-        ValueError: it has one part only, or sample weights.
-    """
-    real_a, real_b, weights = keras.utils.unpack_x_y_sample_weight(batch)
-    if real_b is None:
-        raise ValueError(
-            "Training needs pairs: pass a dataset of (real_a, real_b), or real_a and "
-            "real_b as x and y. Received x alone."
-        )
-    if weights is not None:
-        raise ValueError("Sample weights are not supported: leave sample_weight out.")
-    return real_a, real_b
+def _means(names):
+    return [keras.metrics.Mean(name=name) for name in names]
 
 
 def _trainable(networks):
