@@ -10,6 +10,7 @@ from tfi2i.losses import ADVERSARIAL_LOSSES, gradient_penalty
 from tfi2i.models.adam import Adam
 from tfi2i.models.added_losses import added_loss, has_added_losses, is_regularized
 from tfi2i.models.batches import as_images
+from tfi2i.models.exporting import export
 from tfi2i.models.optimizers import Optimizers, swap_averages, with_scaled_loss
 from tfi2i.models.watching import watched
 
@@ -244,9 +245,17 @@ class AdversarialModel(keras.Model):
                             value.assign(value.numpy())
         return super().evaluate(*args, **kwargs)
 
-    def export(self, filepath, *args, **kwargs):
+    def export(
+        self,
+        filepath,
+        format="tf_saved_model",
+        verbose=None,
+        input_signature=None,
+        **kwargs,
+    ):
         """As `keras.Model.export`, of the first generator, which `call` runs."""
-        self.generators[0].export(filepath, *args, **kwargs)
+        generator = self.generators[0]
+        export(generator, filepath, format, verbose, input_signature, **kwargs)
 
     def compute_loss(self, *args, **kwargs):
         """There is no one loss.
