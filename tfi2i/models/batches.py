@@ -1,6 +1,7 @@
 """The batches that a trainer takes."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -19,25 +20,35 @@ def unpack_pair(batch):
             f"real_b as x and y. Received {received}."
         )
     if weights is not None:
-        raise ValueError(
-            "Sample weights are not supported: leave sample_weight and class_weight "
-            "out."
-        )
+        raise ValueError("Sample weights are not supported: leave sample_weight out.")
     return as_images(real_a), as_images(real_b)
+
+
+def refuse_class_weight(class_weight):
+    """Refuses weights of classes, which would become sample weights.
+
+    Raises:
+        ValueError: there are any.
+    """
+    if class_weight is not None:
+        raise ValueError(
+            "class_weight is not supported: images have no classes. Leave it out."
+        )
 
 
 def as_images(images):
     """`images` as float32, whatever floats they were.
 
     Args:
-        images: float tensor `(batch, height, width, channels)` in [-1, 1].
+        images: float tensor or array `(batch, height, width, channels)` in [-1, 1].
 
     Raises:
-        ValueError: it is no tensor, or not of floats.
+        ValueError: it is no tensor or array, or not of floats.
     """
-    if isinstance(images, tf.RaggedTensor | tf.SparseTensor) or not tf.is_tensor(
-        images
-    ):
+    if isinstance(images, np.ndarray):
+        images = tf.convert_to_tensor(images)
+    # Ragged and sparse ones are no tf.Tensor either.
+    if not isinstance(images, tf.Tensor):
         raise ValueError(
             "Images of a batch must be one tensor (batch, height, width, channels). "
             f"Received {type(images).__name__}."
