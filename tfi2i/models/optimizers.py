@@ -2,6 +2,8 @@
 
 import keras
 
+from tfi2i.models.adam import Adam
+
 
 class Optimizers:
     """What Keras' callbacks find at `model.optimizer`: every player's optimizer.
@@ -45,6 +47,32 @@ class Optimizers:
             "Every player has a learning rate of its own: read or set it at "
             "model.generator_optimizer and model.discriminator_optimizer."
         )
+
+
+def two_optimizers(generator_optimizer, discriminator_optimizer):
+    """Both as objects; None is the reference's Adam.
+
+    Args:
+        generator_optimizer: `keras.optimizers.Optimizer`, name, config or None.
+        discriminator_optimizer: likewise; must be another object.
+
+    Raises:
+        ValueError: one object is given for both.
+    """
+    # Keras' logs of learning rates go by the optimizers' names.
+    generator_optimizer = generator_optimizer or Adam(name="generator_optimizer")
+    discriminator_optimizer = discriminator_optimizer or Adam(
+        name="discriminator_optimizer"
+    )
+    if generator_optimizer is discriminator_optimizer and isinstance(
+        generator_optimizer, keras.optimizers.Optimizer
+    ):
+        raise ValueError(
+            "generator_optimizer and discriminator_optimizer are one object, but each "
+            "keeps the state of its own networks: make two."
+        )
+    optimizers = generator_optimizer, discriminator_optimizer
+    return [keras.optimizers.get(optimizer) for optimizer in optimizers]
 
 
 def unscaled(optimizer):

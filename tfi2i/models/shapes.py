@@ -34,7 +34,7 @@ def check_network(name, network):
             f"{name} must be a keras.Model that takes a batch of images. Received "
             f"{kind}."
         )
-    if not network.built or not all(layer.built for layer in network.layers):
+    if not network.built or not any(layer.built for layer in network.layers):
         raise ValueError(
             f"{name} ({kind}) has no weights yet: call it once on a batch of images "
             "before you pass it."

@@ -6,11 +6,15 @@ import types
 import keras
 import tensorflow as tf
 
-from tfi2i.models.adam import Adam
 from tfi2i.models.added_losses import added_loss, has_added_losses, is_regularized
 from tfi2i.models.batches import as_images, refuse_class_weight
 from tfi2i.models.exporting import export
-from tfi2i.models.optimizers import Optimizers, swap_averages, with_scaled_loss
+from tfi2i.models.optimizers import (
+    Optimizers,
+    swap_averages,
+    two_optimizers,
+    with_scaled_loss,
+)
 from tfi2i.models.watching import watched
 
 
@@ -22,10 +26,12 @@ class Trainer(keras.Model):
 
     Where layers of the networks have regularizers, or add losses (`add_loss`), these
     belong to the player whose networks they are, and are logged as
-    `g_regularization` and `d_regularization`.
+    `g_regularization` and `d_regularization`. Steps call networks by
+    `added_losses.run` within `added_losses.gathering`, and add `regularization` to
+    their losses.
 
     Args:
-        loss_names: names of the losses that the steps return, without those.
+        loss_names: names of the losses that the steps return, without these two.
         **kwargs: of `keras.Model`.
     """
 
@@ -51,8 +57,12 @@ class Trainer(keras.Model):
 
     @property
     def distances(self):
-        """Weights of the losses that compare images, by name."""
-        raise NotImplementedError
+        """Weights of the losses that compare images, by name; {} where none do.
+
+        In these losses `fit` finds batches of 0 to 255, and Keras' callbacks know that
+        they should fall.
+        """
+        return {}
 
     @property
     def metrics(self):
@@ -109,13 +119,7 @@ class Trainer(keras.Model):
                 "discriminator_optimizer, and has losses of its own. Received "
                 f"{', '.join(others)}: leave it out."
             )
-        generator_optimizer = _optimizer(generator_optimizer, "generator")
-        discriminator_optimizer = _optimizer(discriminator_optimizer, "discriminator")
-        if generator_optimizer is discriminator_optimizer:
-            raise ValueError(
-                "generator_optimizer and discriminator_optimizer are one object, "
-                "but each keeps the state of its own networks: make two."
-            )
+        optimizers = two_optimizers(generator_optimizer, discriminator_optimizer)
         super().compile(
             optimizer=None,
             run_eagerly=run_eagerly,
@@ -125,18 +129,18 @@ class Trainer(keras.Model):
         )
         # Not Keras' "auto", which older files may hold.
         self.is_compiled_by_xla = jit_compile is True and not run_eagerly
-        if auto_scale_loss:
-            generator_optimizer = with_scaled_loss(generator_optimizer, self.generators)
-            discriminator_optimizer = with_scaled_loss(
-                discriminator_optimizer, self.discriminators
-            )
-        self.generator_optimizer = generator_optimizer
-        self.discriminator_optimizer = discriminator_optimizer
-        # Built here, since a loaded model takes the slots' values right after.
-        self.generator_optimizer.build(trainable(self.generators))
-        self.discriminator_optimizer.build(trainable(self.discriminators))
-        self.optimizer = Optimizers([generator_optimizer, discriminator_optimizer])
+        self._set_optimizers(optimizers, auto_scale_loss)
         self._find_added_losses()
+
+    def _set_optimizers(self, optimizers, auto_scale_loss):
+        players = self.generators, self.discriminators
+        if auto_scale_loss:
+            optimizers = list(map(with_scaled_loss, optimizers, players))
+        for optimizer, networks in zip(optimizers, players, strict=True):
+            # Built here, since a loaded model takes the slots' values right after.
+            optimizer.build(trainable(networks))
+        self.generator_optimizer, self.discriminator_optimizer = optimizers
+        self.optimizer = Optimizers(optimizers)
 
     def _find_added_losses(self):
         players = {"g": self.generators, "d": self.discriminators}
@@ -262,7 +266,7 @@ class Trainer(keras.Model):
             `{}` where they add nothing, else the loss by its name, unscaled.
         """
         name = f"{player}_regularization"
-        if all(tracker.name != name for tracker in self.regularization_trackers):
+        if name not in self.metrics_names:
             return {}
         networks = {"g": self.generators, "d": self.discriminators}[player]
         return {name: added_loss(gathered, networks)}
@@ -318,11 +322,6 @@ class Trainer(keras.Model):
                     config[name], custom_objects
                 )
         return cls(**config)
-
-
-def _optimizer(given, name):
-    """What was asked for; else the reference's, whose name Keras' logs then have."""
-    return keras.optimizers.get(given or Adam(name=name))
 
 
 def _means(names):
