@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.checks import dtype_policy, images, state, tiny_cyclegan, tiny_pix2pix
+from tests.checks import dtype_policy, images, least_cyclegan, least_pix2pix, state
 from tfi2i.models import Adam
 
 PAIR = images(4, 16, 16, 3), images(4, 16, 16, 3, seed=1)
@@ -22,7 +22,7 @@ def _fit(model, *callbacks, epochs=1, **options):
     return model.fit(*PAIR, epochs=epochs, callbacks=list(callbacks), **options)
 
 
-def _compiled(make=tiny_pix2pix, **options):
+def _compiled(make=least_pix2pix, **options):
     model = make()
     model.compile(**options)
     return model
@@ -31,15 +31,6 @@ def _compiled(make=tiny_pix2pix, **options):
 def _rates(model):
     players = model.generator_optimizer, model.discriminator_optimizer
     return [float(optimizer.learning_rate) for optimizer in players]
-
-
-def _plain():
-    """A `keras.Model` that is trained in Keras' own way."""
-    inputs = keras.Input((None, None, 3))
-    outputs = keras.layers.Conv2D(3, 3, padding="same")(inputs)
-    model = keras.Model(inputs, outputs)
-    model.compile("adam", "mse")
-    return model
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
@@ -57,7 +48,7 @@ def test_learning_rate_scheduler_sets_both_rates(precision):
 
 
 def test_reduce_lr_on_plateau_reduces_both_rates():
-    model = _compiled(tiny_cyclegan)
+    model = _compiled(least_cyclegan)
     callback = keras.callbacks.ReduceLROnPlateau(
         monitor="val_cycle_a", patience=0, min_delta=1e6, factor=0.1
     )
@@ -100,8 +91,9 @@ def test_swap_ema_weights_needs_running_means():
         _fit(_compiled(), keras.callbacks.SwapEMAWeights(), validation_data=PAIR)
 
 
-@pytest.mark.parametrize("make", [tiny_pix2pix, tiny_cyclegan])
-@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize(
+    ("make", "value"), [(least_pix2pix, np.nan), (least_cyclegan, np.inf)]
+)
 def test_terminate_on_nan_ends_training(make, value):
     real_a = PAIR[0].copy()
     real_a[1] = value
@@ -174,9 +166,9 @@ def test_backup_and_restore_goes_on_where_it_stopped(tmp_path):
             if epoch == 2:
                 raise InterruptedError
 
-    whole = _compiled(lambda: tiny_pix2pix(dropout=0.5))
+    whole = _compiled(lambda: least_pix2pix(dropout=0.5))
     _fit(whole, epochs=4)
-    stopped, resumed = (_compiled(lambda: tiny_pix2pix(dropout=0.5)) for _ in range(2))
+    stopped, resumed = (_compiled(lambda: least_pix2pix(dropout=0.5)) for _ in range(2))
     with pytest.raises(InterruptedError):
         _fit(
             stopped, keras.callbacks.BackupAndRestore(tmp_path / "b"), Crash(), epochs=4

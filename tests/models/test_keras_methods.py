@@ -5,8 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import tfi2i
-from tests.checks import dtype_policy, images, state, tiny_cyclegan, tiny_pix2pix
+from tests.checks import (
+    dtype_policy,
+    images,
+    least_cyclegan,
+    least_pix2pix,
+    state,
+    tiny_cyclegan,
+)
 from tfi2i import networks
 from tfi2i.models import Adam, Pix2Pix
 
@@ -17,7 +23,7 @@ LOSSES = {"g_gan", "g_l1", "d_real", "d_fake"}
 @pytest.fixture(scope="module")
 def model():
     """One that tests share which do not depend on its weights."""
-    model = tiny_pix2pix()
+    model = least_pix2pix()
     model.compile()
     return model
 
@@ -72,13 +78,13 @@ def test_fit_takes_keras_arguments(model):
     assert history is model.history
 
 
-@pytest.mark.parametrize("dtype", ["float16", "float64", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
 def test_other_floats_train_as_float32(dtype):
     losses = []
     # The same numbers, which all types hold.
     pair = [np.round(side * 8) / 8 for side in (A, B)]
     for cast in ("float32", dtype):
-        model = tiny_pix2pix()
+        model = least_pix2pix()
         model.compile()
         sides = [tf.cast(side, cast) for side in pair]
         data = tf.data.Dataset.from_tensors(tuple(sides))
@@ -86,8 +92,9 @@ def test_other_floats_train_as_float32(dtype):
     assert losses[0] == losses[1]
 
 
-@pytest.mark.parametrize("make", [tiny_pix2pix, tiny_cyclegan])
-@pytest.mark.parametrize("dtype", ["uint8", "int32", "bool"])
+@pytest.mark.parametrize(
+    ("make", "dtype"), [(least_pix2pix, "uint8"), (least_cyclegan, "int32")]
+)
 def test_whole_numbers_are_refused(make, dtype):
     model = make()
     model.compile()
@@ -107,7 +114,7 @@ def test_whole_numbers_are_refused(make, dtype):
             attempt()
 
 
-@pytest.mark.parametrize("make", [tiny_pix2pix, tiny_cyclegan])
+@pytest.mark.parametrize("make", [least_pix2pix, least_cyclegan])
 def test_floats_of_0_to_255_are_refused(make):
     model = make()
     model.compile()
@@ -195,7 +202,7 @@ def test_it_is_a_layer_of_other_models(model):
 
 
 def test_save_and_load_whole(tmp_path):
-    model = tiny_cyclegan(pool_size=2)
+    model = least_cyclegan(pool_size=2)
     model.compile(Adam(1e-3))
     model.train_on_batch(A, B)
     model.save(tmp_path / "model.keras")
@@ -209,7 +216,7 @@ def test_save_and_load_whole(tmp_path):
 
 
 def test_save_and_load_weights(tmp_path):
-    model, other = tiny_pix2pix(dropout=0.5), tiny_pix2pix(dropout=0.5)
+    model, other = least_pix2pix(dropout=0.5), least_pix2pix(dropout=0.5)
     for one in (model, other):
         one.compile()
     model.train_on_batch(A, B)
@@ -223,8 +230,7 @@ def test_save_and_load_weights(tmp_path):
 def test_load_weights_skips_what_does_not_fit(tmp_path, model):
     model.save_weights(tmp_path / "w.weights.h5")
     other = Pix2Pix(
-        networks.resnet(1, filters=4, seed=3),
-        networks.patchgan(6, filters=2, num_layers=1, norm="instance", seed=4),
+        networks.resnet(1, filters=4, norm="none"), least_pix2pix().discriminator
     )
     with pytest.raises(ValueError):
         other.load_weights(tmp_path / "w.weights.h5")
@@ -251,7 +257,7 @@ def test_configurations(model):
 
 def test_state_trees(model):
     tree = model.get_state_tree("numpy_array")
-    other = tiny_pix2pix()
+    other = least_pix2pix()
     other.compile()
     other.train_on_batch(A, B)
     # An optimizer's name is part of its variables' paths.
@@ -261,10 +267,10 @@ def test_state_trees(model):
 
 
 def test_state_tree_needs_unique_names():
-    cyclegan = tiny_cyclegan()
-    cyclegan.compile()
+    named_alike = tiny_cyclegan()
+    named_alike.compile()
     with pytest.raises(ValueError, match="variable path is found twice"):
-        cyclegan.get_state_tree()
+        named_alike.get_state_tree()
 
 
 def test_stateless_methods(model):
@@ -276,7 +282,7 @@ def test_stateless_methods(model):
         model.stateless_compute_loss(*values, model.metrics_variables, A, B, B)
 
 
-@pytest.mark.parametrize("make", [tiny_pix2pix, tiny_cyclegan])
+@pytest.mark.parametrize("make", [least_pix2pix, least_cyclegan])
 def test_export_writes_a_saved_model(make, tmp_path):
     model = make()
     model.export(tmp_path / "any", verbose=False)
@@ -322,7 +328,7 @@ def test_export_writes_onnx_and_tflite(model, tmp_path):
 
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
 def test_quantize_leaves_layers_without_it():
-    model = tiny_pix2pix()
+    model = least_pix2pix()
     model.compile()
     expected = model.predict(A, verbose=0)
     model.quantize("int8")
@@ -332,7 +338,7 @@ def test_quantize_leaves_layers_without_it():
 
 @pytest.mark.parametrize("is_compiled_after", [False, True])
 def test_frozen_networks_stay(is_compiled_after):
-    model = tiny_cyclegan()
+    model = least_cyclegan()
     model.compile(Adam(0.1, use_ema=True), Adam(0.1))
     model.generator_ab.trainable = False
     if is_compiled_after:
@@ -358,7 +364,7 @@ def test_frozen_networks_stay(is_compiled_after):
     ids=lambda options: next(iter(options)),
 )
 def test_compile_takes_keras_arguments(options):
-    model = tiny_pix2pix()
+    model = least_pix2pix()
     model.compile(**options)
     history = model.fit(A, B, batch_size=1, validation_data=(A, B), verbose=0).history
     assert np.isfinite(list(history.values())).all()
@@ -367,18 +373,18 @@ def test_compile_takes_keras_arguments(options):
 @pytest.mark.parametrize("name", ["optimizer", "loss", "metrics", "loss_weights"])
 def test_compile_says_what_it_has_instead(name):
     with pytest.raises(TypeError, match=f"has losses of its own. Received {name}"):
-        tiny_pix2pix().compile(**{name: "adam"})
+        least_pix2pix().compile(**{name: "adam"})
 
 
 def test_it_must_be_compiled_first():
     with pytest.raises(ValueError, match="call `compile"):
-        tiny_pix2pix().fit(A, B, verbose=0)
+        least_pix2pix().fit(A, B, verbose=0)
 
 
 def test_mixed_float16_scales_losses_by_itself(tmp_path):
     with dtype_policy("mixed_float16"):
-        model = tiny_pix2pix()
-        plain = tiny_pix2pix()
+        model = least_pix2pix()
+        plain = least_pix2pix()
     model.compile()
     plain.compile(auto_scale_loss=False)
     scaled = keras.optimizers.LossScaleOptimizer
@@ -397,7 +403,7 @@ def test_mixed_float16_scales_losses_by_itself(tmp_path):
 def test_other_precisions_need_no_scaling():
     for policy in ("float32", "mixed_bfloat16"):
         with dtype_policy(policy):
-            model = tiny_pix2pix()
+            model = least_pix2pix()
         model.compile()
         assert isinstance(model.generator_optimizer, Adam)
 
@@ -408,12 +414,12 @@ def test_weights_of_other_precisions_are_refused(policy):
         dtype_policy(policy),
         pytest.raises(ValueError, match=f"weights of {policy}.*mixed_float16"),
     ):
-        tiny_pix2pix()
+        least_pix2pix()
 
 
 def test_float32_networks_train_under_another_floatx():
     with dtype_policy("float32"):
-        model = tiny_pix2pix()
+        model = least_pix2pix()
     keras.config.set_floatx("float64")
     try:
         model.compile()
@@ -509,7 +515,3 @@ def test_what_cannot_generate_is_refused_in_one_line(generator, message):
 def _called(network):
     network(A)
     return network
-
-
-def test_public_names():
-    assert tfi2i.models.AdversarialModel in Pix2Pix.__mro__

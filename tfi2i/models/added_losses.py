@@ -20,8 +20,11 @@ def run(network, images, training):
         network: `keras.Model`.
         images: its input.
         training: as in Keras.
+
+    Returns:
+        Its output in float32, whatever it computes in.
     """
-    outputs = network(images, training=training)
+    outputs = tf.cast(network(images, training=training), tf.float32)
     gathered = _gathered.get()
     if gathered is not None:
         gathered[id(network)] += _added_by_last_call(network)

@@ -152,8 +152,8 @@ class CycleGAN(AdversarialModel):
             return {}
         return {
             f"discriminator_{domain}": self.share_right(
-                judge(images[f"real_{domain}"], training=False),
-                judge(images[f"fake_{domain}"], training=False),
+                run(judge, images[f"real_{domain}"], training=False),
+                run(judge, images[f"fake_{domain}"], training=False),
             )
             for domain, judge in zip("ab", self.discriminators, strict=True)
         }

@@ -112,7 +112,7 @@ class Pix2Pix(AdversarialModel):
 
     def paint(self, real_a, real_b):
         """`real_a`, `fake_b`, `real_b`."""
-        fake_b = self.generator(real_a, training=False)
+        fake_b = run(self.generator, real_a, training=False)
         return {"real_a": real_a, "fake_b": fake_b, "real_b": real_b}
 
     def decisions(self, images):
@@ -121,7 +121,7 @@ class Pix2Pix(AdversarialModel):
             return {}
         real_a, fake_b, real_b = (images[n] for n in ("real_a", "fake_b", "real_b"))
         scores = [
-            self.discriminator(self._seen(real_a, b), training=False)
+            run(self.discriminator, self._seen(real_a, b), training=False)
             for b in (real_b, fake_b)
         ]
         return {"discriminator": self.share_right(*scores)}
