@@ -140,6 +140,27 @@ def tiny_cyclegan(norm="instance", dropout=0.0, **options):
     return CycleGAN(*generators, *discriminators, **{"seed": 5, **options})
 
 
+def _one_layer(channels, seed, dropout=0.0):
+    inputs = keras.Input((None, None, channels))
+    x = keras.layers.Dropout(dropout, seed=seed)(inputs) if dropout else inputs
+    initializer = keras.initializers.RandomNormal(0.0, 0.1, seed=seed)
+    outputs = keras.layers.Conv2D(
+        3, 3, padding="same", kernel_initializer=initializer, name=f"conv_{seed}"
+    )(x)
+    return keras.Model(inputs, keras.layers.Activation("tanh")(outputs))
+
+
+def least_pix2pix(dropout=0.0):
+    """A Pix2Pix of one layer each, for tests of what is around the networks."""
+    return Pix2Pix(_one_layer(3, 1, dropout), _one_layer(6, 2))
+
+
+def least_cyclegan(**options):
+    """A CycleGAN of one layer each."""
+    layers = [_one_layer(3, seed) for seed in range(1, 5)]
+    return CycleGAN(*layers, seed=5, **options)
+
+
 def state(model):
     """All that a trainer changes: weights, random state, pools, both optimizers."""
     variables = [

@@ -270,8 +270,9 @@ def test_fit_raises_no_warning():
 def test_there_are_two_optimizers_and_no_third():
     model = tiny_pix2pix()
     model.compile()
-    assert model.optimizer is None
-    for optimizer in (model.generator_optimizer, model.discriminator_optimizer):
+    players = [model.generator_optimizer, model.discriminator_optimizer]
+    assert model.optimizer.optimizers == players
+    for optimizer in players:
         assert float(optimizer.learning_rate) == pytest.approx(2e-4)
         assert (optimizer.beta_1, optimizer.beta_2) == (0.5, 0.999)
     assert model.generator_optimizer is not model.discriminator_optimizer

@@ -1,22 +1,21 @@
-"""What every adversarial trainer shares: optimizers, losses, saved random state."""
+"""What every adversarial trainer shares: losses, and how a step updates."""
 
-import contextlib
 import random
 
 import keras
 import tensorflow as tf
 
 from tfi2i.losses import ADVERSARIAL_LOSSES, gradient_penalty
-from tfi2i.models.adam import Adam
+from tfi2i.models.trainer import Trainer, trainable
 
 
-class AdversarialModel(keras.Model):
+class AdversarialModel(Trainer):
     """A trainer of generators against discriminators.
 
     A subclass sets its networks as the attributes that `network_names` lists, which
     are also arguments of its constructor (None where it has none), names its losses,
-    lists its networks in `generators` and `discriminators`, and writes `call`,
-    `train_step`, `test_step`, `paint` and `decisions`. Everything of `keras.Model`
+    lists its networks in `generators` and `discriminators`, and writes `train_step`,
+    `test_step`, `distances`, `paint` and `decisions`. Everything of `keras.Model`
     works: `fit`, `evaluate`, `predict`, `save` with both optimizers' state.
 
     Args:
@@ -32,28 +31,12 @@ class AdversarialModel(keras.Model):
     def __init__(
         self, loss_names, adversarial_loss, gradient_penalty_weight, seed, **kwargs
     ):
-        super().__init__(**kwargs)
-        self.loss_trackers = [keras.metrics.Mean(name=name) for name in loss_names]
+        super().__init__(loss_names, **kwargs)
         self.adversarial_loss = adversarial_loss
         self.gradient_penalty_weight = gradient_penalty_weight
         self.seed = random.randrange(2**31) if seed is None else seed
         if self.adversarial.is_penalized:
             self.seed_generator = keras.random.SeedGenerator(self.seed)
-
-    @property
-    def generators(self):
-        """The networks that the generator optimizer updates."""
-        raise NotImplementedError
-
-    @property
-    def discriminators(self):
-        """The networks that the discriminator optimizer updates."""
-        raise NotImplementedError
-
-    @property
-    def pools(self):
-        """The pools of generated images, whose content belongs to the state."""
-        return []
 
     @property
     def adversarial(self):
@@ -86,99 +69,6 @@ class AdversarialModel(keras.Model):
         """
         raise NotImplementedError
 
-    @property
-    def metrics(self):
-        """The means of the losses; Keras' own "loss" would stay 0."""
-        return self.loss_trackers
-
-    def compile(
-        self,
-        generator_optimizer=None,
-        discriminator_optimizer=None,
-        run_eagerly=False,
-        steps_per_execution=1,
-        jit_compile=False,
-    ):
-        """Sets the optimizers; without arguments, the reference's Adam for each.
-
-        Args:
-            generator_optimizer: `keras.optimizers.Optimizer`, name or config.
-            discriminator_optimizer: likewise; must be another object.
-            run_eagerly: as in Keras.
-            steps_per_execution: as in Keras.
-            jit_compile: whether XLA compiles the step, all but the image pools and
-                the losses' means; under MirroredStrategy what lies between two
-                updates, forward and backward. Not with `run_eagerly`. Dropout and
-                gradient penalties then draw other random numbers. On CPUs a step
-                takes longer.
-
-        Raises:
-            ValueError: one optimizer object is given for both.
-        """
-        generator_optimizer = keras.optimizers.get(generator_optimizer or Adam())
-        discriminator_optimizer = keras.optimizers.get(
-            discriminator_optimizer or Adam()
-        )
-        if generator_optimizer is discriminator_optimizer:
-            raise ValueError(
-                "generator_optimizer and discriminator_optimizer are one object, "
-                "but each keeps the state of its own networks: make two."
-            )
-        super().compile(
-            optimizer=None,
-            run_eagerly=run_eagerly,
-            steps_per_execution=steps_per_execution,
-            # Keras would compile all of a step, pools and common updates as well.
-            jit_compile=False,
-        )
-        # Not Keras' "auto", which older files may hold.
-        self.is_compiled_by_xla = jit_compile is True and not run_eagerly
-        self.generator_optimizer = generator_optimizer
-        self.discriminator_optimizer = discriminator_optimizer
-        # Built here, since a loaded model takes the slots' values right after.
-        self.generator_optimizer.build(_trainable(self.generators))
-        self.discriminator_optimizer.build(_trainable(self.discriminators))
-
-    def get_compile_config(self):
-        """Both optimizers and the flags of `compile`, serialized; {} before it."""
-        if not self.compiled:
-            return {}
-        serialize = keras.optimizers.serialize
-        return {
-            "generator_optimizer": serialize(self.generator_optimizer),
-            "discriminator_optimizer": serialize(self.discriminator_optimizer),
-            "run_eagerly": self.run_eagerly,
-            "steps_per_execution": self.steps_per_execution,
-            "jit_compile": self.is_compiled_by_xla,
-        }
-
-    def compile_from_config(self, config):
-        """Compiles as `get_compile_config` described."""
-        config = dict(config)
-        for name in ("generator_optimizer", "discriminator_optimizer"):
-            config[name] = keras.optimizers.deserialize(config[name])
-        self.compile(**config)
-
-    def fit(self, x=None, *args, **kwargs):
-        """As `keras.Model.fit`; a `tf.data.Dataset` is never asked to shuffle."""
-        if isinstance(x, tf.data.Dataset):
-            kwargs.setdefault("shuffle", False)
-        return super().fit(x, *args, **kwargs)
-
-    def evaluate(self, *args, **kwargs):
-        """As `keras.Model.evaluate`, with the statistics that would be saved."""
-        if self.distribute_strategy.num_replicas_in_sync > 1:
-            for network in self.generators + self.discriminators:
-                for layer in network.layers:
-                    if isinstance(layer, keras.layers.BatchNormalization):
-                        # Each replica has its own; read from outside, their mean.
-                        for value in (layer.moving_mean, layer.moving_variance):
-                            value.assign(value.numpy())
-        return super().evaluate(*args, **kwargs)
-
-    def _maybe_symbolic_build(self, *args, **kwargs):
-        """Nothing to build: networks arrive built. Keras would trace a batch."""
-
     def with_update(self, function):
         """`function` of tensors, an update in it, compiled where `compile` was told to.
 
@@ -193,7 +83,10 @@ class AdversarialModel(keras.Model):
         Its gradient is compiled with it. Call this anew in each step that is traced:
         every replica has variables of its own, so each needs a function of its own.
         """
-        return self._compiled(function) if self._is_mirrored() else function
+        # A loss that a layer adds within could not leave it.
+        if self._is_mirrored() and not self.adds_losses:
+            return self._compiled(function)
+        return function
 
     def _compiled(self, function):
         if not self.is_compiled_by_xla:
@@ -210,16 +103,16 @@ class AdversarialModel(keras.Model):
         """Adds one batch's losses to the epoch's means.
 
         Args:
-            losses: dictionary of scalars, one for each of `loss_names`, unscaled.
+            losses: dictionary of scalars, one for each of `metrics`, unscaled.
             batch_size: examples that the losses are means over.
 
         Returns:
             `losses`, for `train_step` to return: this step's values. Keras reports
             the means over the epoch.
         """
-        for tracker in self.loss_trackers:
+        for tracker in self.metrics:
             tracker.update_state(losses[tracker.name], sample_weight=batch_size)
-        return {tracker.name: losses[tracker.name] for tracker in self.loss_trackers}
+        return {tracker.name: losses[tracker.name] for tracker in self.metrics}
 
     @staticmethod
     def scale(loss, optimizer):
@@ -234,7 +127,7 @@ class AdversarialModel(keras.Model):
     @staticmethod
     def minimize(scaled_loss, tape, optimizer, networks):
         """Updates the networks' trainable weights down the gradient of the loss."""
-        variables = _trainable(networks)
+        variables = trainable(networks)
         optimizer.apply(tape.gradient(scaled_loss, variables), variables)
 
     def penalty(self, discriminator, real, fake, training):
@@ -258,74 +151,13 @@ class AdversarialModel(keras.Model):
         right = [real_scores > boundary, fake_scores <= boundary]
         return tf.reduce_mean([tf.reduce_mean(tf.cast(r, tf.float32)) for r in right])
 
-    def swap_averages(self):
-        """Exchanges the generators' weights with their running means.
-
-        The means are the generator optimizer's (`use_ema`); without them nothing
-        happens. Called twice, everything is as before.
-        """
-        optimizer = self.generator_optimizer if self.compiled else None
-        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-            optimizer = optimizer.inner_optimizer
-        if optimizer is None or not optimizer.use_ema:
-            return
-        if optimizer.iterations.numpy() == 0:
-            # Keras' means are zeros before the first step.
-            return
-        for variable, average in zip(
-            _trainable(self.generators),
-            optimizer._model_variables_moving_average,
-            strict=True,
-        ):
-            value = variable.numpy()
-            variable.assign(average.numpy())
-            average.assign(value)
-
-    @contextlib.contextmanager
-    def averaged(self):
-        """Within, the generators have the running means of their weights."""
-        self.swap_averages()
-        try:
-            yield
-        finally:
-            self.swap_averages()
-
-    def random_state(self):
-        """The variables that hold the state of the networks' random generators."""
-        weights = {id(weight) for weight in self.weights}
-        return [v for v in self.variables if id(v) not in weights]
-
-    def save_own_variables(self, store):
-        """Saves the random state, which Keras leaves out of its files."""
-        for index, variable in enumerate(self.random_state()):
-            store[f"random_state_{index}"] = variable
-
-    def load_own_variables(self, store):
-        """Restores the random state where the file holds it."""
-        for index, variable in enumerate(self.random_state()):
-            if f"random_state_{index}" in store:
-                variable.assign(store[f"random_state_{index}"])
-
     def get_config(self):
-        serialize = keras.saving.serialize_keras_object
-        networks = {name: getattr(self, name) for name in self.network_names}
         return {
             **super().get_config(),
-            **{name: n and serialize(n) for name, n in networks.items()},
             "adversarial_loss": self.adversarial_loss,
             "gradient_penalty_weight": self.gradient_penalty_weight,
             "seed": self.seed,
         }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        for name in cls.network_names:
-            if config[name] is not None:
-                config[name] = keras.saving.deserialize_keras_object(
-                    config[name], custom_objects
-                )
-        return cls(**config)
 
 
 def check_losses(adversarial_loss, weights, discriminators):
@@ -362,24 +194,3 @@ def check_losses(adversarial_loss, weights, discriminators):
                     f"{network.name!r} has batch norm, which ties the images of a "
                     'batch together: make it with norm="instance" or norm="none".'
                 )
-
-
-def unpack_pair(batch):
-    """A batch of `fit` as `(real_a, real_b)`.
-
-    Raises:
-        ValueError: it has one part only, or sample weights.
-    """
-    real_a, real_b, weights = keras.utils.unpack_x_y_sample_weight(batch)
-    if real_b is None:
-        raise ValueError(
-            "Training needs pairs: pass a dataset of (real_a, real_b), or real_a and "
-            "real_b as x and y. Received x alone."
-        )
-    if weights is not None:
-        raise ValueError("Sample weights are not supported: leave sample_weight out.")
-    return real_a, real_b
-
-
-def _trainable(networks):
-    return [variable for network in networks for variable in network.trainable_weights]

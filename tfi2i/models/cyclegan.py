@@ -5,8 +5,11 @@ import tensorflow as tf
 
 from tfi2i.layers import PACKAGE
 from tfi2i.losses import ADVERSARIAL_LOSSES, l1_loss
-from tfi2i.models.base import AdversarialModel, check_losses, unpack_pair
+from tfi2i.models.added_losses import gathering, run
+from tfi2i.models.base import AdversarialModel, check_losses
+from tfi2i.models.batches import unpack_pair
 from tfi2i.models.image_pool import ImagePool
+from tfi2i.models.shapes import check_network
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -130,9 +133,14 @@ class CycleGAN(AdversarialModel):
     def pools(self):
         return [self.pool_a, self.pool_b]
 
-    def call(self, inputs, training=None):
-        """Translates A into B: `(batch, height, width, channels)` in [-1, 1]."""
-        return self.generator_ab(inputs, training=training)
+    @property
+    def distances(self):
+        """Of `cycle_a`, `cycle_b`, `idt_a` and `idt_b`, where they are above 0."""
+        weights = {"cycle_a": self.cycle_weight_a, "cycle_b": self.cycle_weight_b}
+        for domain in "ab":
+            cycle_weight = weights[f"cycle_{domain}"]
+            weights[f"idt_{domain}"] = self.identity_weight * cycle_weight
+        return {name: weight for name, weight in weights.items() if weight > 0}
 
     def paint(self, real_a, real_b):
         """`real_a`, `fake_b`, `cycled_a`, `real_b`, `fake_a`, `cycled_b`."""
@@ -144,8 +152,8 @@ class CycleGAN(AdversarialModel):
             return {}
         return {
             f"discriminator_{domain}": self.share_right(
-                judge(images[f"real_{domain}"], training=False),
-                judge(images[f"fake_{domain}"], training=False),
+                run(judge, images[f"real_{domain}"], training=False),
+                run(judge, images[f"fake_{domain}"], training=False),
             )
             for domain, judge in zip("ab", self.discriminators, strict=True)
         }
@@ -162,34 +170,38 @@ class CycleGAN(AdversarialModel):
     def test_step(self, batch):
         """The same losses at inference, without the pools; nothing is updated."""
         real_a, real_b = unpack_pair(batch)
-        images = self._translate(real_a, real_b, training=False)
-        losses = self._generator_losses(images, training=False)
-        losses |= self._discriminator_losses(images, training=False)
+        with gathering() as added:
+            images = self._translate(real_a, real_b, training=False)
+            losses = self._generator_losses(images, training=False)
+            losses |= self.regularization("g", added)
+        with gathering() as added:
+            losses |= self._discriminator_losses(images, training=False)
+            losses |= self.regularization("d", added)
         return self.record(losses, tf.shape(real_a)[0])
 
     def _update_generators(self, real_a, real_b):
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as tape, gathering() as added:
             translate = self.between_updates(self._translate)
             images = translate(real_a, real_b, training=True)
             score = self.between_updates(self._generator_losses)
-            losses = score(images, training=True)
+            losses = score(images, training=True) | self.regularization("g", added)
             total = self.scale(sum(losses.values()), self.generator_optimizer)
         self.minimize(total, tape, self.generator_optimizer, self.generators)
         return images, losses
 
     def _update_discriminators(self, images):
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as tape, gathering() as added:
             judge = self.between_updates(self._discriminator_losses)
-            losses = judge(images, training=True)
+            losses = judge(images, training=True) | self.regularization("d", added)
             total = self.scale(sum(losses.values()), self.discriminator_optimizer)
         self.minimize(total, tape, self.discriminator_optimizer, self.discriminators)
         return losses
 
     def _translate(self, real_a, real_b, training):
-        fake_b = self.generator_ab(real_a, training=training)
-        cycled_a = self.generator_ba(fake_b, training=training)
-        fake_a = self.generator_ba(real_b, training=training)
-        cycled_b = self.generator_ab(fake_a, training=training)
+        fake_b = run(self.generator_ab, real_a, training)
+        cycled_a = run(self.generator_ba, fake_b, training)
+        fake_a = run(self.generator_ba, real_b, training)
+        cycled_b = run(self.generator_ab, fake_a, training)
         return {
             "real_a": real_a,
             "fake_b": fake_b,
@@ -200,8 +212,8 @@ class CycleGAN(AdversarialModel):
         }
 
     def _generator_losses(self, images, training):
-        score_b = self.discriminator_b(images["fake_b"], training=training)
-        score_a = self.discriminator_a(images["fake_a"], training=training)
+        score_b = run(self.discriminator_b, images["fake_b"], training)
+        score_a = run(self.discriminator_a, images["fake_a"], training)
         real_a, real_b = images["real_a"], images["real_b"]
         losses = {
             "g_ab": self.adversarial.generator(score_b),
@@ -210,8 +222,8 @@ class CycleGAN(AdversarialModel):
             "cycle_b": self.cycle_weight_b * l1_loss(real_b, images["cycled_b"]),
         }
         if self.identity_weight > 0:
-            same_a = self.generator_ba(real_a, training=training)
-            same_b = self.generator_ab(real_b, training=training)
+            same_a = run(self.generator_ba, real_a, training)
+            same_b = run(self.generator_ab, real_b, training)
             weight_a = self.identity_weight * self.cycle_weight_a
             weight_b = self.identity_weight * self.cycle_weight_b
             losses["idt_a"] = weight_a * l1_loss(real_a, same_a)
@@ -223,7 +235,7 @@ class CycleGAN(AdversarialModel):
         for domain, judge in zip("ab", self.discriminators, strict=True):
             real, fake = images[f"real_{domain}"], images[f"fake_{domain}"]
             on_real, on_fake = self.adversarial.discriminator(
-                judge(real, training=training), judge(fake, training=training)
+                run(judge, real, training), run(judge, fake, training)
             )
             # Halved to slow the discriminator down, as in the reference.
             losses[f"d_{domain}"] = 0.5 * (on_real + on_fake)
@@ -239,13 +251,17 @@ class CycleGAN(AdversarialModel):
                 "One network is given twice: make each of the four generators and "
                 "discriminators by a call of its own."
             )
-        channels_a = self.generator_ab.input_shape[-1]
-        channels_b = self.generator_ba.input_shape[-1]
+        shapes = {
+            name: check_network(name, getattr(self, name))
+            for name in self.network_names
+        }
+        channels_a = shapes["generator_ab"].input[-1]
+        channels_b = shapes["generator_ba"].input[-1]
         for name, given, expected in (
-            ("generator_ab paints", self.generator_ab.output_shape[-1], channels_b),
-            ("generator_ba paints", self.generator_ba.output_shape[-1], channels_a),
-            ("discriminator_a takes", self.discriminator_a.input_shape[-1], channels_a),
-            ("discriminator_b takes", self.discriminator_b.input_shape[-1], channels_b),
+            ("generator_ab paints", shapes["generator_ab"].output[-1], channels_b),
+            ("generator_ba paints", shapes["generator_ba"].output[-1], channels_a),
+            ("discriminator_a takes", shapes["discriminator_a"].input[-1], channels_a),
+            ("discriminator_b takes", shapes["discriminator_b"].input[-1], channels_b),
         ):
             if given != expected:
                 raise ValueError(

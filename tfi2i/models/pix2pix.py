@@ -1,11 +1,16 @@
 """Pix2Pix: image-to-image translation with conditional adversarial networks."""
 
+import functools
+
 import keras
 import tensorflow as tf
 
 from tfi2i.layers import PACKAGE
 from tfi2i.losses import ADVERSARIAL_LOSSES, l1_loss, l2_loss
-from tfi2i.models.base import AdversarialModel, check_losses, unpack_pair
+from tfi2i.models.added_losses import gathering, run
+from tfi2i.models.base import AdversarialModel, check_losses
+from tfi2i.models.batches import unpack_pair
+from tfi2i.models.shapes import check_network
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -99,13 +104,15 @@ class Pix2Pix(AdversarialModel):
     def discriminators(self):
         return [] if self.discriminator is None else [self.discriminator]
 
-    def call(self, inputs, training=None):
-        """Translates A: `(batch, height, width, channels)` in [-1, 1], as is B."""
-        return self.generator(inputs, training=training)
+    @property
+    def distances(self):
+        """Of `g_l1` and `g_l2`, where they are above 0."""
+        weights = {"g_l1": self.l1_weight, "g_l2": self.l2_weight}
+        return {name: weight for name, weight in weights.items() if weight > 0}
 
     def paint(self, real_a, real_b):
         """`real_a`, `fake_b`, `real_b`."""
-        fake_b = self.generator(real_a, training=False)
+        fake_b = run(self.generator, real_a, training=False)
         return {"real_a": real_a, "fake_b": fake_b, "real_b": real_b}
 
     def decisions(self, images):
@@ -114,7 +121,7 @@ class Pix2Pix(AdversarialModel):
             return {}
         real_a, fake_b, real_b = (images[n] for n in ("real_a", "fake_b", "real_b"))
         scores = [
-            self.discriminator(self._seen(real_a, b), training=False)
+            run(self.discriminator, self._seen(real_a, b), training=False)
             for b in (real_b, fake_b)
         ]
         return {"discriminator": self.share_right(*scores)}
@@ -128,38 +135,49 @@ class Pix2Pix(AdversarialModel):
     def test_step(self, batch):
         """The same losses with the networks at inference; nothing is updated."""
         real_a, real_b = unpack_pair(batch)
-        fake_b = self.generator(real_a, training=False)
-        losses = self._generator_losses(real_a, real_b, fake_b, training=False)
+        with gathering() as added:
+            fake_b = run(self.generator, real_a, training=False)
+            losses = self._generator_losses(real_a, real_b, fake_b, training=False)
+            losses |= self.regularization("g", added)
         if self.discriminator is not None:
-            losses |= self._discriminator_losses(real_a, real_b, fake_b, training=False)
+            with gathering() as added:
+                losses |= self._discriminator_losses(
+                    real_a, real_b, fake_b, training=False
+                )
+                losses |= self.regularization("d", added)
         return self.record(losses, tf.shape(real_a)[0])
 
     def _update(self, real_a, real_b):
         losses = {}
-        with tf.GradientTape() as tape:
-            fake_b = self.between_updates(self.generator)(real_a, training=True)
+        with tf.GradientTape() as tape, gathering() as added:
+            paint = self.between_updates(functools.partial(run, self.generator))
+            fake_b = paint(real_a, training=True)
             if self.discriminator is not None:
                 with tape.stop_recording():
                     losses |= self._update_discriminator(real_a, real_b, fake_b)
             score = self.between_updates(self._generator_losses)
             g_losses = score(real_a, real_b, fake_b, training=True)
+            g_losses |= self.regularization("g", added)
             total = self.scale(sum(g_losses.values()), self.generator_optimizer)
         self.minimize(total, tape, self.generator_optimizer, self.generators)
         return losses | g_losses
 
     def _update_discriminator(self, real_a, real_b, fake_b):
-        with tf.GradientTape() as tape:
+        with tf.GradientTape() as tape, gathering() as added:
             judge = self.between_updates(self._discriminator_losses)
             losses = judge(real_a, real_b, fake_b, training=True)
             # Halved to slow the discriminator down (section 3.3).
-            total = self.scale(0.5 * sum(losses.values()), self.discriminator_optimizer)
+            parts = [0.5 * sum(losses.values())]
+            regularization = self.regularization("d", added)
+            parts += regularization.values()
+            total = self.scale(sum(parts), self.discriminator_optimizer)
         self.minimize(total, tape, self.discriminator_optimizer, self.discriminators)
-        return losses
+        return losses | regularization
 
     def _discriminator_losses(self, real_a, real_b, fake_b, training):
         real, fake = self._seen(real_a, real_b), self._seen(real_a, fake_b)
-        fake_scores = self.discriminator(fake, training=training)
-        real_scores = self.discriminator(real, training=training)
+        fake_scores = run(self.discriminator, fake, training)
+        real_scores = run(self.discriminator, real, training)
         d_real, d_fake = self.adversarial.discriminator(real_scores, fake_scores)
         losses = {"d_real": d_real, "d_fake": d_fake}
         if self.adversarial.is_penalized:
@@ -169,7 +187,7 @@ class Pix2Pix(AdversarialModel):
     def _generator_losses(self, real_a, real_b, fake_b, training):
         losses = {}
         if self.gan_weight > 0:
-            scores = self.discriminator(self._seen(real_a, fake_b), training=training)
+            scores = run(self.discriminator, self._seen(real_a, fake_b), training)
             losses["g_gan"] = self.gan_weight * self.adversarial.generator(scores)
         if self.l1_weight > 0:
             losses["g_l1"] = self.l1_weight * l1_loss(real_b, fake_b)
@@ -183,6 +201,7 @@ class Pix2Pix(AdversarialModel):
 
     @staticmethod
     def _check_networks(generator, discriminator, gan_weight, conditional):
+        of_generator = check_network("generator", generator)
         if gan_weight == 0:
             return
         if discriminator is None:
@@ -190,14 +209,15 @@ class Pix2Pix(AdversarialModel):
                 f"gan_weight={gan_weight} needs a discriminator: pass one, or "
                 "gan_weight=0 to train without."
             )
-        channels = generator.output_shape[-1]
+        of_discriminator = check_network("discriminator", discriminator)
+        channels = of_generator.output[-1]
         if conditional:
-            channels += generator.input_shape[-1]
-        if discriminator.input_shape[-1] != channels:
+            channels += of_generator.input[-1]
+        if of_discriminator.input[-1] != channels:
             joined = "A and B joined" if conditional else "B alone"
             raise ValueError(
                 f"The discriminator should take {channels} channels ({joined}), but "
-                f"takes {discriminator.input_shape[-1]}: make it with "
+                f"takes {of_discriminator.input[-1]}: make it with "
                 f"in_channels={channels}."
             )
 
