@@ -25,6 +25,23 @@ def make_folder(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
 
 
+def check_is_folder(folder: Path) -> None:
+    """Refuses what is no folder of images.
+
+    Raises:
+        OSError: it does not exist, or is a file, or a link that leads nowhere.
+    """
+    if folder.is_symlink() and not folder.exists():
+        raise FileNotFoundError(
+            f"'{folder}' is a link that leads nowhere, or round in a circle: expected "
+            "a folder"
+        )
+    if not folder.exists():
+        raise FileNotFoundError(f"'{folder}' does not exist: expected a folder")
+    if not folder.is_dir():
+        raise NotADirectoryError(f"'{folder}' is a file: expected a folder of images")
+
+
 def check_can_make(folder: Path, remedy: str) -> None:
     """Refuses where a folder cannot be made.
 
