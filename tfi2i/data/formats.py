@@ -14,7 +14,7 @@ from tfi2i.data.limits import Refused
 from tfi2i.data.pixels import PixelType
 
 # Pixels.
-_AT_ONCE = 2**18
+_AT_ONCE = 2**16
 
 
 def read(path: str | Path) -> tuple[np.ndarray, ImageFile]:

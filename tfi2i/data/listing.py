@@ -61,7 +61,8 @@ def left_out(places: Iterable[Path], used: Iterable[Path] = ()) -> str:
     parts = []
     if kinds:
         count, noun = kinds.total(), "file" if kinds.total() == 1 else "files"
-        shown = shortened([f"{kind} {number}" for kind, number in kinds.most_common()])
+        ranked = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+        shown = shortened([f"{kind} {number}" for kind, number in ranked])
         parts.append(f"{count} {noun} of unknown kinds ({shown})")
     if inside:
         noun = "folder" if len(inside) == 1 else "folders"

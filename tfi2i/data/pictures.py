@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 # Pixels.
-_AT_ONCE = 2**20
+_AT_ONCE = 2**17
 
 
 def to_array(image: Image.Image, mode: str) -> np.ndarray:

@@ -193,6 +193,8 @@ def one_folder(
 
 def other_folders(root: Path, split: str) -> str:
     """How to name two folders, where a split holds images that are no pairs."""
+    if not (root / split).is_dir():
+        return "--data.a FOLDER --data.b FOLDER"
     others = [
         folder.name
         for folder in listing.subfolders(root)
@@ -331,9 +333,8 @@ def _not_there(root: Path, split: str, called: Names) -> str:
     if (root / split).is_dir():
         inside += [f"{split}/{sub.name}" for sub in listing.subfolders(root / split)]
     return (
-        f"{said} (it holds the folders {shortened(inside) or 'of no name'}): expected "
-        f"{split}/{called.a} and {split}/{called.b}, or {split}{called.a} and "
-        f"{split}{called.b}"
+        f"{said} (it holds the folders {shortened(inside) or 'of no name'}): name two "
+        "of these, or leave both out to have them looked for"
     )
 
 
@@ -342,11 +343,19 @@ def _split_missing(root: Path, split: str, a: str, b: str) -> str:
         return f"'{root / split}' is a link that leads nowhere: mend or remove it"
     splits = available_splits(root, a=a, b=b)
     has = f"it has {_listed(splits, 'and')}" if splits else "it has no split at all"
-    return (
+    text = (
         f"'{root}' has no '{split}' split ({has}): expected "
         f"{split}/*.jpg (A left, B right), {split}/{a} and {split}/{b}, "
         f"or {split}A and {split}B"
     )
+    inside = [
+        folder for folder in listing.subfolders(root) if listing.has_images(folder)
+    ]
+    if not splits and (inside or listing.has_images(root)):
+        text += "; of images that nobody split, --data.val-share 0.1 takes a part"
+        if len(inside) == 2:
+            text += f", and --data.a {inside[0].name} --data.b {inside[1].name} all"
+    return text
 
 
 def _listed(words: Sequence[str], conjunction: str) -> str:

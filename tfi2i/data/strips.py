@@ -33,7 +33,7 @@ KNOWN = (COMPRESSION.NONE, *_DEFLATE, *_LIBTIFF)
 
 # Bytes: of one part, of what is decoded together, and of what zlib is given.
 _MAX_PART = 2**27
-_AT_ONCE = 2**23
+_AT_ONCE = 2**22
 _PIECE = 2**20
 _PREDICTS_NUMBERS = 2
 _PREDICTS_FLOATS = 3
