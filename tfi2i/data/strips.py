@@ -11,6 +11,7 @@ import itertools
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -40,11 +41,28 @@ _PREDICTS_FLOATS = 3
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
+class _Stored(NamedTuple):
+    """Bytes of a file."""
+
+    page: TiffPage
+    offset: int
+    count: int
+    is_mirrored: bool
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """At most so many at a time, as far as there are."""
+        file = self.page.parent.filehandle
+        for start in range(0, self.count, size):
+            file.seek(self.offset + start)
+            data = file.read(min(size, self.count - start))
+            yield data.translate(_MIRRORED) if self.is_mirrored else data
+
+
 class _Part(NamedTuple):
-    """A strip or tile, or some of its lines."""
+    """A strip or tile, or some of its lines, stored or unpacked."""
 
     index: int
-    data: bytes | np.ndarray
+    data: _Stored | bytes
     lines: int
     first: int = 0
 
@@ -76,16 +94,13 @@ def decode(page: TiffPage, into: np.ndarray) -> None:
         raise Refused("truncated")
 
     def parts():
-        file = page.parent.filehandle
         for index in range(count):
-            file.seek(page.dataoffsets[index])
-            data = file.read(page.databytecounts[index])
-            data = data.translate(_MIRRORED) if is_mirrored else data
+            stored = page.dataoffsets[index], page.databytecounts[index]
             above = index // across % down * rows
             lines = rows if page.is_tiled else min(rows, height - above)
             # Parts in which there was nothing to write may have no bytes.
-            if data:
-                yield _Part(index, data, lines)
+            if stored[1]:
+                yield _Part(index, _Stored(page, *stored, is_mirrored), lines)
 
     if page.nodata:
         into[...] = as_held(np.array(page.nodata, page.dtype).reshape(1, 1, 1))
@@ -121,38 +136,33 @@ def _unpacked(parts, compression, line, step):
             yield from _by_libtiff(batch, compression, line, step)
         return
     for part in parts:
-        data, size = part.data, line * part.lines
-        blocks = _slices(data, size, line * step)
+        size, most = line * part.lines, line * min(step, part.lines)
+        blocks = part.data.pieces(most)
         if compression in _DEFLATE:
-            blocks = _inflated(data, size, line * step)
+            blocks = _inflated(part.data.pieces(_PIECE), size, most)
         first = 0
         for block in blocks:
-            lines = len(block) // line
-            if lines < min(step, part.lines - first):
+            lines = min(step, part.lines - first)
+            if first >= part.lines:
+                break
+            if len(block) < lines * line:
                 raise Refused("truncated")
-            yield part._replace(data=block, lines=lines, first=first)
+            data = bytearray(memoryview(block)[: lines * line])
+            yield part._replace(data=data, lines=lines, first=first)
             first += lines
         if first < part.lines:
             raise Refused("truncated")
 
 
-def _slices(data, size, step):
-    view = memoryview(data)[:size]
-    return (bytearray(view[i : i + step]) for i in range(0, len(view), step))
-
-
-def _inflated(data, size, step):
-    """As many bytes of what is compressed as there should be, a few at a time."""
-    inflate, view = zlib.decompressobj(), memoryview(data)
-    offset, block = 0, bytearray()
+def _inflated(pieces, size, step):
+    """As many bytes of what is compressed as there should be, `step` at a time."""
+    inflate, block = zlib.decompressobj(), bytearray()
     while size > 0 and not inflate.eof:
-        piece = inflate.unconsumed_tail
+        piece = inflate.unconsumed_tail or next(pieces, b"")
         if not piece:
-            piece, offset = view[offset : offset + _PIECE], offset + _PIECE
-            if not piece:
-                break
+            break
         block += inflate.decompress(piece, min(step, size) - len(block))
-        if len(block) >= min(step, size):
+        if len(block) == min(step, size):
             yield block
             size, block = size - len(block), bytearray()
     if block:
@@ -175,7 +185,8 @@ def _batches(parts, line):
             if batch:
                 yield batch
             batch, size = [], 0
-        batch.append(part)
+        data = b"".join(part.data.pieces(part.data.count))
+        batch.append(part._replace(data=data))
         size += part.lines * line
     if batch:
         yield batch
