@@ -82,6 +82,7 @@ def test_single_images_are_not_cut_in_half_unless_asked_for(tmp_path, size, verd
         ("train", "trainannot", "val", "valannot"),
         ("images_train/", "labels_train", "images_val", "labels_val"),
         ("train/rgb", "train/depth", "val/rgb", "val/depth"),
+        ("Train", "TRAIN-gt", "Val", "VAL-gt"),
         ("train", "annot", "val", "valannot"),
         ("A", "B", "A/val", "B/val"),
         # unnamed, but the only two of that split

@@ -124,6 +124,11 @@ def test_links_that_go_round_in_a_circle_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"train/loop.png \(Too many levels") as error:
         find_pairs(tmp_path, "train")
     one_line(error)
+    (tmp_path / "train/loop.png").unlink()
+    (tmp_path / "train/round").symlink_to("round")
+    reason = find_pairs(tmp_path, "train").reason
+    circle = "1 link that leads nowhere or round in a circle (train/round)"
+    assert reason.endswith(f"; left out: {circle}")
     (tmp_path / "val").symlink_to("val")
     with pytest.raises(FileNotFoundError, match="val' is a link that leads nowhere"):
         find_pairs(tmp_path, "val")

@@ -47,15 +47,20 @@ def left_out(places: Iterable[Path], used: Iterable[Path] = ()) -> str:
         used: folders in them that are read after all.
 
     Returns:
-        Files of other kinds, counted, and folders with images; empty where all is read.
+        Files of other kinds, counted, folders with images, and links that lead
+        nowhere; empty where all is read.
     """
     kinds: collections.Counter[str] = collections.Counter()
-    inside = []
+    inside, lost = [], []
     for place in dict.fromkeys(places):
         for entry in place.iterdir():
             if entry.name.startswith(".") or entry.is_dir():
                 continue
-            if entry.suffix.lower() not in EXTENSIONS:
+            if entry.suffix.lower() in EXTENSIONS:
+                continue
+            if entry.is_symlink() and not entry.exists():
+                lost.append(entry)
+            else:
                 kinds[entry.suffix.lower() or "no extension"] += 1
         inside += [sub for sub in subfolders(place) if _is_unread(sub, used)]
     parts = []
@@ -68,6 +73,10 @@ def left_out(places: Iterable[Path], used: Iterable[Path] = ()) -> str:
         noun = "folder" if len(inside) == 1 else "folders"
         shown = shortened([f"{sub.parent.name}/{sub.name}" for sub in inside])
         parts.append(f"{len(inside)} {noun} of images inside ({shown})")
+    if lost:
+        noun = "link that leads" if len(lost) == 1 else "links that lead"
+        shown = shortened([f"{link.parent.name}/{link.name}" for link in sorted(lost)])
+        parts.append(f"{len(lost)} {noun} nowhere or round in a circle ({shown})")
     return f"left out: {', '.join(parts)}" if parts else ""
 
 

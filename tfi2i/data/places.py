@@ -226,6 +226,10 @@ def _forms(root: Path, split: str, name: str, unsplit: bool) -> dict[str, Path]:
 
 
 def _with_split(text: str, word: re.Match, split: str) -> str:
+    """The text with another split's name, in capitals where the first has them."""
+    written = word[0]
+    if written != written.lower():
+        split = split.upper() if written.isupper() else split.capitalize()
     return text[: word.start()] + split + text[word.end() :]
 
 
@@ -302,7 +306,8 @@ def _of_split(root: Path, split: str) -> list[Path]:
 
 # A split's name, at a name's beginning or set off by what is no letter.
 _SPLIT_IN_NAME = re.compile(
-    f"(?:^|(?<=/))({'|'.join(SPLITS)})|(?<![a-z])({'|'.join(SPLITS)})(?![a-z])"
+    f"(?:^|(?<=/))({'|'.join(SPLITS)})|(?<![a-z])({'|'.join(SPLITS)})(?![a-z])",
+    re.IGNORECASE,
 )
 
 
@@ -310,7 +315,7 @@ def _carries(name: str, split: str) -> bool:
     """Whether a folder's name says that it belongs to a split."""
     found = _SPLIT_IN_NAME.search(name)
     is_other = name.lower() in OTHER_NAMES
-    return not is_other and found is not None and found[0] == split
+    return not is_other and found is not None and found[0].lower() == split
 
 
 def _reason(root: Path, folder_a: Path, folder_b: Path) -> str:
