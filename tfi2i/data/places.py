@@ -236,19 +236,28 @@ def _with_split(text: str, word: re.Match, split: str) -> str:
 def _named(
     root: Path, split: str, a: str, b: str, unsplit: bool
 ) -> tuple[Path, Path] | None:
-    for pair in candidates(root, split, a, b, unsplit):
-        found = tuple(map(_as_spelt, pair))
-        if all(folder.is_dir() for folder in found):
-            return found
-    return None
+    """The first of `candidates` that are there."""
+    there_a, there_b = (
+        {
+            way: folder
+            for way, path in _forms(root, split, name, unsplit).items()
+            if (folder := _as_spelt(path)).is_dir()
+        }
+        for name in (a, b)
+    )
+    for way in there_a:
+        if way in there_b:
+            return there_a[way], there_b[way]
+    return next(itertools.product(there_a.values(), there_b.values()), None)
 
 
 def _as_spelt(folder: Path) -> Path:
     """The folder of a name, however the file system composes its accents."""
-    for form in ("NFC", "NFD"):
-        other = folder.with_name(unicodedata.normalize(form, folder.name))
-        if not folder.is_dir() and other.is_dir():
-            return other
+    if not folder.name.isascii() and not folder.is_dir():
+        for form in ("NFC", "NFD"):
+            other = folder.with_name(unicodedata.normalize(form, folder.name))
+            if other.is_dir():
+                return other
     return folder
 
 
