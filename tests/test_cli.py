@@ -215,6 +215,63 @@ def test_mistaken_options(capsys, words, expected):
 
 
 @pytest.mark.parametrize(
+    ("flag", "ours"),
+    [
+        ("--dataroot", "--data.dir"),
+        ("--name", "--run"),
+        ("--input_nc", "--data.domain-a.channels"),
+        ("--ngf=32", "--model.generator.filters"),
+        ("--netG", "--model.generator.network"),
+        ("--n_layers_D", "--model.discriminator.num-layers"),
+        ("--no_dropout", "--model.generator.dropout"),
+        ("--no_flip", "--data.no-flip"),
+        ("--max_dataset_size", "--limit"),
+        ("--niter", "--epochs"),
+        ("--n_epochs_decay", "--decay-epochs"),
+        ("--lr", "--optimizer.learning-rate"),
+        ("--lambda_L1", "--model.l1-weight"),
+        ("--continue_train", "--resume"),
+        ("--gpu_ids", "--devices"),
+        # Of a CycleGAN, or of nothing here.
+        ("--lambda_A", None),
+        ("--pool_size", None),
+        ("--num_threads", None),
+        ("--lr_policy", None),
+    ],
+)
+def test_options_of_the_reference(capsys, flag, ours):
+    line = refused(capsys, "train", "pix2pix-maps", flag, "1")
+    assert (f"Did you mean {ours}?" in line) if ours else ("Did you" not in line)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("data", "check", "nowhere"),
+        ("data", "pair", "nowhere", "there", "out"),
+        ("data", "split", "nowhere", "out"),
+        ("translate", "nowhere", "in.png", "out"),
+        ("translate", ".", "nowhere.png", "out"),
+    ],
+)
+def test_what_is_missing_is_said_at_once(tmp_path, words):
+    code = f"{RUN[: -len('main(sys.argv[1:])')]}"
+    code += (
+        "\ntry:\n    main(sys.argv[1:])\n"
+        "finally:\n    assert 'tensorflow' not in sys.modules"
+    )
+    done = tfi2i(*words, cwd=tmp_path, code=code)
+    assert done.returncode == 1
+    assert "' does not exist" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_the_package_is_the_command(tmp_path):
+    code = "import runpy, sys; sys.argv[1:] = ['--version']; "
+    code += "runpy.run_module('tfi2i', run_name='__main__')"
+    assert tfi2i(code=code).stdout == tfi2i("--version").stdout != ""
+
+
+@pytest.mark.parametrize(
     "words, expected",
     [
         (

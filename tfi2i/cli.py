@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from tfi2i._version import __version__
 from tfi2i.cli_data import data
-from tfi2i.files import stderr_aside
+from tfi2i.files import check_exist, stderr_aside
 from tfi2i.options import (
     CommandError,
     DemoOptions,
@@ -231,6 +231,7 @@ def _translate(words: list[str]) -> None:
             f"--seed is {options.seed}, but applies only with --stochastic; add that, "
             "or leave it out."
         )
+    check_exist(options.source, options.input)
     noise = (options.seed or 0) if options.stochastic else None
     with loaded_tensorflow():
         from tfi2i.inference import load, translate_files

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import shlex
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tfi2i.files import check_is_folder
 from tfi2i.options import CommandError, parse
 
 
@@ -91,13 +93,28 @@ def split_options() -> type:
         finds the same never cross splits."""
         unpaired: bool = False
         """Split two folders each on its own, though names match."""
+        exclude: Path | None = None
+        """List of images to leave out, as tfi2i data check --exclude writes it."""
 
     return SplitOptions
 
 
-def check_options() -> type:
-    """What `tfi2i data check` takes."""
-    from tyro.conf import Positional, arg
+def check_options(recipe: str | None = None) -> type:
+    """What `tfi2i data check` takes.
+
+    Args:
+        recipe: whose values the help shows; None for those of no recipe.
+    """
+    from tyro.conf import Positional, Suppress, arg
+
+    from tfi2i.recipes.config import DataConfig
+    from tfi2i.recipes.named import RECIPES
+
+    usual = RECIPES[recipe].config.data if recipe in RECIPES else DataConfig()
+
+    @dataclasses.dataclass(frozen=True)
+    class CheckData(DataConfig):
+        dir: typing.Annotated[str | None, Suppress] = None
 
     @dataclasses.dataclass(frozen=True)
     class CheckOptions:
@@ -122,6 +139,10 @@ def check_options() -> type:
         be is added; written where missing."""
         json: bool = False
         """Print one JSON object."""
+        data: CheckData = dataclasses.field(
+            default_factory=lambda: CheckData(**vars(usual))
+        )
+        """As tfi2i train takes them; what is not said is found out."""
 
     return CheckOptions
 
@@ -149,9 +170,10 @@ def _check(words: list[str]) -> None:
         "Look at a folder of images: what it is, what is wrong with it, what training "
         "would do with it, and the command that does it. Status 1 where it would fail."
     )
-    options = parse(check_options(), words, "tfi2i data check", about)
-    asked = dataclasses.asdict(options)
-    directory, is_json = asked.pop("dir"), asked.pop("json")
+    options = parse(check_options(_recipe(words)), words, "tfi2i data check", about)
+    asked = _asked(options, words)
+    directory, is_json = options.dir, options.json
+    check_is_folder(directory)
     with _loaded():
         from rich.console import Console
 
@@ -168,15 +190,50 @@ def _check(words: list[str]) -> None:
         sys.exit(1)
 
 
+def _recipe(words: list[str]) -> str | None:
+    """The recipe that is named, before all else is read."""
+    for word, following in itertools.pairwise([*words, ""]):
+        name, equals, value = word.partition("=")
+        if name == "--recipe":
+            return value if equals else following
+    return None
+
+
+def _asked(options: Any, words: list[str]) -> dict[str, Any]:
+    """What the user says, as fields of `preparation.images.Asked`."""
+    flags = (word.partition("=")[0] for word in words if word.startswith("--data."))
+    paths = [flag.removeprefix("--data.").replace("-", "_") for flag in flags]
+    names = {path.partition(".")[0].removeprefix("no_") for path in paths}
+    said = {name: getattr(options.data, name) for name in names}
+    asked = {
+        field.name: getattr(options, field.name)
+        for field in dataclasses.fields(options)
+        if field.name not in ("dir", "json", "data")
+    }
+    both = {"exclude"} & said.keys() if options.exclude is not None else set()
+    for name in asked.keys() & said.keys() - {"exclude"}:
+        if asked[name] not in (None, "auto", said[name]):
+            both.add(name)
+        asked[name] = said.pop(name)
+    if both:
+        flag = both.pop().replace("_", "-")
+        raise CommandError(f"--{flag} and --data.{flag} are both given: leave one out.")
+    return {**asked, "data": said}
+
+
 def _pair(words: list[str]) -> None:
     about = "Join two folders of images into one of images side by side, A left."
     options = parse(pair_options(), words, "tfi2i data pair", about)
+    for folder in (options.dir_a, options.dir_b):
+        check_is_folder(folder)
     with _loaded():
         from tfi2i.preparation.pair import pair
 
         done = pair(options.dir_a, options.dir_b, options.out, resize=options.resize)
     for split, count in done.counts.items():
         print(f"{split}: {count} pairs")
+    for note in done.notes:
+        print(f"{note[0].upper()}{note[1:]}.")
     if done.resized:
         print(f"{done.resized} pairs brought to the size of {options.resize.upper()}")
     if not done.is_split:
@@ -188,6 +245,7 @@ def _pair(words: list[str]) -> None:
 def _split(words: list[str]) -> None:
     about = "Copy images to folders train, val and test, so that none is in two."
     options = parse(split_options(), words, "tfi2i data split", about)
+    check_is_folder(options.dir)
     with _loaded():
         from tfi2i.preparation.split import split
 
@@ -200,6 +258,8 @@ def _split(words: list[str]) -> None:
         print(f"{name}: {', '.join(counts)}")
     if done.is_paired is False:
         print("The folders were split each on its own, not as pairs.")
+    for note in done.notes:
+        print(f"{note[0].upper()}{note[1:]}.")
     if done.groups is not None:
         print(f"{done.groups} groups, none in two splits")
     if done.identical:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import glob
 import os
 import sys
 import tempfile
@@ -23,6 +24,38 @@ def make_folder(path: Path) -> None:
                 )
             break
     path.mkdir(parents=True, exist_ok=True)
+
+
+def check_exist(*paths: str | Path) -> None:
+    """Refuses what is not there, before anything is loaded to read it.
+
+    Args:
+        paths: files, folders, or globs, which may match nothing.
+
+    Raises:
+        FileNotFoundError: naming the first that is missing.
+    """
+    for path in paths:
+        expanded = os.path.expanduser(path)
+        if not glob.has_magic(expanded) and not os.path.lexists(expanded):
+            raise FileNotFoundError(f"'{path}' does not exist.")
+
+
+def check_is_folder(folder: Path) -> None:
+    """Refuses what is no folder of images.
+
+    Raises:
+        OSError: it does not exist, or is a file, or a link that leads nowhere.
+    """
+    if folder.is_symlink() and not folder.exists():
+        raise FileNotFoundError(
+            f"'{folder}' is a link that leads nowhere, or round in a circle: expected "
+            "a folder"
+        )
+    if not folder.exists():
+        raise FileNotFoundError(f"'{folder}' does not exist: expected a folder")
+    if not folder.is_dir():
+        raise NotADirectoryError(f"'{folder}' is a file: expected a folder of images")
 
 
 def check_can_make(folder: Path, remedy: str) -> None:

@@ -291,7 +291,7 @@ def _explain(kind: type, words: list[str], program: str) -> str | None:
                 )
         elif name not in hints:
             return (
-                f"There is no option {name}.{_suggest_flag(name, hints)} "
+                f"There is no option {name}.{_suggest_flag(name, hints, program)} "
                 f"See {program} --help."
             )
         else:
@@ -330,10 +330,16 @@ def _positionals(kind: type) -> list[str]:
     return names
 
 
-def _suggest_flag(name: str, flags: dict[str, Any]) -> str:
+def _suggest_flag(name: str, flags: dict[str, Any], program: str) -> str:
     """Prefer the flags that end like `name`: --filters is not near --epochs."""
+    from tfi2i import reference_options
     from tfi2i.recipes.config import suggest
 
+    # `train` takes this one in place of a recipe.
+    more = ["--resume"] if program.startswith("tfi2i train") else []
+    known = reference_options.ours(name, [*flags, *more])
+    if known is not None:
+        return f" Did you mean {' or '.join(known)}?" if known else ""
     last = name.lstrip("-")
     same = [flag for flag in flags if flag.lstrip("-").rpartition(".")[2] == last]
     if same:

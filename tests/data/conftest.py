@@ -20,7 +20,7 @@ def save(path: Path, pixels: np.ndarray, **options) -> Path:
     return path
 
 
-def touch(root: Path, *names: str, size=(8, 6)) -> None:
+def touch(root: Path, *names: str, size=(12, 6)) -> None:
     for name in names:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -22,22 +22,24 @@ def names(images) -> list[str]:
     ],
 )
 def test_two_folders_of_any_names_and_numbers(tmp_path, a, b, folder_a, folder_b):
+    # What a recipe calls its own domains is nobody's word on other folders.
+    usual = ("horse", "zebra")
     touch(tmp_path, f"{folder_a}/1.jpg", f"{folder_a}/x.png", f"{folder_a}/x.jpg")
     touch(tmp_path, f"{folder_b}/other.webp", f"{folder_b}/.hidden.png", size=(4, 9))
     for layout in ("auto", "folders"):
-        files = find_unpaired(tmp_path, "train", layout=layout, a=a, b=b)
+        files = find_unpaired(tmp_path, "train", layout=layout, a=a, b=b, usual=usual)
         assert files.layout == "folders"
         assert files.folders == (tmp_path / folder_a, tmp_path / folder_b)
         assert names(files.a) == ["1.jpg", "x.jpg", "x.png"]
         assert names(files.b) == ["other.webp"]
         assert {image.half for image in files.a + files.b} == {"whole"}
-        assert (files.a[0].width, files.a[0].height) == (8, 6)
+        assert (files.a[0].width, files.a[0].height) == (12, 6)
         assert (files.b[0].width, files.b[0].height) == (4, 9)
         reason = files.reason
         assert reason.startswith(f"two folders: A is {folder_a}, B is {folder_b}")
         assert reason.endswith("; unpaired, 3 and 1 images") and "\n" not in reason
     with pytest.raises(ValueError, match="unmatched images|images of one name"):
-        find_pairs(tmp_path, "train", a=a, b=b)
+        find_pairs(tmp_path, "train", a=a, b=b, usual=usual)
 
 
 def test_halves_of_side_by_side_images(tmp_path):
@@ -60,11 +62,13 @@ def test_bundled_images():
     assert names(files.a) == names(files.b) == sorted(names(files.a))
 
 
-def test_single_images_are_split_but_not_without_a_word(tmp_path):
-    touch(tmp_path, "train/1.png", "train/2.png")
-    reason = find_unpaired(tmp_path, "train").reason
-    assert "2 of 2 are not about twice as wide" in reason
-    assert reason.endswith("put those of A and those of B into two folders")
+def test_single_images_are_not_cut_in_half_unless_asked_for(tmp_path):
+    touch(tmp_path, "train/1.png", "train/2.png", "photos/3.png", size=(8, 6))
+    with pytest.raises(ValueError) as error:
+        find_unpaired(tmp_path, "train")
+    text = one_line(error)
+    assert "2 of 2 images in" in text and "(most are 8x6)" in text
+    assert "--data.a train --data.b photos, or cut them in half" in text
     asked = find_unpaired(tmp_path, "train", layout="side_by_side").reason
     assert asked.endswith("; unpaired, 2 images")
 

@@ -28,32 +28,44 @@ def test_side_by_side(tmp_path):
     assert (first.a.half, first.b.half) == ("left", "right")
     assert first.a.path == first.b.path == tmp_path / "train" / "1.png"
     assert (first.a.width, first.a.height) == (12, 6)
-    assert files.reason == "side by side in train: A is the left half, B the right"
+    assert files.reason == (
+        "side by side in train: A is the left half, B the right; left out: 1 file of "
+        "unknown kinds (.txt 1)"
+    )
 
 
 @pytest.mark.parametrize(
-    ("size", "hint"),
+    ("size", "verdict"),
     [
-        ((6, 6), True),
-        ((8, 6), True),
-        ((14, 10), True),
-        ((28, 10), True),
-        ((6, 8), True),
-        ((16, 10), False),
-        ((20, 10), False),
-        ((26, 10), False),
+        ((6, 6), "refused"),
+        ((8, 6), "refused"),
+        ((14, 10), "refused"),
+        ((6, 8), "refused"),
+        ((16, 10), "taken"),
+        ((20, 10), "taken"),
+        ((26, 10), "taken"),
+        # Halves that are twice as wide as high, as of street scenes.
+        ((28, 10), "doubted"),
+        ((40, 10), "doubted"),
     ],
 )
-def test_single_images_are_split_but_not_without_a_word(tmp_path, size, hint):
+def test_single_images_are_not_cut_in_half_unless_asked_for(tmp_path, size, verdict):
     touch(tmp_path, "train/1.png", "train/2.png", size=size)
-    touch(tmp_path, "train/3.png", size=(12, 6) if hint else (6, 6))
+    touch(tmp_path, "train/3.png", size=(6, 6) if verdict == "taken" else (12, 6))
+    asked = find_pairs(tmp_path, "train", layout="side_by_side")
+    assert asked.reason == "side by side in train: A is the left half, B the right"
+    if verdict == "refused":
+        with pytest.raises(ValueError) as error:
+            find_pairs(tmp_path, "train")
+        text = one_line(error)
+        assert "2 of 3 images in" in text and "about twice as wide as high" in text
+        for way in ("input edges", "a train --data.b FOLDER", "layout side_by_side"):
+            assert f"--data.{way}" in text
+        return
     files = find_pairs(tmp_path, "train")
     assert files.layout == "side_by_side" and len(files) == 3
     said = "2 of 3 are not about twice as wide as high" in files.reason
-    assert said == hint == ("--data.input edges" in files.reason)
-    assert "\n" not in files.reason
-    asked = find_pairs(tmp_path, "train", layout="side_by_side")
-    assert asked.reason == "side by side in train: A is the left half, B the right"
+    assert said == (verdict == "doubted") and "\n" not in files.reason
 
 
 @pytest.mark.parametrize(
@@ -62,14 +74,24 @@ def test_single_images_are_split_but_not_without_a_word(tmp_path, size, hint):
         ("A", "B", "val/A", "val/B"),
         ("A", "B", "valA", "valB"),
         ("photo", "label", "val/photo", "val/label"),
-        ("photo", "label", "val/A", "val/B"),
         ("_in", "_out", "val_in", "val_out"),
-        ("photo", "label", "valA", "valB"),
+        # the split's name in theirs, or the other way round
+        ("photo", "label", "val_photo", "val_label"),
+        ("photo", "label", "photo_val", "label_val"),
+        ("photo", "label", "photo/val", "label/val"),
+        ("train", "trainannot", "val", "valannot"),
+        ("images_train/", "labels_train", "images_val", "labels_val"),
+        ("train/rgb", "train/depth", "val/rgb", "val/depth"),
+        ("Train", "TRAIN-gt", "Val", "VAL-gt"),
+        ("train", "annot", "val", "valannot"),
+        ("A", "B", "A/val", "B/val"),
+        # unnamed, but the only two of that split
+        ("A", "B", "images_val", "labels_val"),
         # any two, in alphabetical order
         ("A", "B", "val/alpha", "val/beta"),
         # one name known tells the other
-        ("photo", "map", "val/photo", "val/label"),
-        ("x", "label", "val/photo", "val/label"),
+        ("photo", "B", "val/photo", "val/label"),
+        ("A", "photo", "val/label", "val/photo"),
     ],
 )
 def test_two_folders(tmp_path, a, b, folder_a, folder_b):
@@ -145,7 +167,7 @@ def test_sizes_are_those_shown(tmp_path, suffix, orientation):
     (tmp_path / "train").mkdir()
     path = tmp_path / "train" / f"1.{suffix}"
     Image.new("RGB", (8, 6)).save(path, exif=exif)
-    image = find_pairs(tmp_path, "train").samples[0].a
+    image = find_pairs(tmp_path, "train", layout="side_by_side").samples[0].a
     assert image.orientation == orientation
     assert (image.width, image.height) == ((6, 8) if orientation >= 5 else (8, 6))
 
@@ -156,7 +178,8 @@ def test_senseless_orientation_is_upright(tmp_path, orientation):
     exif[0x0112 if orientation != "wrong" else 0x010E] = orientation
     (tmp_path / "train").mkdir()
     Image.new("RGB", (8, 6)).save(tmp_path / "train" / "1.jpg", exif=exif)
-    assert find_pairs(tmp_path, "train").samples[0].a.orientation == 1
+    asked = find_pairs(tmp_path, "train", layout="side_by_side")
+    assert asked.samples[0].a.orientation == 1
 
 
 def test_available_splits(tmp_path):
@@ -237,12 +260,12 @@ def test_duplicate_stems(tmp_path):
 
 def test_odd_widths(tmp_path):
     touch(tmp_path, "train/1.png", "train/4.png")
-    touch(tmp_path, "train/2.png", "train/3.png", size=(7, 8))
+    touch(tmp_path, "train/2.png", "train/3.png", size=(13, 6))
     with pytest.raises(ValueError) as error:
         find_pairs(tmp_path, "train")
     text = one_line(error)
     assert "even width" in text
-    assert text.endswith("train/2.png (width 7), train/3.png (width 7)")
+    assert text.endswith("train/2.png (width 13), train/3.png (width 13)")
 
 
 def test_unreadable_headers_are_named_all_at_once(tmp_path):

@@ -9,11 +9,12 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+import tensorflow as tf
 import tifffile
 from PIL import Image
 
 from tests.data.conftest import picture, save
-from tfi2i.data import arrays, headers, writing
+from tfi2i.data import arrays, decoding, formats, headers, reading, writing
 from tfi2i.data.pixels import RGB, PixelType
 from tfi2i.data.reading import read_image
 
@@ -341,3 +342,52 @@ def test_numbers_that_float32_has_no_room_for(tmp_path, caplog):
             read_image(tmp_path / "a.npy", pixels=FLOAT)
         assert f"images hold {dtype} beyond 16,777,216" in caplog.messages[-1]
     assert len(caplog.records) == 4
+
+
+def of_many_parts(folder):
+    """Files of 26 MB of pixels or more, stored in few bytes."""
+    rng = np.random.default_rng(0)
+    small = rng.normal(size=(40, 400)).astype(np.float32)
+    page = np.tile(small, (10, 1))
+    stack = np.broadcast_to(page, (32, 400, 400))
+    np.savez_compressed(folder / "first.npz", stack)
+    np.save(folder / "last.npy", np.moveaxis(stack, 0, -1).astype(np.float64))
+    np.save(folder / "fortran.npy", np.asfortranarray(np.moveaxis(stack, 0, -1)))
+    for name, options in {
+        "pages.tif": {},
+        "deflated.tif": {"compression": "zlib"},
+        "strip.tif": {"compression": "zlib", "rowsperstrip": 400},
+        "tiles.tif": {"compression": "zlib", "tile": (128, 128)},
+    }.items():
+        with tifffile.TiffWriter(folder / name) as file:
+            for each in stack:
+                each = np.ascontiguousarray(each)
+                file.write(each, photometric="minisblack", **options)
+    large = np.tile(rng.integers(0, 65536, (40, 2100, 3), np.uint16), (50, 1, 1))
+    whole = {"compression": "zlib", "rowsperstrip": 2000, "predictor": True}
+    tifffile.imwrite(folder / "one.tif", large, photometric="rgb", **whole)
+    planes = np.moveaxis(large, -1, 0)
+    how = {"photometric": "rgb", "planarconfig": "separate", "compression": "zlib"}
+    tifffile.imwrite(folder / "planes.tif", planes, **how)
+    return {**dict.fromkeys(("one.tif", "planes.tif"), large)}, stack
+
+
+def test_memory_is_at_most_twice_the_pixels(tmp_path):
+    wanted, stack = of_many_parts(tmp_path)
+    for path in sorted(tmp_path.iterdir()):
+        expected = wanted.get(path.name, np.moveaxis(stack, 0, -1))
+        tracemalloc.start()
+        try:
+            found, _ = formats.read(path)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        np.testing.assert_array_equal(found, expected)
+        assert peak <= 2 * found.nbytes, (path.name, peak / found.nbytes)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_turned_as_decoding_turns(orientation):
+    image = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    expected = decoding.orient(tf.constant(image), orientation).numpy()
+    np.testing.assert_array_equal(reading._upright(image, orientation), expected)

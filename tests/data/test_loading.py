@@ -63,7 +63,7 @@ def test_edges_are_drawn_from_the_target(tmp_path, direction):
 
 
 def test_background(tmp_path):
-    clear = np.zeros((8, 8, 4), np.uint8)
+    clear = np.zeros((8, 16, 4), np.uint8)
     save(tmp_path / "train/1.png", clear)
     for background, colour in (("white", (255,) * 3), ("#0a10ff", (10, 16, 255))):
         data = PairedData.load(tmp_path, load_size=4, background=background)

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from tests.data.conftest import one_line
+from tests.data.conftest import one_line, save
 from tests.preparation.conftest import cut, pictures, plain
 from tfi2i.data.folders import find_pairs
 from tfi2i.preparation import report
 from tfi2i.preparation.check import check
 from tfi2i.preparation.images import Asked
+from tfi2i.preparation.split import split
 
 # Networks that are built quickly.
 SMALL = Asked(recipe="pix2pix-emoji", batch_size=1)
@@ -239,3 +240,85 @@ def test_names_are_no_markup(tmp_path):
     pictures(tmp_path, "[red]/train/A/[bold]1.png", "[red]/train/B/other.png")
     text, _ = shown(check(tmp_path / "[red]", SMALL))
     assert "[red]" in text and "[bold]1.png" in text
+
+
+def photos_and_labels(root, count=24):
+    """Pairs that are wider than high, with labels of few colours, in plain PNG."""
+    rng = np.random.default_rng(0)
+    colours = rng.integers(0, 256, (5, 3), np.uint8)
+    for n in range(count):
+        pictures(root, f"train/A/{n}.png", first=n, size=(96, 64))
+        label = colours[rng.integers(0, 5, (64, 96))]
+        save(root / f"train/B/{n}.png", label)
+
+
+def test_the_command_holds_what_was_advised(tmp_path):
+    photos_and_labels(tmp_path)
+    checked = check(tmp_path, SMALL)
+    advised = {
+        word
+        for problem in checked.problems
+        for word in problem.text.split()
+        if word.startswith("--data.")
+    }
+    assert advised == {"--data.crop-width", "--data.domain-b.resize"}
+    words = shlex.split(checked.command)
+    assert words[words.index("--data.crop-width") + 1] == "96"
+    assert words[words.index("--data.domain-b.resize") + 1] == "nearest"
+    said = [p.text for p in checked.problems if p.kind in ("stretched", "few_colours")]
+    assert all(text.endswith("; the command below has it") for text in said)
+    # The plan is what the command does.
+    assert checked.plan.config.data.crop_shape == (64, 96)
+
+
+def test_what_the_user_says_is_not_advised_away(tmp_path):
+    photos_and_labels(tmp_path)
+    own = replace(SMALL, data={"crop_width": 64, "flip": False, "direction": "b2a"})
+    words = shlex.split(check(tmp_path, own).command)
+    assert words[words.index("--data.direction") + 1] == "b2a"
+    assert "--data.no-flip" in words and "96" not in words
+
+
+def test_a_share_for_validation(tmp_path):
+    pictures(tmp_path, *(f"p/{n}.png" for n in range(10)), size=(64, 64))
+    pictures(tmp_path, *(f"q/{n}.png" for n in range(10)), first=50, size=(64, 64))
+    checked = check(tmp_path, replace(SMALL, data={"val_share": 0.2}))
+    assert checked.ok and "--data.val-share 0.2" in checked.command
+    assert [len(checked.plan.data[split]) for split in ("train", "val")] == [8, 2]
+    assert "2 of 10 images are set aside for validation." in shown(checked)[0]
+
+
+@pytest.mark.parametrize(("a", "b"), [("train", "trainannot"), ("train", "labels")])
+def test_named_folders_are_decided_on_as_training_does(tmp_path, a, b):
+    names = ("train/1.png", "trainannot/1.png", "train/2.png", "trainannot/2.png")
+    pictures(tmp_path, *names, size=(96, 64))
+    checked = check(tmp_path, replace(SMALL, a=a, b=b))
+    assert checked.ok == (b == "trainannot")
+    if checked.ok:
+        folders = checked.plan.data["train"].files.folders
+        assert [folder.name for folder in folders] == [a, b]
+        assert f"--data.a {a} --data.b {b}" in checked.command
+    else:
+        with pytest.raises(FileNotFoundError) as error:
+            find_pairs(tmp_path, "train", a=a, b=b)
+        assert one_line(error) == checked.reason
+
+
+def test_the_list_goes_on_to_the_split(tmp_path):
+    root, target = tmp_path / "images", tmp_path / "left out.txt"
+    pictures(root, *(f"{n}.png" for n in range(12)))
+    plain(root / "bad.png")
+    words = shlex.split(check(root, Asked(exclude=target)).command)
+    assert words[-2:] == ["--exclude", str(target)]
+    done = split(root, tmp_path / "out", exclude=target)
+    assert sum(kinds["images"] for kinds in done.counts.values()) == 12
+    assert done.notes == (f"1 left out (listed in '{target}')",)
+    assert not list((tmp_path / "out").rglob("bad.png"))
+
+
+def test_what_is_no_image_is_a_note(tmp_path):
+    paired(tmp_path)
+    (tmp_path / "train/A/Thumbs.db").write_text("")
+    (note,) = (p for p in check(tmp_path, SMALL).problems if p.kind == "left_out")
+    assert note.level == "note"
+    assert note.text == "left out: 1 file of unknown kinds (.db 1)"

@@ -82,3 +82,18 @@ def test_images_of_more_than_8_bits(tmp_path, capsys):
     words = ("data", "check", str(tmp_path), "--recipe", "pix2pix-emoji")
     text = shown(capsys, *words, "--batch-size", "4")
     assert "floating-point 5 channels, -1 black and 1 white" in text
+
+
+def test_options_of_training_in_a_check(tmp_path, capsys):
+    names = [f"{side}/{n}.png" for side in ("p", "q") for n in range(10)]
+    pictures(tmp_path, *names, size=(64, 64))
+    words = ["data", "check", tmp_path, "--recipe", "pix2pix-emoji"]
+    words += ["--data.batch-size", "1", "--data.val_share=0.3", "--data.no-flip"]
+    found = json.loads(shown(capsys, *map(str, words), "--json"))
+    assert found["ok"] and found["training"]["steps_per_epoch"] == 7
+    command = "--data.val-share 0.3 --data.no-flip"
+    for word in (*command.split(), "--data.batch-size"):
+        assert word in found["command"].split()
+    assert not found["training"]["flip"]
+    said = refused(capsys, *map(str, words), "--batch-size", "2")
+    assert said == "--batch-size and --data.batch-size are both given: leave one out."

@@ -119,3 +119,21 @@ def test_folders_that_cannot_be_meant(tmp_path):
         pair(tmp_path / "a", tmp_path / "b", tmp_path / "a" / "out")
     with pytest.raises(FileExistsError, match="not empty"):
         pair(tmp_path / "a", tmp_path / "b", tmp_path / "b")
+
+
+def test_names_that_end_differently(tmp_path):
+    pictures(tmp_path, "a/im0_A.png", "a/im1_A.png", "b/im0_B.png", "b/im1_B.png")
+    done = pair(tmp_path / "a", tmp_path / "b", tmp_path / "out")
+    assert done.counts == {"train": 2}
+    assert done.notes == ("names match where A's are '*_A' and B's '*_B'",)
+    joined = read(tmp_path / "out/train/im1.png")
+    sides = [read(tmp_path / name) for name in ("a/im1_A.png", "b/im1_B.png")]
+    np.testing.assert_array_equal(joined, np.concatenate(sides, axis=1))
+
+
+def test_an_image_that_is_a_circle_of_links(tmp_path):
+    pictures(tmp_path, "a/1.png", "b/1.png", "b/2.png")
+    (tmp_path / "a/2.png").symlink_to("2.png")
+    with pytest.raises(ValueError, match=r"a/2.png \(Too many levels of symb") as error:
+        pair(tmp_path / "a", tmp_path / "b", tmp_path / "out")
+    one_line(error)

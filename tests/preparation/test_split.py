@@ -260,3 +260,30 @@ def test_a_blank_label_belongs_to_several_pairs(tmp_path):
         save(tmp_path / "all" / f"B/{i}.png", red)
     done = split(tmp_path / "all", tmp_path / "out")
     assert done.identical == 0 and done.counts["train"] == {"pairs": 8}
+
+
+def test_partners_of_what_is_listed_are_left_out_too(tmp_path):
+    for i in range(20):
+        write(tmp_path / "all", f"photo/{i}_A.jpg", f"label/{i}_B.png")
+    write(tmp_path / "all", "photo/lonely_A.jpg", "label/.cache/1.png", "photo/x.txt")
+    out = tmp_path / "left_out.txt"
+    out.write_text("photo/lonely_A.jpg\nlabel/7_B.png\n")
+    done = split(tmp_path / "all", tmp_path / "out", exclude=out)
+    assert done.is_paired
+    assert sum(kinds["pairs"] for kinds in done.counts.values()) == 19
+    assert done.notes == (
+        "left out: 1 file of unknown kinds (.txt 1)",
+        f"2 left out (listed in '{out}')",
+        "names match where A's are '*_B' and B's '*_A'",
+    )
+    where = placed(tmp_path / "out")
+    assert len(where) == 38 and "photo/7_A.jpg" not in where
+    for i in set(range(20)) - {7}:
+        assert where[f"photo/{i}_A.jpg"] == where[f"label/{i}_B.png"]
+
+
+def test_a_folder_that_is_a_circle_of_links(tmp_path):
+    (tmp_path / "all").symlink_to("all")
+    with pytest.raises(FileNotFoundError, match="a link that leads nowhere") as error:
+        split(tmp_path / "all", tmp_path / "out")
+    one_line(error)

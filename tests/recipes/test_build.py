@@ -1,5 +1,6 @@
 """Models, optimizers and data as the configuration says."""
 
+import json
 import random
 from dataclasses import replace
 
@@ -9,13 +10,16 @@ import pytest
 import tensorflow as tf
 
 from tests import checks
+from tests.preparation.conftest import pictures
 from tests.recipes.changes import changed, config, cyclegan
 from tfi2i import networks
 from tfi2i.data import PairedData, UnpairedData
 from tfi2i.models import CycleGAN, Pix2Pix
 from tfi2i.recipes import build
+from tfi2i.recipes.config import DataConfig
 from tfi2i.recipes.named import get
 from tfi2i.recipes.resolve import resolve
+from tfi2i.recipes.serialize import from_dict, to_dict
 
 SMALL = {
     "data__crop_size": 32,
@@ -296,3 +300,33 @@ def test_what_is_made_is_not_what_was_said():
     found = build.with_pixels(plain, images)
     assert found.data.domain_a.channels == 3
     assert build.with_pixels(found, images) == found
+
+
+def test_a_share_and_a_limit_are_the_same_every_time(tmp_path):
+    names = [f"{side}/{n}.png" for side in ("p", "q") for n in range(20)]
+    pictures(tmp_path, *names, size=(32, 32))
+    where = {"data__dir": str(tmp_path), "data__val_share": 0.25}
+    whole, few = (small_pix2pix(**where, limit=limit) for limit in (None, 3))
+    assert build.splits(whole.data) == ("train", "val")
+    for split, count in (("train", 15), ("val", 5)):
+        every = build.load_data(whole, split).names
+        assert len(every) == count
+        again = from_dict(json.loads(json.dumps(to_dict(few))))
+        assert build.load_data(again, split).names == every[:3]
+    # Another seed of the weights leaves the images as they are.
+    other = build.load_data(replace(whole, seed=5), "val")
+    assert other.names == build.load_data(whole, "val").names
+    with pytest.raises(ValueError, match="--data.group .* only with a --data.val-shar"):
+        small_pix2pix(data__dir=str(tmp_path), data__group="x")
+
+
+def test_names_of_a_recipe_are_not_the_users(tmp_path):
+    pictures(tmp_path, "trainA/1.png", "trainB/1.png", size=(32, 32))
+    given = resolve(
+        replace(get("pix2pix-facades").config, data=DataConfig(dir=str(tmp_path)))
+    )
+    data = replace(given.data, a="photo", b="label", crop_size=256)
+    assert len(build.load_data(replace(given, data=data), "train")) == 1
+    own = replace(given, data=replace(data, a="photos"))
+    with pytest.raises(FileNotFoundError, match="--data.a is 'photos'"):
+        build.load_data(own, "train")

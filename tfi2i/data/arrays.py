@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 _MAX_HEADER = 2**14
 
+# Bytes of numbers that are converted together.
+_AT_ONCE = 2**22
+
 # Up to here float32 holds every integer.
 _EXACT = 2**24
 
@@ -48,13 +51,32 @@ def read(path: Path) -> np.ndarray:
     Raises:
         Refused: as `header`, or there are values that are no numbers.
     """
-    header(path)
+    height, width, channels, dtype = header(path)
+    found = np.empty((height, width, channels), dtype)
     with _opened(path) as (file, _):
-        array = npy.read_array(file, allow_pickle=False)
-    is_first = array.ndim == 3 and _is_channels_first(array.shape)
-    array = np.moveaxis(array, 0, -1) if is_first else array
-    array = array[..., None] if array.ndim == 2 else array
-    return as_held(array)
+        shape, is_fortran, stored = _skip_header(file)
+        # A view of what is read, with the axes in the order of the file.
+        target = found[..., 0] if len(shape) == 2 else found
+        if len(shape) == 3 and _is_channels_first(shape):
+            target = np.moveaxis(target, -1, 0)
+        _fill(target.T if is_fortran else target, file, stored)
+    return found
+
+
+def _fill(target: np.ndarray, file: IO[bytes], stored: np.dtype) -> None:
+    """Read numbers in the order of `target`, a part of its size at a time."""
+    if target.ndim == 3:
+        for part in target:
+            _fill(part, file, stored)
+        return
+    rows, columns = target.shape
+    step = max(1, _AT_ONCE // max(1, columns * stored.itemsize))
+    for start in range(0, rows, step):
+        part = target[start : start + step]
+        data = file.read(part.size * stored.itemsize)
+        if len(data) < part.size * stored.itemsize:
+            raise Refused("truncated")
+        part[...] = as_held(np.frombuffer(data, stored).reshape(part.shape))
 
 
 def as_held(array: np.ndarray) -> np.ndarray:
@@ -119,6 +141,14 @@ def _read_header(file):
     if version == (1, 0):
         return npy.read_array_header_1_0(file), file.tell()
     return npy.read_array_header_2_0(file), file.tell()
+
+
+def _skip_header(file):
+    """Shape, order and dtype; the numbers come next."""
+    version = npy.read_magic(file)
+    if version == (1, 0):
+        return npy.read_array_header_1_0(file)
+    return npy.read_array_header_2_0(file)
 
 
 def _image_shape(shape):

@@ -79,7 +79,7 @@ def decode(
     """
     contents = tf.io.read_file(path)
     decoders = {
-        JPEG: lambda: _of_colour(_decode_jpeg(contents), pixels),
+        JPEG: lambda: _of_colour(decode_jpeg(contents), pixels),
         PNG: lambda: _png(contents, background, pixels),
         WEBP: lambda: _of_colour(_decode_webp(contents, background), pixels),
         OTHER: lambda: _other(path, background, pixels),
@@ -112,7 +112,7 @@ def decode_contents(
     """
     image = tf.cond(
         _holds(_header(contents), 0, b"\xff\xd8\xff"),
-        lambda: _of_colour(_decode_jpeg(contents), pixels),
+        lambda: _of_colour(decode_jpeg(contents), pixels),
         lambda: _png(contents, background, pixels),
     )
     return tf.ensure_shape(image, (None, None, pixels.channels))
@@ -243,7 +243,7 @@ def _png(contents, background, pixels):
         return _stored(rgba, pixels)
 
     def of_8_bits():
-        return made_of(_decode_png(contents, header))
+        return made_of(decode_png(contents))
 
     def of_16_bits():
         return made_of(tf.io.decode_png(contents, 4, tf.uint16))
@@ -273,14 +273,16 @@ def _holds(header: tf.Tensor, offset: int, expected: bytes) -> tf.Tensor:
     return tf.reduce_all(found == tf.constant(list(expected), tf.uint8))
 
 
-def _decode_jpeg(contents: tf.Tensor) -> tf.Tensor:
+def decode_jpeg(contents: tf.Tensor) -> tf.Tensor:
+    """JPEG of any kind to RGB, uint8."""
     # The accurate transform equals Pillow bit for bit, CMYK included; the
     # default one is up to 14 levels away.
     return tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
 
 
-def _decode_png(contents: tf.Tensor, header: tf.Tensor) -> tf.Tensor:
-    """PNG of any kind to RGBA."""
+def decode_png(contents: tf.Tensor) -> tf.Tensor:
+    """PNG of any kind to RGBA, uint8."""
+    header = _header(contents)
     rgba = tf.io.decode_png(contents, channels=4)
 
     def repaired():

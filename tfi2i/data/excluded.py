@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def read(root: Path, source: str | Path | None) -> Excluded:
         ) from None
     lines = [line.strip() for line in text.splitlines()]
     names = [line for line in lines if line and not line.startswith("#")]
-    paths = frozenset(root / os.path.normpath(name) for name in names)
+    paths = frozenset(_as_spelt(root / os.path.normpath(name)) for name in names)
     if paths and not any(map(_is_there, paths)):
         raise ValueError(
             f"'{source}' (--data.exclude) names nothing in '{root}', such as "
@@ -101,6 +102,15 @@ def to_text(names: Mapping[str, Sequence[str]]) -> str:
             is_odd = path.startswith("#") or path != path.strip()
             lines.append(f"./{path}" if is_odd else path)
     return "".join(f"{line}\n" for line in lines)
+
+
+def _as_spelt(path: Path) -> Path:
+    """The file of a name, however the file system composes its accents."""
+    for form in ("NFC", "NFD"):
+        other = Path(unicodedata.normalize(form, str(path)))
+        if not _is_there(path) and _is_there(other):
+            return other
+    return path
 
 
 def _is_there(path: Path) -> bool:

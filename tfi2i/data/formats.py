@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tfi2i.data import arrays, headers, tiff
+from tfi2i.data import arrays, headers, pictures, tiff
 from tfi2i.data.headers import ImageFile
 from tfi2i.data.limits import Refused
 from tfi2i.data.pixels import PixelType
 
 # Pixels.
-_AT_ONCE = 2**18
+_AT_ONCE = 2**16
 
 
 def read(path: str | Path) -> tuple[np.ndarray, ImageFile]:
@@ -113,8 +113,7 @@ def _picture(file):
         warnings.simplefilter("ignore")
         with Image.open(file.path, formats=(file.format,)) as image:
             modes = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-            array = np.asarray(image.convert(modes[file.channels]))
-    return array[..., None] if array.ndim == 2 else array
+            return pictures.to_array(image, modes[file.channels])
 
 
 def _flattened(image, background):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -29,6 +30,61 @@ def has_images(folder: Path) -> bool:
     return folder.is_dir() and bool(images(folder))
 
 
+def subfolders(folder: Path) -> list[Path]:
+    """Folders in a folder, and links to folders, sorted; hidden ones left out."""
+    return sorted(
+        entry
+        for entry in folder.iterdir()
+        if entry.is_dir() and not entry.name.startswith(".")
+    )
+
+
+def left_out(places: Iterable[Path], used: Iterable[Path] = ()) -> str:
+    """Say what lies in folders of images and is not read.
+
+    Args:
+        places: the folders.
+        used: folders in them that are read after all.
+
+    Returns:
+        Files of other kinds, counted, folders with images, and links that lead
+        nowhere; empty where all is read.
+    """
+    kinds: collections.Counter[str] = collections.Counter()
+    inside, lost = [], []
+    for place in dict.fromkeys(places):
+        for entry in place.iterdir():
+            if entry.name.startswith(".") or entry.is_dir():
+                continue
+            if entry.suffix.lower() in EXTENSIONS:
+                continue
+            if entry.is_symlink() and not entry.exists():
+                lost.append(entry)
+            else:
+                kinds[entry.suffix.lower() or "no extension"] += 1
+        inside += [sub for sub in subfolders(place) if _is_unread(sub, used)]
+    parts = []
+    if kinds:
+        count, noun = kinds.total(), "file" if kinds.total() == 1 else "files"
+        ranked = sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
+        shown = shortened([f"{kind} {number}" for kind, number in ranked])
+        parts.append(f"{count} {noun} of unknown kinds ({shown})")
+    if inside:
+        noun = "folder" if len(inside) == 1 else "folders"
+        shown = shortened([f"{sub.parent.name}/{sub.name}" for sub in inside])
+        parts.append(f"{len(inside)} {noun} of images inside ({shown})")
+    if lost:
+        noun = "link that leads" if len(lost) == 1 else "links that lead"
+        shown = shortened([f"{link.parent.name}/{link.name}" for link in sorted(lost)])
+        parts.append(f"{len(lost)} {noun} nowhere or round in a circle ({shown})")
+    return f"left out: {', '.join(parts)}" if parts else ""
+
+
+def _is_unread(folder: Path, used: Iterable[Path]) -> bool:
+    is_used = any(path == folder or folder in path.parents for path in used)
+    return not is_used and has_images(folder)
+
+
 def indexed(root: Path, paths: Iterable[Path]) -> dict[Path, ImageFile]:
     """Read every header; name all files where that fails."""
     found, broken = {}, []
@@ -47,10 +103,32 @@ def indexed(root: Path, paths: Iterable[Path]) -> dict[Path, ImageFile]:
 
 
 def halves(
-    root: Path, paths: Sequence[Path]
+    root: Path, paths: Sequence[Path], remedy: str
 ) -> tuple[list[tuple[ImageFile, ImageFile]], str]:
-    """Left and right half of every file, and a doubt where most look like one image."""
+    """Left and right half of every file.
+
+    Args:
+        root: the data set's folder.
+        paths: the files.
+        remedy: what to do about single images; empty where the user says that these
+            are pairs.
+
+    Returns:
+        The halves, and a doubt where most of them are wide.
+
+    Raises:
+        ValueError: an odd width; most images are too narrow to be two, unless the user
+            says that they are.
+    """
     whole = list(indexed(root, paths).values())
+    narrow = sum(not looks_like_two(image) for image in whole)
+    if remedy and 2 * narrow > len(whole):
+        sizes = collections.Counter(f"{image.width}x{image.height}" for image in whole)
+        raise ValueError(
+            f"{narrow} of {len(whole)} images in '{paths[0].parent}' are not about "
+            f"twice as wide as high (most are {sizes.most_common(1)[0][0]}), as A and "
+            f"B side by side would be: {remedy}"
+        )
     odd = [
         f"{relative(root, image.path)} (width {image.width})"
         for image in whole
@@ -60,8 +138,7 @@ def halves(
         raise ValueError(
             f"side-by-side images need an even width, in '{root}': {shortened(odd)}"
         )
-    unlike = sum(not looks_like_a_pair(image) for image in whole)
-    doubt = f"{unlike} of {len(whole)} are not about twice as wide as high"
+    wide = sum(not looks_like_a_pair(image) for image in whole)
     pairs = [
         (
             dataclasses.replace(image, half="left"),
@@ -69,7 +146,11 @@ def halves(
         )
         for image in whole
     ]
-    return pairs, doubt if 2 * unlike > len(whole) else ""
+    doubt = ""
+    if remedy and 2 * wide > len(whole):
+        doubt = f"; but {wide} of {len(whole)} are not about twice as wide as high: "
+        doubt += f"if they are single images, {remedy}"
+    return pairs, doubt
 
 
 def relative(root: Path, path: Path) -> str:
@@ -77,6 +158,11 @@ def relative(root: Path, path: Path) -> str:
     return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
+def looks_like_two(image: ImageFile) -> bool:
+    """Whether the halves are no narrower than an upright photograph, 3:4."""
+    return 1.5 <= image.width / image.height
+
+
 def looks_like_a_pair(image: ImageFile) -> bool:
     """Whether the halves are no longer than a photograph, 4:3 either way."""
-    return 1.5 <= image.width / image.height <= 2.7
+    return looks_like_two(image) and image.width / image.height <= 2.7

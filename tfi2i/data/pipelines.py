@@ -13,6 +13,7 @@ from tfi2i.data import derived, domains, folders, loading, memory, transforms
 from tfi2i.data.epochs import TwoDomains
 from tfi2i.data.headers import shortened
 from tfi2i.data.preprocessing import Preprocessing
+from tfi2i.data.shares import Share
 
 Direction = Literal["a2b", "b2a"]
 
@@ -46,7 +47,9 @@ class PairedData(TwoDomains):
         layout: folders.Layout = "auto",
         a: str = "A",
         b: str = "B",
+        usual: tuple[str, str] = ("A", "B"),
         exclude: str | Path | None = None,
+        share: Share | None = None,
         direction: Direction = "a2b",
         input: derived.Input = "files",
         downscale: int = 4,
@@ -64,7 +67,9 @@ class PairedData(TwoDomains):
             layout: see `folders.find_pairs`.
             a: name of the folder that holds domain A.
             b: name of the folder that holds domain B.
+            usual: see `folders.find_pairs`.
             exclude: file that lists images to leave out.
+            share: see `folders.find_pairs`.
             direction: `b2a` makes B the input and A the target.
             input: `edges`, `grayscale` or `downscale` make the input from the target,
                 see `derived.Derivation`. The target is then the single image, the
@@ -86,7 +91,8 @@ class PairedData(TwoDomains):
         _check_choice("input", input, derived.INPUTS)
         how = Preprocessing(**preprocessing)
         from_target = input != "files"
-        where = {"layout": layout, "a": a, "b": b, "exclude": exclude}
+        where = {"layout": layout, "a": a, "b": b, "usual": usual}
+        where |= {"exclude": exclude, "share": share}
         files = folders.find_pairs(directory, split, targets_only=from_target, **where)
         files = dataclasses.replace(files, samples=files.samples[:limit])
         methods = how.domain_a.method, how.domain_b.method
@@ -141,7 +147,9 @@ class UnpairedData(TwoDomains):
         layout: folders.Layout = "auto",
         a: str = "A",
         b: str = "B",
+        usual: tuple[str, str] = ("A", "B"),
         exclude: str | Path | None = None,
+        share: Share | None = None,
         limit: int | None = None,
         progress: bool = True,
         **preprocessing: Any,
@@ -156,7 +164,9 @@ class UnpairedData(TwoDomains):
             layout: see `domains.find_unpaired`.
             a: name of the folder that holds domain A.
             b: name of the folder that holds domain B.
+            usual: see `folders.find_pairs`.
             exclude: file that lists images to leave out.
+            share: see `folders.find_pairs`.
             limit: how many images of each domain to decode, the first ones; None for
                 all.
             progress: show a bar on stderr, if that is a terminal.
@@ -171,9 +181,9 @@ class UnpairedData(TwoDomains):
                 argument outside its range; too little memory.
         """
         how = Preprocessing(**preprocessing)
-        files = domains.find_unpaired(
-            directory, split, layout=layout, a=a, b=b, exclude=exclude
-        )
+        where = {"layout": layout, "a": a, "b": b, "usual": usual}
+        where |= {"exclude": exclude, "share": share}
+        files = domains.find_unpaired(directory, split, **where)
         files = dataclasses.replace(files, a=files.a[:limit], b=files.b[:limit])
         readings = _readings(how, (files.a, files.b), progress)
         cache = _cache(how, (files.a, files.b), readings)

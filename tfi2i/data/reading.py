@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -113,30 +112,48 @@ def read_image(
 
 
 def _decoded(file, background, pixels):
-    if file.format not in decoding.NATIVE:
+    if file.format in decoding.NATIVE:
+        # As bytes, since names need not be UTF-8.
+        contents = tf.io.read_file(os.fsencode(file.path))
+        image, file = _stored(contents, file)
+    else:
         # Here, errors keep their reasons.
-        image = formats.convert(*formats.read(file.path), background, pixels)
-        return decoding.orient(tf.constant(image), file.orientation).numpy()
-    # As bytes, since names need not be UTF-8.
-    path = tf.constant(os.fsencode(file.path))
-    colour = tf.constant(background, tf.int32)
-    if file.format == "JPEG" and pixels == RGB:
-        # Two operators, which run faster without a graph.
-        with tf.device("CPU:0"):
-            args = path, file.orientation, colour, pixels, file.format
-            return decoding.decode(*args).numpy()
-    return _decoder(pixels, file.format, file.orientation)(path, colour).numpy()
+        image, file = formats.read(file.path)
+    image = formats.convert(image, file, np.asarray(background), pixels)
+    return _upright(image, file.orientation)
 
 
-# What traces a graph is kept, since that takes longer than reading many images; one
-# for each kind of file, since looking at the content takes as long as a small JPEG.
-@functools.cache
-def _decoder(pixels: PixelType, format: str, orientation: int) -> Callable:
-    signature = (tf.TensorSpec((), tf.string), tf.TensorSpec((3,), tf.int32))
+def _stored(contents, file):
+    """The pixels of a JPEG, PNG or WebP, and what its header would say of these."""
+    with tf.device("CPU:0"):
+        if file.format == "JPEG":
+            return _numpy(decoding.decode_jpeg(contents)), _made_of(file, 3, False)
+        if file.format == "WEBP":
+            image = _numpy(tf.io.decode_webp(contents))[0]
+            return image, _made_of(file, image.shape[2], image.shape[2] == 4)
+        channels = 4 if file.alpha else file.channels
+        kind = tf.as_dtype(file.dtype)
+        if file.alpha and file.dtype == "uint8":
+            # Alpha of less than 8 bits is repaired there.
+            return _numpy(decoding.decode_png(contents)), _made_of(file, 4, True)
+        image = _numpy(tf.io.decode_png(contents, channels, kind))
+        return image, _made_of(file, channels, file.alpha)
 
-    @tf.function(input_signature=signature, autograph=False)
-    def decode(path, background):
-        with tf.device("CPU:0"):
-            return decoding.decode(path, orientation, background, pixels, format)
 
-    return decode.get_concrete_function()
+def _made_of(file, channels, alpha):
+    return dataclasses.replace(file, channels=channels, alpha=alpha)
+
+
+def _numpy(tensor: tf.Tensor) -> np.ndarray:
+    """The numbers of a tensor themselves; its `numpy()` is a copy."""
+    return np.asarray(memoryview(tensor))
+
+
+def _upright(image: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn an image as `decoding.orient` does."""
+    image = image.swapaxes(0, 1) if orientation >= 5 else image
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    return np.ascontiguousarray(image)

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from tifffile import EXTRASAMPLE, PHOTOMETRIC, TiffFile
 
-from tfi2i.data import strips
+from tfi2i.data import pictures, strips
 from tfi2i.data.arrays import as_held, volume
 from tfi2i.data.limits import Refused, check_size
 from tfi2i.data.pixels import MAX_CHANNELS, Dtype
@@ -73,8 +73,14 @@ def read(path: Path) -> np.ndarray:
             return _by_pillow(path, file, found)
         is_white = pages[0].photometric == PHOTOMETRIC.MINISWHITE
         is_premultiplied = pages[0].extrasamples[:1] == (EXTRASAMPLE.ASSOCALPHA,)
-        image = as_held(np.concatenate([_decoded(page) for page in pages], axis=-1))
-    _, has_alpha, dtype = found.pixels
+        count, has_alpha, dtype = found.pixels
+        # One array, which every page is decoded into, a part at a time.
+        image = np.zeros((*found.size[::-1], count), dtype)
+        start = 0
+        for page in pages:
+            stop = start + page.samplesperpixel
+            _decode(page, image[..., start:stop])
+            start = stop
     if is_white and dtype != "float32":
         colour = image[..., :-1] if has_alpha else image
         np.subtract(np.iinfo(dtype).max, colour, out=colour)
@@ -152,12 +158,13 @@ def _pixels(first, pages, count):
     return (count, alpha, dtype), is_picture
 
 
-def _decoded(page):
-    """One page, `(height, width, samples)`."""
+def _decode(page, into):
+    """One page to a view of `(height, width, samples)`."""
     kind = page.compression
     try:
         if kind in strips.KNOWN:
-            return strips.decoded(page)
+            strips.decode(page, into)
+            return
         array = page.asarray()
     except (ValueError, NotImplementedError) as error:
         if "imagecodecs" not in str(error):
@@ -166,10 +173,9 @@ def _decoded(page):
             f"{page.bitspersample} bits, compressed by {kind.name}, which needs the "
             "package imagecodecs: pip install imagecodecs"
         ) from error
-    height, width = page.imagelength, page.imagewidth
-    if array.shape == (page.samplesperpixel, height, width):
+    if array.shape == (into.shape[2], *into.shape[:2]):
         array = np.moveaxis(array, 0, -1)
-    return array.reshape(height, width, page.samplesperpixel)
+    into[...] = as_held(array.reshape(into.shape))
 
 
 def _divided(image):
@@ -194,5 +200,4 @@ def _by_pillow(path, file, found):
         with Image.open(io.BytesIO(contents), "r", ("TIFF",)) as image:
             if image.size != found.size:
                 raise Refused("damaged (its size is not clear)")
-            array = np.array(image.convert(mode))
-    return array[..., None] if array.ndim == 2 else array
+            return pictures.to_array(image, mode)

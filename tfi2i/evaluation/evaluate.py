@@ -69,7 +69,8 @@ def evaluate(
         translator = load(source, direction)
         data = _as_translated(_data(source, changes), translator)
         if data != compared:
-            compared, pairs = data, _pairs(data, split, "dir" in changes)
+            recipe = _recipe(source)
+            compared, pairs = data, _pairs(data, split, "dir" in changes, recipe)
             size = pairs.real_b.image_shape[:2]
             # Images of several sizes go one by one.
             batch_size = 1 if None in size else BATCH_SIZE
@@ -115,7 +116,12 @@ def _data(source, changes):
     return DataConfig(**{"load_size": changes["crop_size"], **changes})
 
 
-def _pairs(data, split, is_dir_given):
+def _recipe(source):
+    run = stored.run_of(source)
+    return "custom" if run is None else stored.read(run).recipe
+
+
+def _pairs(data, split, is_dir_given, recipe):
     least = min(data.crop_shape)
     if data.preprocess == "resize_and_crop" and least < LEAST_SIZE:
         raise ValueError(
@@ -123,7 +129,8 @@ def _pairs(data, split, is_dir_given):
             "of SSIM."
         )
     try:
-        pairs = build.load_pairs(data, build.whole_images(data), split)
+        how = build.whole_images(data)
+        pairs = build.load_pairs(data, how, split, recipe=recipe)
     except FileNotFoundError as error:
         if is_dir_given:
             raise

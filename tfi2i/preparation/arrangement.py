@@ -8,28 +8,18 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import functools
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from tfi2i.data import folders, listing
+from tfi2i.data import listing, names, places
 from tfi2i.data.excluded import Excluded
 from tfi2i.data.headers import shortened
 
 UNSPLIT = "unsplit"
 """Name of the images of a folder without train, val and test."""
-
-# What people call the splits.
-_OTHER_NAMES = {
-    "training": "train",
-    "validation": "val",
-    "valid": "val",
-    "dev": "val",
-    "testing": "test",
-    "eval": "test",
-}
-
 
 # Levels below the folder where splits are looked for, to say where they are.
 _DEEPEST = 3
@@ -59,6 +49,16 @@ class Found:
         """Whether A and B lie apart."""
         return len(self.folders) == 2
 
+    @functools.cached_property
+    def matching(self) -> names.Matching:
+        """How names of A and of B are compared."""
+        return names.matching(self.files[0], self.files[-1])
+
+    @property
+    def keys(self) -> tuple[set[str], set[str]]:
+        """What files of A and of B are called, so that pairs have one name."""
+        return self.matching.keys((self.files[0], self.files[-1]))
+
     def without(self, out: Excluded, with_partners: bool) -> Found:
         """The same but for files that a list names.
 
@@ -67,15 +67,8 @@ class Found:
             with_partners: whether what loses the other of its name is left out, too.
         """
         files = [[p for p in side if p not in out.paths] for side in self.files]
-        if with_partners:
-            stems = [{path.stem for path in side} for side in files]
-            gone = set().union(
-                *(
-                    {path.stem for path in side} - left
-                    for side, left in zip(self.files, stems, strict=True)
-                )
-            )
-            files = [[p for p in side if p.stem not in gone] for side in files]
+        if with_partners and self.is_two_folders:
+            files = self.matching.without(self.files, out.paths)
         return dataclasses.replace(self, files=tuple(map(tuple, files)))
 
 
@@ -101,7 +94,14 @@ class Arrangement:
         return dataclasses.replace(self, splits=splits)
 
 
-def recognize(root: Path, layout: folders.Layout, a: str, b: str) -> Arrangement:
+def recognize(
+    root: Path,
+    layout: places.Layout,
+    a: str,
+    b: str,
+    usual: tuple[str, str] = ("A", "B"),
+    unsplit: bool = False,
+) -> Arrangement:
     """Look at the folders below a data set's folder.
 
     Args:
@@ -109,24 +109,34 @@ def recognize(root: Path, layout: folders.Layout, a: str, b: str) -> Arrangement
         layout: `auto`, or the one that is there.
         a: name of domain A's folders.
         b: name of domain B's.
+        usual: names that nobody gave.
+        unsplit: whether a part of what nobody split is for validation.
 
     Raises:
+        FileNotFoundError: a split lacks a folder that the user names.
+        ValueError: two folders may be meant, or the halves of images.
         OSError: a folder may not be read.
     """
-    splits, names = [], folders.available_splits(root, a=a, b=b)
-    for split in names:
-        two = folders.two_folders(root, split, layout, a, b)
+    called = places.Names.of(a, b, usual)
+    splits: list[Found] = []
+    found = places.available_splits(root, a=called.a, b=called.b)
+    if called.given and "train" not in found:
+        found = ("train", *found)
+    is_flat = unsplit and not found
+    for split in ("train",) if is_flat else found:
+        two = places.two_folders(root, split, layout, called, is_flat)
+        flat = root if is_flat else root / split
         if two is not None:
             splits.append(_found(split, two[:2], two[2]))
-        elif listing.has_images(root / split):
-            splits.append(_found(split, (root / split,), ""))
+        elif listing.has_images(flat):
+            splits.append(_found(split, (flat,), ""))
     if splits:
         has_train = splits[0].split == "train"
         return Arrangement(tuple(splits), "" if has_train else _no_train(root))
-    if names and layout != "auto":
+    if found and layout != "auto":
         advice = f"'{root}' has no images of layout '{layout}': leave --layout out"
         return Arrangement((), advice)
-    return _without_splits(root, a, b)
+    return _without_splits(root, called)
 
 
 def _found(split: str, where: tuple[Path, ...], reason: str) -> Found:
@@ -135,7 +145,7 @@ def _found(split: str, where: tuple[Path, ...], reason: str) -> Found:
 
 
 def _no_train(root: Path) -> str:
-    inside = [entry for entry in sorted(root.iterdir()) if entry.is_dir()]
+    inside = listing.subfolders(root)
     remedy = _misnamed(inside) or "make one, with two thirds of the images or more"
     return f"'{root}' has no 'train' split: {remedy}"
 
@@ -143,26 +153,22 @@ def _no_train(root: Path) -> str:
 def _misnamed(inside: list[Path]) -> str:
     """Advice on folders that have another name than the splits have here."""
     better = {
-        entry.name: _OTHER_NAMES.get(entry.name.lower(), entry.name.lower())
+        entry.name: places.OTHER_NAMES.get(entry.name.lower(), entry.name.lower())
         for entry in inside
     }
     renamed = [
         f"'{name}' to '{new}'"
         for name, new in better.items()
-        if name != new and new in folders.SPLITS
+        if name != new and new in places.SPLITS
     ]
     return f"rename {' and '.join(renamed)}" if renamed else ""
 
 
-def _without_splits(root: Path, a: str, b: str) -> Arrangement:
+def _without_splits(root: Path, called: places.Names) -> Arrangement:
     """Images that nobody has split, or what else there is."""
-    inside = [
-        entry
-        for entry in sorted(root.iterdir())
-        if entry.is_dir() and not entry.name.startswith(".")
-    ]
-    absolute = root.resolve()
-    if absolute.name in folders.SPLITS:
+    inside = listing.subfolders(root)
+    absolute = root.absolute()
+    if absolute.name in places.SPLITS:
         above = root.parent if root.name else absolute.parent
         return Arrangement((), f"'{root}' is itself a split: name '{above}'")
     renamed = _misnamed(inside)
@@ -172,7 +178,7 @@ def _without_splits(root: Path, a: str, b: str) -> Arrangement:
     if deeper:
         names = [f"'{entry}'" for entry in deeper]
         return Arrangement((), f"the splits lie deeper: name {shortened(names)}")
-    alone = _alone(root, a, b)
+    alone = _alone(root, called)
     if alone:
         return Arrangement((), alone)
     with_images = [entry for entry in inside if listing.has_images(entry)]
@@ -189,18 +195,17 @@ def _without_splits(root: Path, a: str, b: str) -> Arrangement:
 def _with_splits(entries: list[Path], depth: int) -> Iterator[Path]:
     """Folders with splits among these, and below them."""
     for entry in entries:
-        if "train" in folders.available_splits(entry):
+        if "train" in places.available_splits(entry):
             yield entry
         elif depth > 1:
             # What may not be read holds nothing that could be named.
             with contextlib.suppress(PermissionError):
-                inside = [path for path in sorted(entry.iterdir()) if path.is_dir()]
-                yield from _with_splits(inside, depth - 1)
+                yield from _with_splits(listing.subfolders(entry), depth - 1)
 
 
-def _alone(root: Path, a: str, b: str) -> str:
+def _alone(root: Path, called: places.Names) -> str:
     """Says so where one domain's folder lacks the other's."""
-    for pair in folders.candidates(root, "train", a, b):
+    for pair in places.candidates(root, "train", called.a, called.b):
         exist = [folder.is_dir() for folder in pair]
         if any(exist):
             there, lacking = pair[exist.index(True)], pair[exist.index(False)]
@@ -220,7 +225,8 @@ def _contents(root: Path, inside: list[Path], with_images: list[Path]) -> str:
     kinds = collections.Counter(
         entry.suffix.lower() or "no extension"
         for entry in itertools.islice(root.rglob("*"), _MOST_ENTRIES)
-        if entry.is_file() and not entry.name.startswith(".")
+        if entry.is_file()
+        and not any(part.startswith(".") for part in entry.relative_to(root).parts)
     )
     others = [f"{count} {kind}" for kind, count in kinds.most_common(4)]
     if not others:
@@ -238,7 +244,7 @@ def _expected(root: Path) -> str:
 Layout = Literal["folders", "side_by_side", "targets"]
 
 
-def layout_of(found: Found, headers: list, asked: folders.Layout) -> Layout:
+def layout_of(found: Found, headers: list, asked: places.Layout) -> Layout:
     """Tell what the images of a split are.
 
     Args:
@@ -247,12 +253,11 @@ def layout_of(found: Found, headers: list, asked: folders.Layout) -> Layout:
         asked: what the user says, or `auto`.
 
     Returns:
-        `targets` where a folder holds single images: most are not twice as wide as
-        high.
+        `targets` where a folder holds single images: most are too narrow to be two.
     """
     if found.is_two_folders:
         return "folders"
     if asked in ("side_by_side", "targets"):
         return asked
-    alike = sum(map(listing.looks_like_a_pair, headers))
+    alike = sum(map(listing.looks_like_two, headers))
     return "side_by_side" if 2 * alike >= len(headers) else "targets"

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import os
 import shlex
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tfi2i.data import excluded, listing
-from tfi2i.files import whole
+from tfi2i.files import check_is_folder, whole
 from tfi2i.preparation import problems as look_for
 from tfi2i.preparation.arrangement import UNSPLIT, Arrangement, Layout, recognize
 from tfi2i.preparation.estimate import Cost, cost
 from tfi2i.preparation.images import Asked, Images
-from tfi2i.preparation.pair import check_is_folder
-from tfi2i.preparation.plan import Plan, crop_for, plan
+from tfi2i.preparation.plan import Plan, crop_for, flags, plan
 from tfi2i.preparation.problems import Picture, Problem
-from tfi2i.recipes.config import DataConfig
+from tfi2i.recipes.config import DataConfig, DomainConfig
 from tfi2i.recipes.named import get
 
 _LEVELS = ("error", "warning", "note")
@@ -84,9 +84,15 @@ def check(directory: Path, asked: Asked | None = None) -> Checked:
     check_is_folder(directory)
     given = DataConfig() if asked.recipe is None else get(asked.recipe).config.data
     there = asked.exclude is not None and asked.exclude.exists()
-    out = excluded.read(directory, asked.exclude if there else None)
+    listed = asked.exclude if there else asked.data.get("exclude")
+    out = excluded.read(directory, listed)
     names = asked.a or given.a, asked.b or given.b
-    arrangement = recognize(directory, asked.layout, *names)
+    share = asked.data.get("val_share", 0.0)
+    try:
+        usual = (given.a, given.b)
+        arrangement = recognize(directory, asked.layout, *names, usual, share > 0)
+    except (FileNotFoundError, ValueError) as error:
+        arrangement = Arrangement((), str(error))
     if not arrangement.splits:
         return _nothing(directory, arrangement)
     before = [
@@ -116,7 +122,7 @@ def check(directory: Path, asked: Asked | None = None) -> Checked:
         command="",
     )
     if arrangement.named("train") is None:
-        return _unsplit(checked, images)
+        return _unsplit(checked, images, asked.exclude or listed)
     return _tried(checked, images, asked)
 
 
@@ -155,7 +161,7 @@ def _nothing(directory: Path, arrangement: Arrangement) -> Checked:
     )  # fmt: skip
 
 
-def _unsplit(checked: Checked, images: Images) -> Checked:
+def _unsplit(checked: Checked, images: Images, exclude: Path | None) -> Checked:
     """What to do with images that have no training split."""
     arrangement = images.arrangement
     if arrangement.splits[0].split != UNSPLIT:
@@ -166,10 +172,15 @@ def _unsplit(checked: Checked, images: Images) -> Checked:
     if not directory.is_absolute():
         target = Path(os.path.relpath(target))
     words = ["tfi2i", "data", "split", str(directory), str(target)]
-    stems = [{path.stem for path in side} for side in arrangement.splits[0].files]
-    if checked.is_paired is False and stems[0] & stems[-1]:
+    found = arrangement.splits[0]
+    if checked.is_paired is False and found.keys[0] & found.keys[1]:
         words.append("--unpaired")
-    verdict = "Training would fail: the images are not split into train, val and test."
+    if checked.excluded:
+        words += ["--exclude", str(exclude)]
+    verdict = (
+        "Training would fail: the images are not split into train, val and test; split "
+        "them, or let training set some aside with --data.val-share 0.1."
+    )
     return dataclasses.replace(checked, verdict=verdict, command=shlex.join(words))
 
 
@@ -186,23 +197,24 @@ def _tried(checked: Checked, images: Images, asked: Asked) -> Checked:
         for name in ("a", "b", "crop_size", "batch_size")
         if (value := getattr(asked, name)) is not None
     }
-    changes |= {"dir": str(checked.directory), "input": images.input}
+    changes |= {"dir": str(checked.directory), "input": images.input, **asked.data}
     if asked.layout != "auto":
         changes["layout"] = asked.layout
-    if checked.excluded:
+    if checked.excluded and asked.exclude is not None:
         changes["exclude"] = str(asked.exclude)
     if asked.recipe is None and asked.crop_size is None and train:
         side = statistics.median(min(p.width, p.height) for p in train)
         changes["crop_size"] = crop_for(side)
-    tried = plan(recipe, changes)
-    if tried.failure:
-        tried = _mended(tried, recipe, changes, train)
+    attempt = _Attempt(recipe, changes)
+    tried = _mended(attempt, train)
     failure = tried.failure or _undecodable(images, tried, set(checked.excluded))
     data = tried.config.data
     found = checked.problems
     if data.preprocess == "resize_and_crop":
         stretched = look_for.stretched(train, data.load_shape, data.crop_shape)
         found = _worst_first((*found, *stretched))
+    if not failure:
+        tried, found = _remedied(attempt, tried, found)
     if "train" in tried.data:
         found = _worst_first((*found, *look_for.few(len(tried.data["train"]))))
     checked = dataclasses.replace(checked, plan=tried, problems=found)
@@ -225,10 +237,58 @@ def _tried(checked: Checked, images: Images, asked: Asked) -> Checked:
     )
 
 
-def _mended(
-    tried: Plan, recipe: str, changes: dict[str, Any], train: Sequence[Picture]
-) -> Plan:
-    """The same with options that these images need; `tried` where none help."""
+@dataclasses.dataclass
+class _Attempt:
+    """What is tried: a recipe, and what of its configuration is changed."""
+
+    recipe: str
+    data: dict[str, Any]
+    model: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def plan(self) -> Plan:
+        return plan(self.recipe, self.data, self.model)
+
+    def with_remedy(self, remedy: Mapping[str, Any]) -> _Attempt | None:
+        """The same with other fields; None where the user has set one of them."""
+        data = dict(self.data)
+        given = get(self.recipe).config.data
+        for path, value in remedy.items():
+            name, _, part = path.partition(".")
+            if not part:
+                if name in data:
+                    return None
+                data[name] = value
+                continue
+            domain, usual = data.get(name, getattr(given, name)), DomainConfig()
+            if getattr(domain, part) != getattr(usual, part):
+                return None
+            data[name] = dataclasses.replace(domain, **{part: value})
+        return dataclasses.replace(self, data=data)
+
+
+def _remedied(
+    attempt: _Attempt, tried: Plan, found: Sequence[Problem]
+) -> tuple[Plan, tuple[Problem, ...]]:
+    """The plan with all that the problems advise, where training takes that."""
+    said = []
+    for problem in found:
+        other = attempt.with_remedy(problem.remedy) if problem.remedy else None
+        if other is not None:
+            with contextlib.suppress(ValueError):
+                again = other.plan()
+                if not again.failure:
+                    attempt, tried = other, again
+                    text = f"{problem.text}; the command below has it"
+                    problem = dataclasses.replace(problem, text=text)
+        said.append(problem)
+    return tried, tuple(said)
+
+
+def _mended(attempt: _Attempt, train: Sequence[Picture]) -> Plan:
+    """What training would do; where it fails, with options that these images need."""
+    tried = attempt.plan()
+    if not tried.failure:
+        return tried
     notes, domains = [], {}
     for side in "AB":
         mine = [picture for picture in train if picture.domain == side]
@@ -247,8 +307,10 @@ def _mended(
         why = "A and B differ in channels, so that no identity loss is possible"
         attempts.append(({"identity_weight": 0.0}, [*notes, why]))
     for model, said in attempts:
-        again = plan(recipe, {**changes, **domains}, model)
+        data = {**attempt.data, **domains}
+        again = plan(attempt.recipe, data, model)
         if not again.failure:
+            attempt.data, attempt.model = data, model
             return dataclasses.replace(again, notes=(*again.notes, *said))
     return tried
 
@@ -291,6 +353,9 @@ def _failing(checked: Checked, asked: Asked, failure: str) -> Checked:
                 words += [f"--{name.replace('_', '-')}", str(value)]
         if asked.layout != "auto":
             words += ["--layout", asked.layout]
+        if asked.data:
+            given = dataclasses.replace(DataConfig(), **asked.data)
+            words += flags(given, DataConfig(), asked.data, "data.")
         command = shlex.join([*words, "--exclude", "left_out.txt"])
     return dataclasses.replace(
         checked, verdict=f"Training would fail: {failure}.", command=command

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from tfi2i.data import folders, listing
+from tfi2i.data import listing, places
 from tfi2i.data.excluded import NOTHING, Excluded
 from tfi2i.data.headers import ImageFile
 from tfi2i.preparation import problems, values
@@ -37,16 +37,18 @@ class Asked:
         batch_size: images in a step.
         exclude: list of what should be left out, to read where it exists and to add
             to.
+        data: other fields of `DataConfig`, by name.
     """
 
     recipe: str | None = None
-    layout: folders.Layout = "auto"
+    layout: places.Layout = "auto"
     a: str | None = None
     b: str | None = None
     input: Literal["files", "edges", "grayscale", "downscale"] | None = None
     crop_size: int | None = None
     batch_size: int | None = None
     exclude: Path | None = None
+    data: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,11 +151,14 @@ class Images:
             for _, side in self.sides(one)
             for path in side
         }
+        folders = dict.fromkeys(folder for one in found for folder in one.folders)
+        yield from problems.unread(listing.left_out(folders, folders))
         yield from problems.faults((self.facts[path] for path in used), name)
         halved = (self.facts[path] for path, is_halved in used.items() if is_halved)
         yield from problems.odd_widths(halved, name)
         if self.is_paired and self.layout == "folders" and self.input == "files":
-            files = {one.split: one.files for one in found if one.is_two_folders}
+            apart = (one for one in found if one.is_two_folders)
+            files = {one.split: (one.files, one.matching) for one in apart}
             yield from problems.unmatched(files, name)
         if self.is_paired:
             pairs = self._pairs()
@@ -197,8 +202,10 @@ class Images:
     def _pairs(self) -> list[Pair]:
         """Those that are complete."""
         sides: dict[str, dict] = {"A": {}, "B": {}}
+        matching = {found.split: found.matching for found in self.arrangement.splits}
         for picture in self.pictures:
-            key = (picture.split, picture.path.stem)
+            side = "AB".index(picture.domain)
+            key = (picture.split, matching[picture.split].key(side, picture.path))
             sides[picture.domain].setdefault(key, picture)
         return [
             (a, sides["B"][key]) for key, a in sides["A"].items() if key in sides["B"]
@@ -215,13 +222,18 @@ def _pairing(main: Found, layout: Layout, asked: Asked) -> tuple[bool, str]:
         return True, ""
     if asked.input not in (None, "files"):
         return True, f"inputs are made from B ({asked.input})"
-    stems = [{path.stem for path in side} for side in main.files]
-    both, either = len(stems[0] & stems[1]), len(stems[0] | stems[1])
+    keys = main.keys
+    both, either = len(keys[0] & keys[1]), len(keys[0] | keys[1])
+    how = main.matching.note
+    if main.matching.is_by_beginnings:
+        # So do the numbers of two sets that have nothing to do with each other.
+        why = "only parts of names match, so these are no pairs (if they are: --recipe "
+        return False, f"{why}pix2pix){how}"
     if both == either:
         why = f"all {both} names match, so these are pairs (if not: --recipe cyclegan)"
-        return True, why
+        return True, why + how
     if either - both <= _FEW_UNMATCHED * either:
-        return True, f"{both} of {either} names match, so these should be pairs"
+        return True, f"{both} of {either} names match, so these should be pairs{how}"
     return False, f"{both} of {either} names match, so these are no pairs"
 
 

@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
-from tfi2i.data import folders, listing, reading, transforms
+from tfi2i.data import folders, listing, places, reading, transforms
 from tfi2i.data.headers import ImageFile, shortened
+from tfi2i.files import check_is_folder
 from tfi2i.preparation.parallel import each
 from tfi2i.preparation.staging import check_is_new, whole_folder
 
@@ -26,12 +27,14 @@ class Paired:
         counts: pairs of every split.
         resized: pairs of which one image got the other's size.
         is_split: whether the images came in splits, or all became `train`.
+        notes: how names were matched, and what was left out.
     """
 
     out: Path
     counts: dict[str, int]
     resized: int
     is_split: bool
+    notes: tuple[str, ...] = ()
 
 
 def pair(
@@ -39,7 +42,7 @@ def pair(
 ) -> Paired:
     """Write pairs as 8-bit RGB PNGs, A on the left, to `out/SPLIT/NAME.png`.
 
-    Images are matched by name without extension, within `train`, `val` and `test`
+    Images are matched by name (`names.matching`), within `train`, `val` and `test`
     where the two folders have these; without, all of them become `train`.
     Transparent pixels become white, EXIF orientation is applied.
 
@@ -58,13 +61,13 @@ def pair(
     for folder in (dir_a, dir_b):
         check_is_folder(folder)
     check_is_new(out, dir_a, dir_b)
-    folders.check_different(dir_a, dir_b)
+    places.check_different(dir_a, dir_b)
     splits = _splits(dir_a, dir_b)
     root = dir_a.parent
-    found = {
-        name: folders.match_folders(root, a, b).samples
-        for name, (a, b) in splits.items()
+    matched = {
+        name: folders.match_folders(root, a, b) for name, (a, b) in splits.items()
     }
+    found = {name: files.samples for name, files in matched.items()}
     samples = [sample for each_split in found.values() for sample in each_split]
     _check_is_8_bit([image for s in samples for image in (s.a, s.b)], root)
     unlike = _unlike(samples, resize)
@@ -85,7 +88,9 @@ def pair(
                 f"{shortened(damaged)}; replace or remove them"
             )
     counts = {split: len(every) for split, every in found.items()}
-    return Paired(out, counts, unlike, "." not in _names(dir_a))
+    reasons = (files.reason.removeprefix("; ") for files in matched.values())
+    notes = tuple(dict.fromkeys(filter(None, reasons)))
+    return Paired(out, counts, unlike, "." not in _names(dir_a), notes)
 
 
 def _unlike(samples: list[folders.Sample], resize: Resize | None) -> int:
@@ -103,17 +108,9 @@ def _unlike(samples: list[folders.Sample], resize: Resize | None) -> int:
     return len(names)
 
 
-def check_is_folder(folder: Path) -> None:
-    """Refuse what is no folder."""
-    if not folder.exists():
-        raise FileNotFoundError(f"'{folder}' does not exist: expected a folder")
-    if not folder.is_dir():
-        raise NotADirectoryError(f"'{folder}' is a file: expected a folder of images")
-
-
 def _names(folder: Path) -> set[str]:
     """Splits of a folder; `.` where images lie in it directly."""
-    names = {split for split in folders.SPLITS if (folder / split).is_dir()}
+    names = {split for split in places.SPLITS if (folder / split).is_dir()}
     return names | ({"."} if listing.has_images(folder) else set())
 
 
@@ -140,7 +137,7 @@ def _splits(dir_a: Path, dir_b: Path) -> dict[str, tuple[Path, Path]]:
         return {"train": (dir_a, dir_b)}
     return {
         split: (dir_a / split, dir_b / split)
-        for split in folders.SPLITS
+        for split in places.SPLITS
         if split in names_a
     }
 
@@ -148,7 +145,7 @@ def _splits(dir_a: Path, dir_b: Path) -> dict[str, tuple[Path, Path]]:
 def _described(names: set[str]) -> str:
     if "." in names:
         return "images"
-    splits = [split for split in folders.SPLITS if split in names]
+    splits = [split for split in places.SPLITS if split in names]
     return f"the {'folder' if len(splits) == 1 else 'folders'} {', '.join(splits)}"
 
 

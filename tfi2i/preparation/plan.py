@@ -6,8 +6,9 @@ import contextlib
 import dataclasses
 import logging
 import math
+import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -122,12 +123,38 @@ def _command(wanted: TrainConfig, given: TrainConfig) -> str:
     """The `train` command of a configuration that is a recipe's but for some fields."""
     directory = wanted.data.dir or ""
     words = ["tfi2i", "train", given.recipe, "--data.dir", directory]
-    usual = field_values(given)
-    for path, value in field_values(wanted).items():
-        if path != "data.dir" and value != usual[path]:
-            words += [flag(path), str(value)]
-    run = Path("saved_models") / Path(directory).resolve().name
+    words += flags(wanted, given)
+    run = Path("saved_models") / Path(os.path.abspath(directory)).name
     return shlex.join([*words, "--run", str(run)])
+
+
+def flags(
+    wanted: Any, given: Any, named: Container[str] = (), prefix: str = ""
+) -> list[str]:
+    """The options that make one configuration of another.
+
+    Args:
+        wanted: any configuration.
+        given: of the same type.
+        named: fields that are said though they are equal.
+        prefix: of the fields, `data.` for a `DataConfig`.
+
+    Returns:
+        The words of a command line, but for the folder of the images.
+    """
+    words, usual = [], field_values(given, prefix)
+    for path, value in field_values(wanted, prefix).items():
+        name = path.removeprefix(prefix).partition(".")[0]
+        is_said = value != usual[path] or (name in named and "." not in name)
+        if path == "data.dir" or not is_said:
+            continue
+        if isinstance(value, bool):
+            section, _, last = flag(path)[2:].rpartition(".")
+            no = "" if value else "no-"
+            words.append(f"--{section}.{no}{last}" if section else f"--{no}{last}")
+        else:
+            words += [flag(path), str(value)]
+    return words
 
 
 def _itemsize(dtype: str) -> int:

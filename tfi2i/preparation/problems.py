@@ -5,11 +5,12 @@ from __future__ import annotations
 import collections
 import dataclasses
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tfi2i.data.headers import ImageFile
+from tfi2i.data.names import Matching
 from tfi2i.preparation.facts import Facts, Pixels
 
 Level = Literal["error", "warning", "note"]
@@ -39,6 +40,8 @@ class Problem:
         text: what it is, a sentence without names.
         names: what has it: files, pairs, or copies after what they are copies of.
         exclude: files to leave out for it.
+        remedy: fields of `DataConfig` (`domain_b.resize` is one of a domain's) that
+            mend it, by name.
     """
 
     kind: str
@@ -46,6 +49,7 @@ class Problem:
     text: str
     names: tuple[str, ...] = ()
     exclude: tuple[Path, ...] = ()
+    remedy: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +82,16 @@ class Picture:
 
 Pair = tuple[Picture, Picture]
 Namer = Callable[[Path], str]
+
+
+def unread(what: str) -> Iterator[Problem]:
+    """Things in the folders that no image is made of.
+
+    Args:
+        what: from `listing.left_out`.
+    """
+    if what:
+        yield Problem("left_out", "note", what)
 
 
 def faults(facts: Iterable[Facts], name: Namer) -> Iterator[Problem]:
@@ -122,21 +136,23 @@ def odd_widths(facts: Iterable[Facts], name: Namer) -> Iterator[Problem]:
 
 
 def unmatched(
-    found: dict[str, Sequence[Sequence[Path]]], name: Namer
+    found: dict[str, tuple[Sequence[Sequence[Path]], Matching]], name: Namer
 ) -> Iterator[Problem]:
     """Images without a partner of the same name, and names that occur twice.
 
     Args:
-        found: files of A and of B, by split.
+        found: files of A and of B, and how their names match, by split.
         name: how a file is called.
     """
     lonely, repeated = [], []
-    for sides in found.values():
-        stems = [{path.stem for path in side} for side in sides]
-        for side, others in zip(sides, reversed(stems), strict=True):
-            lonely += [path for path in side if path.stem not in others]
-            counts = collections.Counter(path.stem for path in side)
-            repeated += [path for path in side if counts[path.stem] > 1]
+    for sides, matching in found.values():
+        keys = matching.keys(sides)
+        for number, side in enumerate(sides):
+            mine = [matching.key(number, path) for path in side]
+            counts = collections.Counter(mine)
+            for key, path in zip(mine, side, strict=True):
+                lonely += [path] if key not in keys[1 - number] else []
+                repeated += [path] if counts[key] > 1 else []
     if lonely:
         yield Problem(
             "unmatched",
@@ -296,6 +312,7 @@ def stretched(
         f"images are {usual:.2f} times as wide as high and become {load[1]}x{load[0]}: "
         f"squeezed {max(squeezed, 1 / squeezed):.2f} times; --data.crop-width {width} "
         "nearly keeps their shape",
+        remedy={"crop_width": width},
     )
 
 

@@ -292,6 +292,9 @@ def _treatment(checked: Checked) -> Iterator[str]:
         f"{config.epochs} epochs of {steps:,} steps with a batch of "
         f"{data.batch_size}{remainder}."
     )
+    if data.val_share and "val" in plan.data:
+        held, kept = len(plan.data["val"]), len(plan.data["train"])
+        yield f"{held} of {held + kept} images are set aside for validation."
     other = next((name for name in plan.data if name != "train"), None)
     if other is None:
         yield "No val or test: samples are painted from training images."

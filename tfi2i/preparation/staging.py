@@ -23,6 +23,8 @@ def check_is_new(out: Path, *sources: Path) -> None:
         OSError: it is there and not empty, or cannot be made.
         ValueError: it lies in a folder that is read.
     """
+    if out.is_symlink() and not out.exists():
+        raise FileExistsError(f"'{out}' is a link that leads nowhere: remove it")
     if out.exists() and not out.is_dir():
         raise FileExistsError(f"'{out}' is a file; name a folder that is new or empty")
     if out.is_dir() and any(out.iterdir()):

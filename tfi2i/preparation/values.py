@@ -55,6 +55,7 @@ def unused_range(pictures: Sequence[Picture]) -> Iterator[Problem]:
                 f"{domain} has values up to {high:g} of {most:g}, nearly black to a "
                 f"network: --data.domain-{domain.lower()}.high {high:g} makes that "
                 "white",
+                remedy={f"domain_{domain.lower()}.high": float(high)},
             )
 
 
@@ -76,6 +77,7 @@ def labels(pictures: Sequence[Picture]) -> Iterator[Problem]:
                     f"{domain} has {len(found)} colours: if they are labels, "
                     f"--data.domain-{domain.lower()}.resize nearest adds none between "
                     "them",
+                    remedy={f"domain_{domain.lower()}.resize": "nearest"},
                 )
 
 
@@ -105,13 +107,17 @@ def beyond_train(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]:
             f"images of {domain} with values outside of train's {low:g} to {high:g}, "
             f"from {least:g} to {most:g}"
         )
+        remedy = {}
         if kinds == {"float32"}:
             flag = f"--data.domain-{domain.lower()}"
             low_flag, high_flag = min(low, least), max(high, most)
             text += f": {flag}.low {low_flag:g} {flag}.high {high_flag:g} takes them in"
+            field = f"domain_{domain.lower()}"
+            remedy = {f"{field}.low": low_flag, f"{field}.high": high_flag}
         excess = max(low - least, most - high)
         level = "warning" if excess > _BEYOND * (high - low) else "note"
-        yield Problem("beyond_train", level, text, tuple(name(p.path) for p in beyond))
+        names = tuple(name(picture.path) for picture in beyond)
+        yield Problem("beyond_train", level, text, names, remedy=remedy)
 
 
 def _range(pictures: Sequence[Picture]) -> tuple[float, float]:

@@ -2,14 +2,16 @@
 
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 
 from tfi2i import networks
 from tfi2i.data import PairedData, UnpairedData, bundled
-from tfi2i.data.folders import available_splits
 from tfi2i.data.lookup import Wanted
+from tfi2i.data.places import available_splits
 from tfi2i.data.preprocessing import Preprocessing
+from tfi2i.data.shares import Share
 from tfi2i.layers import BatchNormalization
 from tfi2i.models import Adam, CycleGAN, Pix2Pix
 from tfi2i.recipes.config import (
@@ -19,6 +21,7 @@ from tfi2i.recipes.config import (
     TrainConfig,
 )
 from tfi2i.recipes.limits import check_channels, flag
+from tfi2i.recipes.named import RECIPES
 
 
 def load_data(
@@ -32,7 +35,8 @@ def load_data(
     Args:
         config: resolved; `data.dir` None reads the bundled images.
         split: `"train"`, `"val"` or `"test"`.
-        limit: how many images of each domain, the first ones; None for all.
+        limit: how many images of each domain, the first ones; None for as many as the
+            configuration says.
 
     Returns:
         Pairs where the model learns from pairs, else two sets of images.
@@ -41,15 +45,21 @@ def load_data(
         ValueError, OSError: of `PairedData.load` or `UnpairedData.load`.
     """
     how = preprocessing(config)
+    if config.limit is not None and split != "test":
+        limit = config.limit if limit is None else min(limit, config.limit)
     how = how if split == "train" else how.whole()
     if config.model.is_paired:
-        return load_pairs(config.data, how, split, limit)
-    folder, where = _where(config.data)
+        return load_pairs(config.data, how, split, limit, config.recipe)
+    folder, where = _where(config.data, config.recipe)
     return UnpairedData.load(folder, split, limit=limit, **where, **vars(how))
 
 
 def load_pairs(
-    data: DataConfig, how: Preprocessing, split: str, limit: int | None = None
+    data: DataConfig,
+    how: Preprocessing,
+    split: str,
+    limit: int | None = None,
+    recipe: str = "custom",
 ) -> PairedData:
     """Reads one split as pairs, whatever the model learns from.
 
@@ -57,7 +67,8 @@ def load_pairs(
         data: resolved.
         how: what is done to the images.
         split: as for `load_data`.
-        limit: likewise.
+        limit: how many pairs, the first ones; None for all.
+        recipe: what the configuration started from, whose names of folders nobody gave.
 
     Returns:
         Pairs of inputs and what they should become.
@@ -65,7 +76,7 @@ def load_pairs(
     Raises:
         ValueError, OSError: of `PairedData.load`.
     """
-    folder, where = _where(data)
+    folder, where = _where(data, recipe)
     return PairedData.load(
         folder,
         split,
@@ -159,19 +170,26 @@ def _wanted(domain):
     return Wanted(domain.channels, domain.dtype, domain.low, domain.high, domain.resize)
 
 
-def _where(data):
+def _where(data, recipe):
     """The folder of the images, and how they are found."""
+    usual = RECIPES[recipe].config.data if recipe in RECIPES else DataConfig()
+    share = Share(data.val_share, data.val_seed, data.group)
     return data.dir or bundled(), {
         "layout": data.layout if data.dir else "side_by_side",
         "a": data.a,
         "b": data.b,
+        "usual": (usual.a, usual.b),
         "exclude": data.exclude,
+        "share": share if data.val_share else None,
     }
 
 
 def splits(data: DataConfig) -> tuple[str, ...]:
-    """Which of train, val and test the configured folder has."""
-    return available_splits(data.dir or bundled(), a=data.a, b=data.b)
+    """Which of train, val and test the configured folder has, or is made to have."""
+    found = available_splits(data.dir or bundled(), a=data.a, b=data.b)
+    if data.val_share and Path(data.dir).is_dir():
+        found = ("train", "val", *(("test",) if "test" in found else ()))
+    return found
 
 
 def build_model(config: TrainConfig) -> Pix2Pix | CycleGAN:

@@ -46,6 +46,14 @@ class DataConfig:
     """Which domain is translated into which (a CycleGAN learns both ways)."""
     exclude: str | None = None
     """File that lists images to leave out, as tfi2i data check --exclude writes it."""
+    val_share: float = 0.0
+    """Share of the training images set aside for validation, where no folder is; images
+    that nobody split may then lie in the folder itself."""
+    val_seed: int = 0
+    """Another one sets others aside (val share)."""
+    group: str | None = None
+    """Regular expression on names; images in which its first group (or the whole) finds
+    the same never cross splits (val share)."""
     input: Literal["files", "edges", "grayscale", "downscale"] = "files"
     """Where inputs come from: files, or made from the target image (edges by Canny)."""
     downscale: int = 4
@@ -252,6 +260,9 @@ class TrainConfig:
     """Adam's numbers."""
     epochs: int = 200
     """Passes over the training images."""
+    limit: int | None = None
+    """Train on the first so many pairs, or images of each domain, for a first try;
+    validate on as many at most; None: all."""
     decay_epochs: int | None = None
     """Last epochs, in which the learning rate falls to zero; None is half of them."""
     seed: int = 0

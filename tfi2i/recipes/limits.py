@@ -44,7 +44,9 @@ _AT_LEAST = {
     "model.cycle_weight_b": 0,
     "model.identity_weight": 0,
     "model.gradient_penalty_weight": 0,
+    "data.val_seed": 0,
     "epochs": 1,
+    "limit": 1,
     "decay_epochs": 0,
     "seed": 0,
     "devices": 1,
@@ -54,6 +56,7 @@ _AT_LEAST = {
 }
 _ABOVE_ZERO = ("optimizer.learning_rate", "optimizer.clip_norm", "backup_minutes")
 _SHARES = (
+    "data.val_share",
     "data.color_jitter",
     "model.generator.dropout",
     "optimizer.beta_1",
@@ -293,7 +296,12 @@ def _check_unused(config: "TrainConfig") -> None:
             )
     # The names of A and B are passed over for the same reason.
     if data.dir is None:
-        _refuse_unused(data, "data", "layout", "images of your own, --data.dir")
+        for name in ("layout", "val_share"):
+            needed = "images of your own, --data.dir"
+            _refuse_unused(data, "data", name, needed)
+    if not data.val_share:
+        for name in ("val_seed", "group"):
+            _refuse_unused(data, "data", name, "a --data.val-share above 0")
     if data.input != "files" and data.direction != "a2b":
         expected = (
             f"a2b with --data.input {data.input}, which is made from B (--data.b)"

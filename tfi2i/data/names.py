@@ -1,0 +1,172 @@
+"""Names of image files: when two files, one in each of two folders, are a pair.
+
+A pair has one name, without extension. How a letter with an accent is composed makes no
+difference (macOS writes `é` as two characters, others as one). Where no name is in both
+folders, the names may differ by what all files of a folder have in common at an end:
+`im0_A.png` and `im0_B.png`, `photo_1.jpg` and `label_1.png`.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import itertools
+import unicodedata
+from collections.abc import Container, Iterable, Iterator, Sequence
+from pathlib import Path
+
+_SEPARATORS = "_-. "
+
+# Ends of a name that are looked at, the shortest first.
+_MOST_ENDS = 6
+
+
+def stem(path: Path) -> str:
+    """A file's name without its extension, accents composed (Unicode's NFC)."""
+    return unicodedata.normalize("NFC", path.stem)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ends:
+    """What the names of one folder begin and end with, beside what tells them apart."""
+
+    before: str = ""
+    after: str = ""
+
+    def key(self, name: str) -> str:
+        """The rest of a name; the whole where it has other ends, or only these."""
+        if len(name) <= len(self):
+            return name
+        if not (name.startswith(self.before) and name.endswith(self.after)):
+            return name
+        return name[len(self.before) : len(name) - len(self.after)]
+
+    def __len__(self) -> int:
+        """Characters."""
+        return len(self.before) + len(self.after)
+
+    def __str__(self) -> str:
+        """As people write it."""
+        return f"'{self.before}*{self.after}'" if len(self) else "any"
+
+
+@dataclasses.dataclass(frozen=True)
+class Matching:
+    """How the names of two folders are compared.
+
+    Attributes:
+        a: what the names of the first folder have in common.
+        b: likewise, the second.
+    """
+
+    a: Ends = Ends()
+    b: Ends = Ends()
+
+    def key(self, side: int, path: Path) -> str:
+        """What a file has in common with its partner.
+
+        Args:
+            side: 0 for a file of A, 1 for one of B.
+            path: the file.
+        """
+        return (self.a, self.b)[side].key(stem(path))
+
+    def keys(self, sides: Sequence[Iterable[Path]]) -> tuple[set[str], set[str]]:
+        """Those of all files of A and of B."""
+        first, second = (
+            {self.key(side, path) for path in paths} for side, paths in enumerate(sides)
+        )
+        return first, second
+
+    def without(
+        self, sides: Sequence[Sequence[Path]], out: Container[Path]
+    ) -> list[list[Path]]:
+        """Leave files out, and their partners, unless another of the name is kept.
+
+        Args:
+            sides: files of A and of B.
+            out: what is left out.
+        """
+        kept = [[path for path in paths if path not in out] for paths in sides]
+        before, after = self.keys(sides), self.keys(kept)
+        gone = (before[0] - after[0]) | (before[1] - after[1])
+        return [
+            [path for path in paths if self.key(side, path) not in gone]
+            for side, paths in enumerate(kept)
+        ]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether names are the same as they are."""
+        return not (len(self.a) or len(self.b))
+
+    @property
+    def is_by_beginnings(self) -> bool:
+        """Whether names begin differently, as those of two unrelated sets may."""
+        return self.a.before != self.b.before
+
+    @property
+    def note(self) -> str:
+        """What a layout's reason says of it."""
+        if self.is_plain:
+            return ""
+        return f"; names match where A's are {self.a} and B's {self.b}"
+
+
+def matching(paths_a: Iterable[Path], paths_b: Iterable[Path]) -> Matching:
+    """Find out how the names of two folders match.
+
+    Args:
+        paths_a: images of A.
+        paths_b: images of B.
+
+    Returns:
+        Names as they are, unless none is in both folders and half of the smaller
+        folder's, or more, match without what most names of their folder begin or end
+        with.
+    """
+    stems = [list(dict.fromkeys(map(stem, paths))) for paths in (paths_a, paths_b)]
+    least = min(map(len, stems))
+    if not least or set(stems[0]) & set(stems[1]):
+        return Matching()
+    choices = [[*_choices(names)] for names in stems]
+    best, best_rank = Matching(), (0, 0)
+    for (a, keys_a), (b, keys_b) in itertools.product(*choices):
+        alike = len(keys_a & keys_b)
+        rank = alike, -len(a) - len(b)
+        if 2 * alike >= least and rank > best_rank:
+            best, best_rank = Matching(a, b), rank
+    return best
+
+
+def _choices(names: Sequence[str]) -> Iterator[tuple[Ends, set[str]]]:
+    """What names may have in common, and what is left of them then."""
+    for before in ("", *_common(names, _beginnings)):
+        for after in ("", *_common(names, _endings)):
+            ends = Ends(before, after)
+            keys = set(map(ends.key, names))
+            # Two files of one folder must not become the same.
+            if len(keys) == len(names):
+                yield ends, keys
+
+
+def _common(names, ends) -> list[str]:
+    """Ends of more than half of the names."""
+    counts = collections.Counter(end for name in names for end in ends(name))
+    return [end for end, count in counts.items() if 2 * count > len(names)]
+
+
+def _beginnings(name: str) -> list[str]:
+    """Up to a separator, and with it."""
+    cuts = (i for i in range(1, len(name)) if name[i - 1] in _SEPARATORS)
+    return [name[:i] for i in itertools.islice(cuts, _MOST_ENDS)]
+
+
+def _endings(name: str) -> list[str]:
+    """From a separator, or the letters behind a number."""
+    cuts = (
+        i
+        for i in range(len(name) - 1, 0, -1)
+        if name[i] in _SEPARATORS or (name[i].isalpha() and name[i - 1].isdigit())
+    )
+    return [name[i:] for i in itertools.islice(cuts, _MOST_ENDS)]

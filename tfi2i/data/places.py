@@ -1,0 +1,378 @@
+"""Where the images of a split lie: which folders, and why these.
+
+Folders that the user names are taken or refused. Without names, they are looked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import re
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from tfi2i.data import headers, listing, names
+from tfi2i.data.headers import EXTENSIONS, shortened
+
+Layout = Literal["auto", "side_by_side", "folders", "targets"]
+SPLITS = ("train", "val", "test")
+_USUAL = ("A", "B")
+
+# What people call the splits; no names of a domain.
+OTHER_NAMES = {
+    "training": "train",
+    "validation": "val",
+    "valid": "val",
+    "dev": "val",
+    "testing": "test",
+    "eval": "test",
+}
+
+# Of names that match, when nobody says that two folders belong together.
+_MOST_MATCH = 0.9
+
+# Headers read to tell what a folder's images are.
+_SAMPLED = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Names:
+    """What the folders of A and of B are called.
+
+    Attributes:
+        a: name of domain A's.
+        b: name of domain B's.
+        usual: names that nobody gave, such as a recipe's; A and B may stand for them.
+    """
+
+    a: str = "A"
+    b: str = "B"
+    usual: tuple[str, str] = _USUAL
+
+    @classmethod
+    def of(cls, a: str, b: str, usual: tuple[str, str] = _USUAL) -> Names:
+        """Names as people type them, who let their shell add a slash."""
+        return cls(a.rstrip("/") or a, b.rstrip("/") or b, usual)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names that the user gave."""
+        found = zip((self.a, self.b), _USUAL, self.usual, strict=True)
+        return tuple(name for name, *others in found if name not in others)
+
+    @property
+    def choices(self) -> list[tuple[str, str]]:
+        """Names to look for, in order."""
+        own = (self.a, self.b)
+        return [own] if self.given else list(dict.fromkeys((own, _USUAL)))
+
+
+def available_splits(
+    directory: str | Path, *, a: str = "A", b: str = "B"
+) -> tuple[str, ...]:
+    """Say which of `train`, `val` and `test` a data set has.
+
+    Args:
+        directory: the data set's folder.
+        a: name of domain A, for folders such as `trainA`.
+        b: name of domain B.
+
+    Returns:
+        The names found, in that order; empty where the folder does not exist.
+    """
+    root = Path(directory)
+    if not root.is_dir():
+        return ()
+    either = Names(a, b).choices + Names().choices
+    return tuple(
+        split
+        for split in SPLITS
+        if (root / split).is_dir()
+        or any(_named(root, split, *pair, pair != _USUAL) for pair in either)
+        or _two_beside(root, split)
+    )
+
+
+def check_split(root: Path, split: str) -> None:
+    """Refuse a data folder that does not exist, and a split that never does."""
+    if split not in SPLITS:
+        raise ValueError(f"unknown split '{split}': expected {_listed(SPLITS, 'or')}")
+    if not root.exists():
+        raise FileNotFoundError(f"data folder '{root}' does not exist")
+    if not root.is_dir():
+        raise NotADirectoryError(f"'{root}' is a file, expected a folder of images")
+
+
+def check_different(folder_a: Path, folder_b: Path) -> None:
+    """Refuse one folder for both domains, however it is spelt or linked."""
+    if folder_a.samefile(folder_b):
+        raise ValueError(
+            f"A ('{folder_a}') and B ('{folder_b}') are the same folder: expected "
+            "two, whose names are --data.a and --data.b"
+        )
+
+
+def two_folders(
+    root: Path, split: str, layout: Layout, called: Names, unsplit: bool = False
+) -> tuple[Path, Path, str] | None:
+    """Folders of A and of B, and the reason; None where images come before them.
+
+    Args:
+        root: the data set's folder.
+        split: `train`, `val` or `test`.
+        layout: `auto`, or the only one that is accepted.
+        called: names of the folders.
+        unsplit: whether images that nobody split are those of this split.
+
+    Raises:
+        FileNotFoundError: the split lacks a folder that the user names.
+        ValueError: two folders may be meant, or the halves of images.
+    """
+    if layout not in ("auto", "folders"):
+        return None
+    for a, b in called.choices:
+        found = _named(root, split, a, b, unsplit or bool(called.given))
+        if found is not None:
+            return *found, _reason(root, *found)
+    flat = root if unsplit else root / split
+    only = _only_two(flat, called)
+    if called.given:
+        if split != "train" and split not in available_splits(
+            root, a=called.a, b=called.b
+        ):
+            return None
+        if only is None or not set(called.given) <= {folder.name for folder in only}:
+            raise FileNotFoundError(_not_there(root, split, called))
+        return *only, f"{_reason(root, *only)} (the other by its name)"
+    if layout == "auto" and listing.has_images(flat):
+        return None if unsplit else _beside(root, split)
+    if only is not None:
+        named = {called.a, called.b} & {folder.name for folder in only}
+        why = "the other by its name" if named else "in alphabetical order"
+        return *only, f"{_reason(root, *only)} (the only two folders, {why})"
+    found = _two_beside(root, split)
+    if found is not None:
+        why = f"the only two called {split}, in alphabetical order"
+        return *found, f"{_reason(root, *found)} ({why})"
+    return _beside(root, split) if layout == "folders" and not unsplit else None
+
+
+def candidates(
+    root: Path, split: str, a: str, b: str, unsplit: bool = False
+) -> list[tuple[Path, Path]]:
+    """Where folders of these names may be: both in one way, then in different ones."""
+    forms_a, forms_b = (_forms(root, split, name, unsplit) for name in (a, b))
+    alike = [(forms_a[way], forms_b[way]) for way in forms_a if way in forms_b]
+    every = itertools.product(forms_a.values(), forms_b.values())
+    return list(dict.fromkeys((*alike, *every)))
+
+
+def one_folder(
+    root: Path, split: str, layout: Layout, called: Names, unsplit: bool = False
+) -> Path:
+    """The folder that holds a split's images, where `two_folders` finds none."""
+    a, b = called.a, called.b
+    if not unsplit and split not in available_splits(root, a=a, b=b):
+        raise FileNotFoundError(_split_missing(root, split, a, b))
+    flat = root if unsplit else root / split
+    if layout == "folders":
+        raise ValueError(
+            f"'{flat}' does not hold two folders of images: expected "
+            f"'{flat / a}' and '{flat / b}'"
+        )
+    if not listing.has_images(flat):
+        raise ValueError(
+            f"no images in '{flat}': expected {' '.join(EXTENSIONS)} files side by "
+            f"side (A left, B right), or the folders '{a}' and '{b}'"
+        )
+    return flat
+
+
+def other_folders(root: Path, split: str) -> str:
+    """How to name two folders, where a split holds images that are no pairs."""
+    if not (root / split).is_dir():
+        return "--data.a FOLDER --data.b FOLDER"
+    others = [
+        folder.name
+        for folder in listing.subfolders(root)
+        if folder.name not in SPLITS and listing.has_images(folder)
+    ]
+    near = [name for name in others if _carries(name, split)] or others
+    b = near[0] if len(near) == 1 else "FOLDER"
+    return f"--data.a {split} --data.b {b}"
+
+
+def _forms(root: Path, split: str, name: str, unsplit: bool) -> dict[str, Path]:
+    """Where one domain's folder may be, by how its name and the split's are joined."""
+    path = Path(name)
+    if path.is_absolute() and path.is_relative_to(root.absolute()):
+        path = path.relative_to(root.absolute())
+    # Of /sets/train/photo, /sets/val/photo is for validation.
+    words = [*_SPLIT_IN_NAME.finditer(str(path))]
+    own = Path(_with_split(str(path), words[-1], split)) if words else path
+    if path.is_absolute():
+        return {"own": path} if split == "train" else {"own": own} if words else {}
+    forms = {"inside": root / split / path}
+    if len(path.parts) == 1:
+        joined = ("{1}{0}", "{1}_{0}", "{1}-{0}", "{0}_{1}", "{0}-{1}", "{0}{1}")
+        forms |= {way: root / way.format(path, split) for way in joined}
+        forms["around"] = root / path / split
+    if words or (unsplit and split == "train"):
+        forms["own"] = root / own
+    return forms
+
+
+def _with_split(text: str, word: re.Match, split: str) -> str:
+    """The text with another split's name, in capitals where the first has them."""
+    written = word[0]
+    if written != written.lower():
+        split = split.upper() if written.isupper() else split.capitalize()
+    return text[: word.start()] + split + text[word.end() :]
+
+
+def _named(
+    root: Path, split: str, a: str, b: str, unsplit: bool
+) -> tuple[Path, Path] | None:
+    """The first of `candidates` that are there."""
+    there_a, there_b = (
+        {
+            way: folder
+            for way, path in _forms(root, split, name, unsplit).items()
+            if (folder := _as_spelt(path)).is_dir()
+        }
+        for name in (a, b)
+    )
+    for way in there_a:
+        if way in there_b:
+            return there_a[way], there_b[way]
+    return next(itertools.product(there_a.values(), there_b.values()), None)
+
+
+def _as_spelt(folder: Path) -> Path:
+    """The folder of a name, however the file system composes its accents."""
+    if not folder.name.isascii() and not folder.is_dir():
+        for form in ("NFC", "NFD"):
+            other = folder.with_name(unicodedata.normalize(form, folder.name))
+            if other.is_dir():
+                return other
+    return folder
+
+
+def _only_two(flat: Path, called: Names) -> tuple[Path, Path] | None:
+    """The only two folders in a folder, whatever their names."""
+    inside = listing.subfolders(flat) if flat.is_dir() else []
+    if len(inside) != 2:
+        return None
+    swapped = inside[0].name == called.b or inside[1].name == called.a
+    return (inside[1], inside[0]) if swapped else (inside[0], inside[1])
+
+
+def _beside(root: Path, split: str) -> tuple[Path, Path, str] | None:
+    """A split's folder and the one beside it whose images have the same names."""
+    flat = root / split
+    others = [folder for folder in _of_split(root, split) if folder != flat]
+    if len(others) != 1 or not listing.has_images(flat):
+        return None
+    sides = listing.images(flat), listing.images(others[0])
+    keys = names.matching(*sides).keys(sides)
+    if len(keys[0] & keys[1]) < _MOST_MATCH * max(map(len, keys)):
+        return None
+    sampled = []
+    for path in sides[0][:_SAMPLED]:
+        # What cannot be read is for the reader of all headers to name.
+        with contextlib.suppress(OSError, ValueError):
+            sampled.append(headers.read(path))
+    if 2 * sum(map(listing.looks_like_a_pair, sampled)) > len(sampled):
+        raise ValueError(
+            f"'{flat}' and '{others[0]}' hold images of the same names, but those in "
+            f"'{split}' could be A and B side by side: say which to take, with "
+            f"--data.a {split} --data.b {others[0].name} or with "
+            "--data.layout side_by_side"
+        )
+    why = "the only folder beside it with images of the same names"
+    return flat, others[0], f"{_reason(root, flat, others[0])} ({why})"
+
+
+def _two_beside(root: Path, split: str) -> tuple[Path, Path] | None:
+    """The only two folders that are called for a split, where none is its own."""
+    own = root / split
+    if own.is_dir() and (listing.has_images(own) or listing.subfolders(own)):
+        return None
+    found = [folder for folder in _of_split(root, split) if folder != own]
+    return (found[0], found[1]) if len(found) == 2 else None
+
+
+def _of_split(root: Path, split: str) -> list[Path]:
+    return [
+        folder
+        for folder in listing.subfolders(root)
+        if _carries(folder.name, split) and listing.has_images(folder)
+    ]
+
+
+# A split's name, at a name's beginning or set off by what is no letter.
+_SPLIT_IN_NAME = re.compile(
+    f"(?:^|(?<=/))({'|'.join(SPLITS)})|(?<![a-z])({'|'.join(SPLITS)})(?![a-z])",
+    re.IGNORECASE,
+)
+
+
+def _carries(name: str, split: str) -> bool:
+    """Whether a folder's name says that it belongs to a split."""
+    found = _SPLIT_IN_NAME.search(name)
+    is_other = name.lower() in OTHER_NAMES
+    return not is_other and found is not None and found[0].lower() == split
+
+
+def _reason(root: Path, folder_a: Path, folder_b: Path) -> str:
+    a, b = (listing.relative(root, folder) for folder in (folder_a, folder_b))
+    return f"two folders: A is {a}, B is {b}"
+
+
+def _not_there(root: Path, split: str, called: Names) -> str:
+    """Say which of the folders that the user names are missing."""
+    said = f"--data.a is '{called.a}' and --data.b '{called.b}', but "
+    for pair in candidates(root, split, called.a, called.b, unsplit=True):
+        exist = [folder.is_dir() for folder in pair]
+        if any(exist):
+            there, lacking = pair[exist.index(True)], pair[exist.index(False)]
+            said += f"there is '{there}' and no '{lacking}' beside it"
+            break
+    else:
+        said += f"'{root}' has no such folders for the split '{split}'"
+    inside = [folder.name for folder in listing.subfolders(root)]
+    if (root / split).is_dir():
+        inside += [f"{split}/{sub.name}" for sub in listing.subfolders(root / split)]
+    return (
+        f"{said} (it holds the folders {shortened(inside) or 'of no name'}): name two "
+        "of these, or leave both out to have them looked for"
+    )
+
+
+def _split_missing(root: Path, split: str, a: str, b: str) -> str:
+    if (root / split).is_symlink():
+        return f"'{root / split}' is a link that leads nowhere: mend or remove it"
+    splits = available_splits(root, a=a, b=b)
+    has = f"it has {_listed(splits, 'and')}" if splits else "it has no split at all"
+    text = (
+        f"'{root}' has no '{split}' split ({has}): expected "
+        f"{split}/*.jpg (A left, B right), {split}/{a} and {split}/{b}, "
+        f"or {split}A and {split}B"
+    )
+    inside = [
+        folder for folder in listing.subfolders(root) if listing.has_images(folder)
+    ]
+    if not splits and (inside or listing.has_images(root)):
+        text += "; of images that nobody split, --data.val-share 0.1 takes a part"
+        if len(inside) == 2:
+            text += f", and --data.a {inside[0].name} --data.b {inside[1].name} all"
+    return text
+
+
+def _listed(words: Sequence[str], conjunction: str) -> str:
+    if len(words) == 1:
+        return words[0]
+    return f"{', '.join(words[:-1])} {conjunction} {words[-1]}"
