@@ -236,14 +236,19 @@ def _translate(words: list[str]) -> None:
         from tfi2i.inference import load, translate_files
 
         cut = {"tile": options.tile, "tile_statistics": options.tile_statistics}
-        translator = load(options.source, options.direction, noise, **cut)
+        shown = {"size": options.size, "input": options.input}
+        translator = load(options.source, options.direction, noise, **cut, **shown)
         report = translate_files(
-            translator, options.input, options.output, overwrite=options.overwrite
+            translator,
+            options.images,
+            options.output,
+            overwrite=options.overwrite,
+            half=options.half,
+            alpha=options.alpha,
         )
     for line in report.failed:
         print(f"tfi2i: error: {line}", file=sys.stderr)
-    counts = f"{len(report.translated)} translated, {len(report.skipped)} there already"
-    print(f"{counts}, {len(report.failed)} failed")
+    print(report.summary())
     if report.failed:
         sys.exit(1)
 
@@ -263,7 +268,9 @@ def _evaluate(words: list[str]) -> None:
 
         from tfi2i.evaluation import evaluate, scores_table
 
-        results = evaluate(options.source, changes, options.split, options.direction)
+        results = evaluate(
+            options.source, changes, options.split, options.direction, options.size
+        )
         Console().print(scores_table(list(results)))
 
 

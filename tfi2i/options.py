@@ -150,7 +150,7 @@ def translate_options() -> type:
     class TranslateOptions:
         source: typing.Annotated[Positional[Path], arg(metavar="SOURCE")]
         """Run folder, SavedModel folder or .tflite file."""
-        input: typing.Annotated[Positional[str], arg(metavar="INPUT")]
+        images: typing.Annotated[Positional[str], arg(metavar="INPUT")]
         """Image, folder of images, or glob in quotes."""
         output: typing.Annotated[Positional[Path], arg(metavar="OUTPUT")]
         """Image to write, or folder."""
@@ -168,6 +168,16 @@ def translate_options() -> type:
         tile_statistics: typing.Literal["tile", "whole"] | None = None
         """What normalization sees of a tiled image: each tile (None), or a small copy
         of the whole."""
+        size: typing.Literal["native", "trained"] = "native"
+        """Paint at images' own size, or at that of training, enlarged back."""
+        input: typing.Literal["edges", "grayscale", "downscale"] | None = None
+        """Make the network's input from each image as training does, such as a drawing
+        from a photograph (edges); None shows the image itself."""
+        half: typing.Literal["left", "right", "whole"] | None = None
+        """What to translate of side-by-side images; None: the input's half, if training
+        images were side by side and of their shape."""
+        alpha: typing.Literal["flatten", "keep"] = "flatten"
+        """Whether outputs keep the alpha of their inputs."""
 
     return TranslateOptions
 
@@ -233,6 +243,8 @@ def evaluate_options() -> type:
         """Which images."""
         direction: typing.Literal["a2b", "b2a"] | None = None
         """Which way, where the source knows both."""
+        size: typing.Literal["trained", "native"] = "trained"
+        """Score images resized as for training, or at their own size."""
 
     return EvaluateOptions
 
@@ -326,7 +338,9 @@ def _positionals(kind: type) -> list[str]:
         parts = typing.get_args(hint)
         if typing.get_origin(hint) is typing.Annotated and marker in parts:
             is_many = typing.get_origin(parts[0]) is tuple
-            names.append(name.upper() + ("..." if is_many else ""))
+            shown = [part.metavar for part in parts if hasattr(part, "metavar")]
+            name = shown[0].partition(" ")[0] if shown else name.upper()
+            names.append(name + ("..." if is_many else ""))
     return names
 
 

@@ -16,6 +16,13 @@ import tensorflow as tf
 from tfi2i.data import transforms
 from tfi2i.data.pixels import RGB, PixelType
 
+# Of a sheet of paper: lighter than this is paper, and lines are thinner than that.
+_PAPER = 0.75
+_LEAST_PAPER = 0.5
+_THIN = 1 / 50
+# Levels between the channels of a grey pixel.
+_GREY = 24
+
 Input = Literal["files", "edges", "grayscale", "downscale"]
 INPUTS = ("files", "edges", "grayscale", "downscale")
 
@@ -91,3 +98,24 @@ def edges(image: np.ndarray) -> np.ndarray:
     smooth = cv2.GaussianBlur(image, ksize=(3, 3), sigmaX=0)
     lines = cv2.Canny(smooth, threshold1=50, threshold2=150, L2gradient=True)
     return np.repeat(255 - lines[..., None], 3, axis=2)
+
+
+def is_drawing(image: np.ndarray) -> bool:
+    """Whether an image is dark lines on light paper, as `edges` makes them.
+
+    Most of it is light, nearly all of it is near something light, since lines are
+    thin, and it has no colours. Photographs of things on white fail the second, and
+    white lines on black the first.
+
+    Args:
+        image: uint8 `(height, width, 3)`, RGB.
+    """
+    darkest = image.min(axis=2)
+    paper = np.percentile(darkest, 95)
+    is_light = (darkest >= _PAPER * paper).astype(np.uint8)
+    if paper < 128 or is_light.mean() < _LEAST_PAPER:
+        return False
+    reach = max(1, round(_THIN * min(image.shape[:2])))
+    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    is_colourful = image.max(axis=2).astype(int) - darkest > _GREY
+    return cv2.dilate(is_light, kernel).mean() > 0.98 and is_colourful.mean() < 0.1
