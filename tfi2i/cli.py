@@ -235,17 +235,11 @@ def _translate(words: list[str]) -> None:
     with loaded_tensorflow():
         from tfi2i.inference import load, translate_files
 
-        cut = {"tile": options.tile, "tile_statistics": options.tile_statistics}
-        shown = {"size": options.size, "input": options.input}
-        translator = load(options.source, options.direction, noise, **cut, **shown)
-        report = translate_files(
-            translator,
-            options.images,
-            options.output,
-            overwrite=options.overwrite,
-            half=options.half,
-            alpha=options.alpha,
-        )
+        names = ("tile", "tile_statistics", "size", "input")
+        how = {name: getattr(options, name) for name in names}
+        translator = load(options.source, options.direction, noise, **how)
+        how = {name: getattr(options, name) for name in ("overwrite", "half", "alpha")}
+        report = translate_files(translator, options.images, options.output, **how)
     for line in report.failed:
         print(f"tfi2i: error: {line}", file=sys.stderr)
     print(report.summary())
@@ -268,9 +262,8 @@ def _evaluate(words: list[str]) -> None:
 
         from tfi2i.evaluation import evaluate, scores_table
 
-        results = evaluate(
-            options.source, changes, options.split, options.direction, options.size
-        )
+        how = options.split, options.direction, options.size
+        results = evaluate(options.source, changes, *how)
         Console().print(scores_table(list(results)))
 
 

@@ -171,11 +171,9 @@ def translate_options() -> type:
         size: typing.Literal["native", "trained"] = "native"
         """Paint at images' own size, or at that of training, enlarged back."""
         input: typing.Literal["edges", "grayscale", "downscale"] | None = None
-        """Make the network's input from each image as training does, such as a drawing
-        from a photograph (edges); None shows the image itself."""
+        """Make the network's input from images: edges draws photographs."""
         half: typing.Literal["left", "right", "whole"] | None = None
-        """What to translate of side-by-side images; None: the input's half, if training
-        images were side by side and of their shape."""
+        """Part of side-by-side images; None: the input's, if training's were such."""
         alpha: typing.Literal["flatten", "keep"] = "flatten"
         """Whether outputs keep the alpha of their inputs."""
 
@@ -326,21 +324,17 @@ def _explain(kind: type, words: list[str], program: str) -> str | None:
 
 
 def _positionals(kind: type) -> list[str]:
-    """Return the names of the words that stand without a flag, in order.
-
-    One that stands for any number of words ends in dots.
-    """
+    """Names of the words without a flag, in order; dots stand for any number."""
     from tyro.conf import Positional
 
     marker = typing.get_args(Positional[str])[1]
     names = []
-    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
+    for hint in typing.get_type_hints(kind, include_extras=True).values():
         parts = typing.get_args(hint)
         if typing.get_origin(hint) is typing.Annotated and marker in parts:
             is_many = typing.get_origin(parts[0]) is tuple
-            shown = [part.metavar for part in parts if hasattr(part, "metavar")]
-            name = shown[0].partition(" ")[0] if shown else name.upper()
-            names.append(name + ("..." if is_many else ""))
+            shown = next(part.metavar for part in parts if hasattr(part, "metavar"))
+            names.append(shown.partition(" ")[0] + ("..." if is_many else ""))
     return names
 
 

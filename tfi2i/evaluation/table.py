@@ -24,7 +24,7 @@ def scores_table(results: Sequence[Evaluation]) -> Table:
             # As text: names may look like markup.
             Text(item.name),
             item.direction,
-            _shown(item.size),
+            _shown(item),
             str(item.scores.images),
             f"{item.scores.l1:.4f}",
             f"{item.scores.psnr:.2f}",
@@ -34,8 +34,10 @@ def scores_table(results: Sequence[Evaluation]) -> Table:
     return table
 
 
-def _shown(size):
-    height, width = size
-    if None in size:
-        return "several"
-    return str(height) if height == width else f"{height}x{width}"
+def _shown(item):
+    """Sizes, and whether they are those of training or the images' own."""
+    height, width = item.size
+    shown = str(height) if height == width else f"{height}x{width}"
+    if None in item.size:
+        shown = "several"
+    return f"{shown} (trained)" if item.is_resized else f"{shown} (native)"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfi2i.data import folders, headers, listing
+from tfi2i.data import headers, listing
 from tfi2i.inference.shown import Training
 
 HALVES = ("left", "right", "whole")
@@ -93,20 +93,21 @@ def _side_by_side(data) -> tuple[float | None, bool]:
 
 def _training_files(data):
     """Side-by-side training images; None where the folder has gone."""
-    folder = Path(data.dir) / "train"
+    root = Path(data.dir)
+    if not root.is_dir():
+        return None
     try:
-        if not folder.is_dir():
-            # With two folders beside each other there is no such one.
-            return [] if Path(data.dir).is_dir() else None
-        if data.layout == "auto":
-            two = folders.two_folders(
-                Path(data.dir), "train", data.layout, data.a, data.b
-            )
-            if two is not None:
-                return []
-        return listing.images(folder)[:_MOST]
+        for place in (root / "train", root):
+            entries = list(place.iterdir()) if place.is_dir() else []
+            is_split = any(entry.is_dir() for entry in entries)
+            # Beside A and B, or beside splits, images are something else.
+            if entries and not (is_split and data.layout == "auto"):
+                files = listing.images(place)
+                if files:
+                    return files[:_MOST]
     except OSError:
         return None
+    return []
 
 
 def _ratio(files, assumed):

@@ -53,8 +53,7 @@ class Report:
         kinds = sorted({path.suffix.lower() or "no suffix" for path in self.left_out})
         noun = "file" if len(self.left_out) == 1 else "files"
         return (
-            f"{counts}; {len(self.left_out)} other {noun} left out "
-            f"({shortened(kinds)})"
+            f"{counts}; {len(self.left_out)} other {noun} left out ({shortened(kinds)})"
         )
 
 
