@@ -16,12 +16,15 @@ import tensorflow as tf
 from tfi2i.data import transforms
 from tfi2i.data.pixels import RGB, PixelType
 
-# Of a sheet of paper: lighter than this is paper, and lines are thinner than that.
+# Of a drawing: how dark its paper is at most, beside its lightest part; the share of
+# paper, and of what is near some, at least; half the width of lines at most, beside the
+# image's side; levels between the channels of grey, and the share of colours at most.
 _PAPER = 0.75
 _LEAST_PAPER = 0.5
+_LEAST_NEAR = 0.98
 _THIN = 1 / 50
-# Levels between the channels of a grey pixel.
 _GREY = 24
+_MOST_COLOUR = 0.1
 
 Input = Literal["files", "edges", "grayscale", "downscale"]
 INPUTS = ("files", "edges", "grayscale", "downscale")
@@ -111,11 +114,16 @@ def is_drawing(image: np.ndarray) -> bool:
         image: uint8 `(height, width, 3)`, RGB.
     """
     darkest = image.min(axis=2)
+    is_colourful = image.max(axis=2).astype(int) - darkest > _GREY
+    if is_colourful.mean() > _MOST_COLOUR:
+        return False
+    # Of a texture there may be as many lines as paper.
+    if ((image == 0) | (image == 255)).all():
+        return bool((darkest == 255).mean() > _LEAST_PAPER / 2)
     paper = np.percentile(darkest, 95)
     is_light = (darkest >= _PAPER * paper).astype(np.uint8)
     if paper < 128 or is_light.mean() < _LEAST_PAPER:
         return False
     reach = max(1, round(_THIN * min(image.shape[:2])))
     kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    is_colourful = image.max(axis=2).astype(int) - darkest > _GREY
-    return cv2.dilate(is_light, kernel).mean() > 0.98 and is_colourful.mean() < 0.1
+    return bool(cv2.dilate(is_light, kernel).mean() > _LEAST_NEAR)
