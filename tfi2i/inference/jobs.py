@@ -87,7 +87,12 @@ def plan(source: str, output: Path, pixels: PixelType, keep_alpha: bool) -> Jobs
     else:
         raise FileNotFoundError(f"'{path}' does not exist.")
     if not jobs and not found.failed:
-        raise ValueError(f"No images in '{source}': expected {' '.join(EXTENSIONS)}.")
+        number = len(found.left_out)
+        noun = "file" if number == 1 else "files"
+        others = f" ({number} other {noun})" if number else ""
+        raise ValueError(
+            f"No images in '{source}'{others}: expected {' '.join(EXTENSIONS)}."
+        )
     _check_folder(output)
     _check_targets(jobs)
     return Jobs(jobs, False, tuple(found.left_out), tuple(found.failed))
