@@ -21,10 +21,12 @@ from tfi2i.data.pixels import RGB, PixelType
 # image's side; levels between the channels of grey, and the share of colours at most.
 _PAPER = 0.75
 _LEAST_PAPER = 0.5
-_LEAST_NEAR = 0.98
+_LEAST_NEAR = 0.95
 _THIN = 1 / 50
 _GREY = 24
 _MOST_COLOUR = 0.1
+# Side in pixels.
+_LOOKED_AT = 512
 
 Input = Literal["files", "edges", "grayscale", "downscale"]
 INPUTS = ("files", "edges", "grayscale", "downscale")
@@ -113,17 +115,24 @@ def is_drawing(image: np.ndarray) -> bool:
     Args:
         image: uint8 `(height, width, 3)`, RGB.
     """
+    is_binary = ((image == 0) | (image == 255)).all()
+    factor = _LOOKED_AT / max(image.shape[:2])
+    if factor < 0.5 and not is_binary:
+        # Large scans take long, and are the same drawing if they are smaller.
+        image = cv2.resize(
+            image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA
+        )
     darkest = image.min(axis=2)
     is_colourful = image.max(axis=2).astype(int) - darkest > _GREY
     if is_colourful.mean() > _MOST_COLOUR:
         return False
     # Of a texture there may be as many lines as paper.
-    if ((image == 0) | (image == 255)).all():
+    if is_binary:
         return bool((darkest == 255).mean() > _LEAST_PAPER / 2)
     paper = np.percentile(darkest, 95)
     is_light = (darkest >= _PAPER * paper).astype(np.uint8)
     if paper < 128 or is_light.mean() < _LEAST_PAPER:
         return False
-    reach = max(1, round(_THIN * min(image.shape[:2])))
+    reach = max(2, round(_THIN * min(image.shape[:2])))
     kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     return bool(cv2.dilate(is_light, kernel).mean() > _LEAST_NEAR)
