@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 from pathlib import Path
 
 import numpy as np
 
-from tfi2i.data import headers, listing
+from tfi2i.data import headers
+from tfi2i.data.headers import EXTENSIONS
 from tfi2i.inference.shown import Training
 
 HALVES = ("left", "right", "whole")
@@ -92,21 +94,22 @@ def _side_by_side(data) -> tuple[float | None, bool]:
 
 
 def _training_files(data):
-    """Side-by-side training images; None where the folder has gone."""
+    """Some of the side-by-side training images; None where the folder has gone."""
     root = Path(data.dir)
     if not root.is_dir():
         return None
-    try:
-        for place in (root / "train", root):
-            entries = list(place.iterdir()) if place.is_dir() else []
-            is_split = any(entry.is_dir() for entry in entries)
-            # Beside A and B, or beside splits, images are something else.
-            if entries and not (is_split and data.layout == "auto"):
-                files = listing.images(place)
-                if files:
-                    return files[:_MOST]
-    except OSError:
-        return None
+    for place in (root / "train", root):
+        try:
+            with os.scandir(place) as entries:
+                names = {entry.name: entry.is_dir() for entry in entries}
+        except OSError:
+            continue
+        # Beside A and B, or beside splits, images are something else.
+        if data.layout == "auto" and any(names.values()):
+            continue
+        images = [name for name in names if Path(name).suffix.lower() in EXTENSIONS]
+        if images:
+            return [place / name for name in sorted(images)[:_MOST]]
     return []
 
 
