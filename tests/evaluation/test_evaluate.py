@@ -99,9 +99,9 @@ def test_images_are_scored_at_the_size_of_training_or_at_their_own(
             found[size].append(gap.mean() / 255)
     for line, size in ((trained, "trained"), (native, "native")):
         assert line.scores.l1 == pytest.approx(np.mean(found[size]), abs=1e-6)
-        shown = [list(column.cells) for column in scores_table([line]).columns]
-        expected = "several (native)" if size == "native" else f"{SIZE} (trained)"
-        assert shown[2] == [expected]
+        expected = {"trained": "resized as for training (", "native": "own size."}
+        assert expected[size] in scores_table([line]).caption
+    assert "where it resized them" in scores_table([trained, native]).caption
     assert abs(trained.scores.l1 - native.scores.l1) > 1e-4
     given = ("evaluate", cyclegan_run, "--data.dir", large, "--size")
     assert refused(capsys, *given, "large") == (

@@ -24,20 +24,30 @@ def scores_table(results: Sequence[Evaluation]) -> Table:
             # As text: names may look like markup.
             Text(item.name),
             item.direction,
-            _shown(item),
+            _shown(item.size),
             str(item.scores.images),
             f"{item.scores.l1:.4f}",
             f"{item.scores.psnr:.2f}",
             f"{item.scores.ssim:.3f}",
         )
-    table.caption = "L1: 0 is best; PSNR in decibels, the higher the better; SSIM: 1"
+    table.caption = (
+        "L1: 0 is best; PSNR in decibels, the higher the better; SSIM: 1\n"
+        f"Scored {_how(results)}."
+    )
     return table
 
 
-def _shown(item):
-    """Sizes, and whether they are those of training or the images' own."""
-    height, width = item.size
-    shown = str(height) if height == width else f"{height}x{width}"
-    if None in item.size:
-        shown = "several"
-    return f"{shown} (trained)" if item.is_resized else f"{shown} (native)"
+def _how(results):
+    """At which size."""
+    ways = {item.is_resized for item in results}
+    if ways == {False}:
+        return "at the images' own size"
+    where = "" if ways == {True} else " where it resized them"
+    return f"on images resized as for training{where} (--size trained)"
+
+
+def _shown(size):
+    height, width = size
+    if None in size:
+        return "several"
+    return str(height) if height == width else f"{height}x{width}"
