@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.test_cli import refused, tfi2i
+from tests.test_cli import refused, shown, tfi2i
 from tests.translators import make_cyclegan_run, photos
+from tfi2i.inference import load
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,25 @@ def test_export_then_translate_with_each(place):
             assert np.abs(painted - _pixels(place / "out0" / name)).max() <= 1
 
 
+def test_a_photograph_as_training_would_have_shown_it(place, tmp_path, capsys):
+    image = photos(1, 100, 180)[0]
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.fromarray(image).save(folder / "a.png")
+    (folder / "notes.txt").write_text("no image")
+    run = place / "saved_models" / "emoji"
+    words = ("--size", "trained", "--input", "edges")
+    for index, more in enumerate(([], words)):
+        out = tmp_path / f"out{index}"
+        said = shown(capsys, "translate", str(run), str(folder), str(out), *more)
+        assert said.endswith(
+            "1 translated, 0 there already, 0 failed; 1 other file left out (.txt)\n"
+        )
+        assert ("--size trained translates at that size" in said) == (not more)
+    expected = load(run, size="trained", input="edges")(image)
+    np.testing.assert_array_equal(_pixels(out / "a.png"), expected)
+
+
 @pytest.mark.slow
 def test_a_bad_image_is_named_and_the_status_is_1(place, tmp_path):
     (tmp_path / "in").mkdir()
@@ -75,6 +95,18 @@ def test_mistakes_are_one_line(capsys, place, tmp_path):
     )
     assert "has no dropout" in refused(
         capsys, "translate", run, "a", "b", "--stochastic", "--seed", "0"
+    )
+    assert "tfi2i translate needs INPUT and OUTPUT" in refused(capsys, "translate", run)
+    for name, expected in (
+        ("size", "native or trained"),
+        ("input", "one of edges, grayscale, downscale, None"),
+        ("half", "one of left, right, whole, None"),
+        ("alpha", "flatten or keep"),
+    ):
+        line = refused(capsys, "translate", run, "a", "b", f"--{name}", "lines")
+        assert line == f"--{name} is 'lines'; expected {expected}."
+    assert "--size trained paints small copies of images, and --tile" in refused(
+        capsys, "translate", run, "a", "b", "--size", "trained", "--tile", "64"
     )
     assert "is inside the input" in refused(
         capsys, "translate", run, place / "photos", place / "photos" / "out"

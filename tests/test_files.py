@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -28,6 +30,66 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
         raise KeyError
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_those_who_write_the_same_do_not_meet(tmp_path):
+    path = tmp_path / "numbers.npy"
+    with whole(path) as first, whole(path) as second:
+        assert first != second
+        assert {first.suffix, second.suffix} == {".npy"}
+        assert first.name.startswith(".") and second.name.startswith(".")
+        first.write_text("one")
+        second.write_text("two")
+    assert path.read_text() == "one"
+    assert os.listdir(tmp_path) == ["numbers.npy"]
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "a" * 251 + ".png", "a." + "b" * 253])
+def test_names_as_long_as_can_be(tmp_path, name):
+    with whole(tmp_path / name) as partial:
+        partial.write_text("one")
+    assert os.listdir(tmp_path) == [name]
+
+
+WRITER = """
+import pathlib, sys, time
+from tfi2i.files import whole
+with whole(pathlib.Path(sys.argv[1])) as partial:
+    partial.write_text("half")
+    print(partial.name, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_what_a_killed_process_leaves_is_removed_and_no_other(tmp_path):
+    command = [sys.executable, "-c", WRITER]
+    writers = [
+        subprocess.Popen([*command, tmp_path / name], stdout=subprocess.PIPE, text=True)
+        for name in ("killed.txt", "alive.txt")
+    ]
+    try:
+        killed, alive = (writer.stdout.readline().strip() for writer in writers)
+        writers[0].kill()
+        writers[0].wait()
+        (tmp_path / ".partial-mine.txt").write_text("a user's")
+        assert {killed, alive} <= set(os.listdir(tmp_path))
+        with whole(tmp_path / "next.txt") as partial:
+            partial.write_text("whole")
+        left = sorted(os.listdir(tmp_path))
+        assert left == sorted([alive, ".partial-mine.txt", "next.txt"])
+    finally:
+        for writer in writers:
+            writer.kill()
+            writer.communicate()
+
+
+def test_a_folder_that_may_not_be_written_names_the_file(tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o555)
+    if os.access(tmp_path / "locked", os.W_OK):
+        pytest.skip("this user may write everywhere")
+    with pytest.raises(OSError, match="Cannot write: Permission .*locked/a.txt'"):
+        with whole(tmp_path / "locked" / "a.txt"):
+            pass
 
 
 def test_a_full_disk_names_the_file(tmp_path):

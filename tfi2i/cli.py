@@ -231,20 +231,19 @@ def _translate(words: list[str]) -> None:
             f"--seed is {options.seed}, but applies only with --stochastic; add that, "
             "or leave it out."
         )
-    check_exist(options.source, options.input)
+    check_exist(options.source, options.images)
     noise = (options.seed or 0) if options.stochastic else None
     with loaded_tensorflow():
         from tfi2i.inference import load, translate_files
 
-        cut = {"tile": options.tile, "tile_statistics": options.tile_statistics}
-        translator = load(options.source, options.direction, noise, **cut)
-        report = translate_files(
-            translator, options.input, options.output, overwrite=options.overwrite
-        )
+        names = ("tile", "tile_statistics", "size", "input")
+        how = {name: getattr(options, name) for name in names}
+        translator = load(options.source, options.direction, noise, **how)
+        how = {name: getattr(options, name) for name in ("overwrite", "half", "alpha")}
+        report = translate_files(translator, options.images, options.output, **how)
     for line in report.failed:
         print(f"tfi2i: error: {line}", file=sys.stderr)
-    counts = f"{len(report.translated)} translated, {len(report.skipped)} there already"
-    print(f"{counts}, {len(report.failed)} failed")
+    print(report.summary())
     if report.failed:
         sys.exit(1)
 
@@ -264,7 +263,8 @@ def _evaluate(words: list[str]) -> None:
 
         from tfi2i.evaluation import evaluate, scores_table
 
-        results = evaluate(options.source, changes, options.split, options.direction)
+        how = options.split, options.direction, options.size
+        results = evaluate(options.source, changes, *how)
         Console().print(scores_table(list(results)))
 
 

@@ -2,12 +2,25 @@
 
 import contextlib
 import errno
+import functools
 import glob
 import os
+import re
+import secrets
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:
+    # Windows has no such locks; there, what killed processes leave stays.
+    fcntl = None
+
+_PARTIAL = re.compile(r"\.partial-[0-9a-f]{12}(\.[^.]*)?")
+# Longer ones are no suffix that anybody asks for.
+_LONGEST_SUFFIX = 12
 
 
 def make_folder(path: Path) -> None:
@@ -78,36 +91,84 @@ def check_can_make(folder: Path, remedy: str) -> None:
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Gives a temporary name beside `path`, which takes its place at the end.
+    """Gives a temporary file beside `path`, which takes its place at the end.
 
     Whoever reads `path` meanwhile finds the old file; after a failure nothing new
-    is left.
+    is left. Every call has a file of its own, so of several that write the same path
+    the last one wins. What killed processes have left in the folder is removed.
 
     Args:
         path: the file to write; its folder is made where missing.
 
     Yields:
-        The temporary path, with the same suffix.
+        The temporary path, hidden, of an empty file with the same suffix.
 
     Raises:
         OSError: naming `path`, where the disk is full or cannot be written.
     """
-    partial = path.with_name(f".partial-{path.name}")
+    partial = None
     try:
         make_folder(path.parent)
-        yield partial
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+        _remove_abandoned(os.path.abspath(path.parent))
+        partial, descriptor = _reserve(path)
+        try:
+            yield partial
+            with partial.open("rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(partial, path)
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
         _sync_folder(path.parent)
     except OSError as error:
-        if error.filename is None:
+        # The temporary name says nothing to the user.
+        if error.filename is None or _PARTIAL.fullmatch(Path(error.filename).name):
             reason = error.strerror or str(error)
             raise OSError(error.errno, f"Cannot write: {reason}", str(path)) from error
         raise
     finally:
+        if partial is not None:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+
+
+def _reserve(path: Path) -> tuple[Path, int | None]:
+    """Make an empty file beside `path`, locked for as long as its writer lives.
+
+    Returns:
+        Its path, and what to close at the end; None where there are no locks.
+    """
+    suffix = path.suffix
+    if len(os.fsencode(suffix)) > _LONGEST_SUFFIX:
+        suffix = ""
+    while True:
+        partial = path.with_name(f".partial-{secrets.token_hex(6)}{suffix}")
+        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        if fcntl is None:
+            # Windows renames no file that is open.
+            os.close(descriptor)
+            return partial, None
+        # Some network file systems have no locks; nothing is removed there.
         with contextlib.suppress(OSError):
-            partial.unlink()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Another process may have taken it for abandoned before it was locked.
+        if partial.exists():
+            return partial, descriptor
+        os.close(descriptor)
+
+
+# Once is enough: what this process makes, it removes.
+@functools.lru_cache(maxsize=1024)
+def _remove_abandoned(folder: str) -> None:
+    """Remove temporary files whose writers were killed, as their locks tell."""
+    if fcntl is None:
+        return
+    with contextlib.suppress(OSError):
+        for name in filter(_PARTIAL.fullmatch, os.listdir(folder)):
+            path = os.path.join(folder, name)
+            with contextlib.suppress(OSError), open(path, "rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(path)
 
 
 def _sync_folder(folder: Path) -> None:

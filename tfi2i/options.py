@@ -150,7 +150,7 @@ def translate_options() -> type:
     class TranslateOptions:
         source: typing.Annotated[Positional[Path], arg(metavar="SOURCE")]
         """Run folder, SavedModel folder or .tflite file."""
-        input: typing.Annotated[Positional[str], arg(metavar="INPUT")]
+        images: typing.Annotated[Positional[str], arg(metavar="INPUT")]
         """Image, folder of images, or glob in quotes."""
         output: typing.Annotated[Positional[Path], arg(metavar="OUTPUT")]
         """Image to write, or folder."""
@@ -168,6 +168,14 @@ def translate_options() -> type:
         tile_statistics: typing.Literal["tile", "whole"] | None = None
         """What normalization sees of a tiled image: each tile (None), or a small copy
         of the whole."""
+        size: typing.Literal["native", "trained"] = "native"
+        """Paint at images' own size, or at that of training, enlarged back."""
+        input: typing.Literal["edges", "grayscale", "downscale"] | None = None
+        """Make the network's input from images: edges draws photographs."""
+        half: typing.Literal["left", "right", "whole"] | None = None
+        """Part of side-by-side images; None: the input's, if training's were such."""
+        alpha: typing.Literal["flatten", "keep"] = "flatten"
+        """Whether outputs keep the alpha of their inputs."""
 
     return TranslateOptions
 
@@ -233,6 +241,8 @@ def evaluate_options() -> type:
         """Which images."""
         direction: typing.Literal["a2b", "b2a"] | None = None
         """Which way, where the source knows both."""
+        size: typing.Literal["trained", "native"] = "trained"
+        """Score images resized as for training, or at their own size."""
 
     return EvaluateOptions
 
@@ -314,19 +324,17 @@ def _explain(kind: type, words: list[str], program: str) -> str | None:
 
 
 def _positionals(kind: type) -> list[str]:
-    """Return the names of the words that stand without a flag, in order.
-
-    One that stands for any number of words ends in dots.
-    """
+    """Names of the words without a flag, in order; dots stand for any number."""
     from tyro.conf import Positional
 
     marker = typing.get_args(Positional[str])[1]
     names = []
-    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
+    for hint in typing.get_type_hints(kind, include_extras=True).values():
         parts = typing.get_args(hint)
         if typing.get_origin(hint) is typing.Annotated and marker in parts:
             is_many = typing.get_origin(parts[0]) is tuple
-            names.append(name.upper() + ("..." if is_many else ""))
+            shown = next(part.metavar for part in parts if hasattr(part, "metavar"))
+            names.append(shown.partition(" ")[0] + ("..." if is_many else ""))
     return names
 
 

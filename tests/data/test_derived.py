@@ -80,3 +80,51 @@ def test_what_inputs_are_made_of():
             ValueError, match=f"--data.input {kind} is made from .*colo"
         ):
             Derivation(kind).pixels(target)
+
+
+def drawn(side, width, paper, ink, noise):
+    """Curves on a sheet that is scanned."""
+    rng = np.random.default_rng(0)
+    sheet = np.full((side, side * 3 // 4), paper, np.uint8)
+    for _ in range(6):
+        points = rng.integers(0, side * 3 // 4, (5, 1, 2), np.int32)
+        cv2.polylines(sheet, [points], False, ink, width, cv2.LINE_AA)
+    noisy = sheet + rng.normal(0, noise, sheet.shape)
+    return np.repeat(np.uint8(np.clip(noisy, 0, 255))[..., None], 3, axis=2)
+
+
+@pytest.mark.parametrize(
+    "side, width, paper, ink, noise",
+    [
+        (64, 1, 255, 0, 0),
+        (256, 6, 255, 40, 3),
+        (256, 3, 190, 60, 4),
+        (3000, 30, 240, 0, 5),
+    ],
+)
+def test_drawings_are_told(side, width, paper, ink, noise):
+    image = drawn(side, width, paper, ink, noise)
+    assert derived.is_drawing(image)
+    assert not derived.is_drawing(255 - image)
+    blank = np.full_like(image, 250)
+    assert derived.is_drawing(blank)
+
+
+@pytest.mark.parametrize("side", [64, 256, 1200])
+def test_edges_are_drawings_and_what_they_are_drawn_of_is_none(side):
+    rows, columns = np.mgrid[:side, :side] / side
+    waves = [np.sin(k * rows) * np.cos((k + 1) * columns) for k in (9, 14, 20)]
+    photo = np.uint8(127 + 120 * np.stack(waves, axis=-1))
+    assert not derived.is_drawing(photo)
+    assert not derived.is_drawing(np.repeat(photo[..., :1], 3, axis=2))
+    assert derived.is_drawing(derived.edges(photo))
+    # A thing on white, as shops show it.
+    shown = np.full_like(photo, 255)
+    inner = slice(side // 4, 3 * side // 4)
+    shown[inner, inner] = photo[inner, inner]
+    assert not derived.is_drawing(shown)
+    shown[inner, inner] = 20
+    assert not derived.is_drawing(shown)
+    # Edges of noise are as many as they can be.
+    noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    assert derived.is_drawing(derived.edges(noise))

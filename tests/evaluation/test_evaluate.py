@@ -65,6 +65,52 @@ def test_scores_are_those_of_the_painted_images(cyclegan_run, images, direction)
     assert [copied.name, scored.name] == [COPY, str(cyclegan_run)]
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """Two test pairs, larger than what the runs were trained at."""
+    folder = tmp_path_factory.mktemp("large")
+    for seed, side in enumerate("AB"):
+        (folder / "test" / side).mkdir(parents=True)
+        for index, (height, width) in enumerate([(90, 131), (150, 100)]):
+            image = Image.fromarray(photos(1, height, width, seed)[0])
+            image.save(folder / "test" / side / f"{index}.png")
+    return folder
+
+
+def test_images_are_scored_at_the_size_of_training_or_at_their_own(
+    cyclegan_run, large, capsys
+):
+    changes = {"dir": str(large)}
+    (_, trained), (_, native) = (
+        list(evaluate([cyclegan_run], changes, size=size))
+        for size in ("trained", "native")
+    )
+    translator, found = load(cyclegan_run), {"trained": [], "native": []}
+    for name in ("0.png", "1.png"):
+        real_a, real_b = (Image.open(large / "test" / side / name) for side in "AB")
+        small = [
+            np.asarray(image.resize((SIZE, SIZE), 3)) for image in (real_a, real_b)
+        ]
+        for size, (a, b) in {
+            "trained": small,
+            "native": [np.asarray(real_a), np.asarray(real_b)],
+        }.items():
+            gap = np.abs(translator(a).astype(float) - b)
+            found[size].append(gap.mean() / 255)
+    for line, size in ((trained, "trained"), (native, "native")):
+        assert line.scores.l1 == pytest.approx(np.mean(found[size]), abs=1e-6)
+        expected = {"trained": "resized as for training (", "native": "own size."}
+        assert expected[size] in scores_table([line]).caption
+    assert "where it resized them" in scores_table([trained, native]).caption
+    assert abs(trained.scores.l1 - native.scores.l1) > 1e-4
+    given = ("evaluate", cyclegan_run, "--data.dir", large, "--size")
+    assert refused(capsys, *given, "large") == (
+        "--size is 'large'; expected trained or native."
+    )
+    line = refused(capsys, *given, "native", "--data.crop-size", "64")
+    assert line.startswith("--size native keeps images as they are, but --data.crop-si")
+
+
 @pytest.mark.slow
 def test_exports_are_read_as_their_run_says(paired_run, images):
     """The recipe draws edges from the targets, which an export does not know."""
@@ -92,6 +138,8 @@ def test_an_export_without_a_run_asks_how_to_read(paired_run, images, tmp_path):
     changes = {"dir": str(images), "crop_size": 32}
     copied, scored = evaluate([alone], changes)
     assert copied.size == scored.size == (32, 32)
+    copied, scored = evaluate([alone], {"dir": str(images)}, size="native")
+    assert copied.size == scored.size == (SIZE, SIZE)
 
 
 @pytest.mark.slow

@@ -140,14 +140,14 @@ def test_images_in_memory_are_few(tmp_path, side):
             now[0] += by
             most[0] = max(most[0], now[0])
 
-    def read(path):
+    def read(path, target):
         count(size)
-        return image
+        return image, None
 
     flow = Flow(
         Translator(lambda images: images, pixels, pixels),
         read,
-        lambda painted, path: count(-size),
+        lambda painted, path, beside: count(-size),
     )
     jobs = [(tmp_path / str(i), tmp_path / f"{i}.out") for i in range(150)]
     assert [outcome.target for outcome in flow.outcomes(jobs)] == [

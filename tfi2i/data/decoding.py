@@ -24,6 +24,7 @@ NATIVE = {"JPEG": JPEG, "PNG": PNG, "WEBP": WEBP}
 _HEADER = 32
 _WEBP_FLAGS = 20
 _PNG_DEPTH = 24
+_OPAQUE = np.uint8(255)
 
 
 def parse_colour(text: str) -> tuple[int, int, int]:
@@ -81,7 +82,7 @@ def decode(
     decoders = {
         JPEG: lambda: _of_colour(decode_jpeg(contents), pixels),
         PNG: lambda: _png(contents, background, pixels),
-        WEBP: lambda: _of_colour(_decode_webp(contents, background), pixels),
+        WEBP: lambda: _of_rgba(_decode_webp(contents), background, pixels),
         OTHER: lambda: _other(path, background, pixels),
     }
     if format is None:
@@ -235,23 +236,26 @@ def _png(contents, background, pixels):
     """PNG to what is wanted of it."""
     header = _header(contents)
 
-    def made_of(rgba):
-        if pixels.channels != 4:
-            return _of_colour(flatten(rgba, background), pixels)
-        if pixels.dtype == "uint16" and rgba.dtype == tf.uint8:
-            return tf.cast(rgba, tf.uint16) * 257
-        return _stored(rgba, pixels)
-
     def of_8_bits():
-        return made_of(decode_png(contents))
+        return _of_rgba(decode_png(contents), background, pixels)
 
     def of_16_bits():
-        return made_of(tf.io.decode_png(contents, 4, tf.uint16))
+        rgba = tf.io.decode_png(contents, 4, tf.uint16)
+        return _of_rgba(rgba, background, pixels)
 
     # The decoder takes the high byte of 16 bits by itself.
     if pixels.dtype == "uint8":
         return of_8_bits()
     return tf.cond(header[_PNG_DEPTH] == 16, of_16_bits, of_8_bits)
+
+
+def _of_rgba(rgba, background, pixels):
+    """Colour of 8 or 16 bits with alpha to what is wanted of it."""
+    if pixels.channels != 4:
+        return _of_colour(flatten(rgba, background), pixels)
+    if pixels.dtype == "uint16" and rgba.dtype == tf.uint8:
+        return tf.cast(rgba, tf.uint16) * 257
+    return _stored(rgba, pixels)
 
 
 def _other(path, background, pixels):
@@ -297,16 +301,17 @@ def decode_png(contents: tf.Tensor) -> tf.Tensor:
     return tf.cond(header[_PNG_DEPTH] < 8, repaired, lambda: rgba)
 
 
-def _decode_webp(contents: tf.Tensor, background: tf.Tensor) -> tf.Tensor:
-    """WebP with or without alpha; the operator refuses to convert channels."""
+def _decode_webp(contents: tf.Tensor) -> tf.Tensor:
+    """WebP with or without alpha to RGBA; the operator refuses to convert channels."""
     header = _header(contents)
     # An animation would end the process: the operator aborts on one.
     has_flags = _holds(header, 12, b"VP8X")
     is_animated = has_flags & (tf.bitwise.bitwise_and(header[_WEBP_FLAGS], 2) > 0)
     with tf.control_dependencies([tf.Assert(~is_animated, ["animated WebP"])]):
         image = tf.io.decode_webp(contents)[0]
-    return tf.cond(
-        tf.shape(image)[2] == 4,
-        lambda: flatten(image[..., :4], background),
-        lambda: image[..., :3],
-    )
+
+    def opaque():
+        colours = image[..., :3]
+        return tf.concat([colours, tf.fill(tf.shape(colours[..., :1]), _OPAQUE)], 2)
+
+    return tf.cond(tf.shape(image)[2] == 4, lambda: image[..., :4], opaque)

@@ -16,6 +16,18 @@ import tensorflow as tf
 from tfi2i.data import transforms
 from tfi2i.data.pixels import RGB, PixelType
 
+# Of a drawing: how dark its paper is at most, beside its lightest part; the share of
+# paper, and of what is near some, at least; half the width of lines at most, beside the
+# image's side; levels between the channels of grey, and the share of colours at most.
+_PAPER = 0.75
+_LEAST_PAPER = 0.5
+_LEAST_NEAR = 0.95
+_THIN = 1 / 50
+_GREY = 24
+_MOST_COLOUR = 0.1
+# Side in pixels.
+_LOOKED_AT = 512
+
 Input = Literal["files", "edges", "grayscale", "downscale"]
 INPUTS = ("files", "edges", "grayscale", "downscale")
 
@@ -91,3 +103,36 @@ def edges(image: np.ndarray) -> np.ndarray:
     smooth = cv2.GaussianBlur(image, ksize=(3, 3), sigmaX=0)
     lines = cv2.Canny(smooth, threshold1=50, threshold2=150, L2gradient=True)
     return np.repeat(255 - lines[..., None], 3, axis=2)
+
+
+def is_drawing(image: np.ndarray) -> bool:
+    """Whether an image is dark lines on light paper, as `edges` makes them.
+
+    Most of it is light, nearly all of it is near something light, since lines are
+    thin, and it has no colours. Photographs of things on white fail the second, and
+    white lines on black the first.
+
+    Args:
+        image: uint8 `(height, width, 3)`, RGB.
+    """
+    is_binary = ((image == 0) | (image == 255)).all()
+    factor = _LOOKED_AT / max(image.shape[:2])
+    if factor < 0.5 and not is_binary:
+        # Large scans take long, and are the same drawing if they are smaller.
+        image = cv2.resize(
+            image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA
+        )
+    darkest = image.min(axis=2)
+    is_colourful = image.max(axis=2).astype(int) - darkest > _GREY
+    if is_colourful.mean() > _MOST_COLOUR:
+        return False
+    # Of a texture there may be as many lines as paper.
+    if is_binary:
+        return bool((darkest == 255).mean() > _LEAST_PAPER / 2)
+    paper = np.percentile(darkest, 95)
+    is_light = (darkest >= _PAPER * paper).astype(np.uint8)
+    if paper < 128 or is_light.mean() < _LEAST_PAPER:
+        return False
+    reach = max(2, round(_THIN * min(image.shape[:2])))
+    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    return bool(cv2.dilate(is_light, kernel).mean() > _LEAST_NEAR)

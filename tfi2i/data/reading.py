@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfi2i.data import decoding, formats, headers, transforms
 from tfi2i.data.geometry import Geometry
 from tfi2i.data.headers import ImageFile
-from tfi2i.data.pixels import RGB, PixelType
+from tfi2i.data.pixels import RGB, Dtype, PixelType
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +109,24 @@ def read_image(
     except tf.errors.OpError:
         # TensorFlow's message names graph nodes, and not the reason.
         raise ValueError("truncated or damaged") from None
+
+
+def read_alpha(path: str | Path, dtype: Dtype = "uint8") -> np.ndarray | None:
+    """How opaque the pixels of an image are, EXIF orientation applied.
+
+    Args:
+        path: of the file.
+        dtype: of the result, `uint8` or `uint16`.
+
+    Returns:
+        `(height, width)`; None where the file has no alpha.
+
+    Raises:
+        OSError, ValueError, tf.errors.ResourceExhaustedError: of `read_image`.
+    """
+    if not headers.read(Path(path)).alpha:
+        return None
+    return read_image(path, pixels=PixelType.of(4, dtype))[..., 3]
 
 
 def _decoded(file, background, pixels):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from tfi2i.data.pixels import from_float, to_float
 from tfi2i.evaluation.protocol import Scores, score
 from tfi2i.inference import load
+from tfi2i.inference.shown import SIZES
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.config import DataConfig
 
@@ -28,12 +29,14 @@ class Evaluation(NamedTuple):
         direction: `"a2b"` or `"b2a"`.
         size: height and width of the images in pixels; None where they differ.
         scores: against the truth.
+        is_resized: whether images were resized for that, as for training.
     """
 
     name: str
     direction: str
     size: tuple[int | None, int | None]
     scores: Scores
+    is_resized: bool = True
 
 
 def evaluate(
@@ -41,11 +44,13 @@ def evaluate(
     changes: Mapping[str, Any],
     split: str = "test",
     direction: str | None = None,
+    size: str = "trained",
 ) -> Iterator[Evaluation]:
     """Scores translators, each on the images that its run would test on.
 
     Images are read as the run says: its folder, its layout, its input; whole, resized
     to its crop size, or at the scale that it was trained at where it does not resize.
+    With `size="native"` they keep their own size, as `tfi2i translate` paints them.
     An export that lies in a run's folder has that run's configuration. A CycleGAN
     learns without pairs, but is scored on pairs, too.
 
@@ -54,6 +59,7 @@ def evaluate(
         changes: fields of `DataConfig` that are not as the run says, by name.
         split: `"train"`, `"val"` or `"test"`.
         direction: of `tfi2i.load`.
+        size: `"trained"` or `"native"`.
 
     Yields:
         For each source its scores, and before them, where images or direction differ
@@ -62,8 +68,10 @@ def evaluate(
 
     Raises:
         ValueError, OSError: of `tfi2i.load` and `PairedData.load`; an export without a
-            run of which `changes` does not tell the crop size.
+            run of which `changes` does not tell the crop size; `changes` that resize
+            what is to keep its size.
     """
+    changes = _with_size(changes, size)
     compared, pairs = None, None
     for source in sources:
         translator = load(source, direction)
@@ -71,20 +79,36 @@ def evaluate(
         if data != compared:
             recipe = _recipe(source)
             compared, pairs = data, _pairs(data, split, "dir" in changes, recipe)
-            size = pairs.real_b.image_shape[:2]
+            shape = pairs.real_b.image_shape[:2]
             # Images of several sizes go one by one.
-            batch_size = 1 if None in size else BATCH_SIZE
+            batch_size = 1 if None in shape else BATCH_SIZE
             if pairs.real_a.pixels.channels == pairs.real_b.pixels.channels:
                 batches = pairs.evaluation(batch_size)
                 scores = score(lambda real_a: real_a, batches, pairs.real_b.pixels)
-                yield Evaluation(COPY, data.direction, size, scores)
+                yield Evaluation(COPY, data.direction, shape, scores, data.is_resized)
 
         def translate(real_a, translator=translator):
             image = from_float(real_a, translator.input_pixels).numpy()
             return to_float(translator(image), translator.output_pixels)
 
         scores = score(translate, pairs.evaluation(batch_size), pairs.real_b.pixels)
-        yield Evaluation(str(source), data.direction, size, scores)
+        yield Evaluation(str(source), data.direction, shape, scores, data.is_resized)
+
+
+def _with_size(changes, size):
+    """What is not as the runs say, `size` among it."""
+    if size not in SIZES:
+        raise ValueError(f"--size is {size!r}; expected 'trained' or 'native'.")
+    if size == "trained":
+        return changes
+    resizing = {"preprocess": changes.get("preprocess", "none"), **changes}
+    for name, value in resizing.items():
+        if name == "crop_size" or (name == "preprocess" and value != "none"):
+            raise ValueError(
+                f"--size native keeps images as they are, but --data."
+                f"{name.replace('_', '-')} is {value!r}: leave one of the two out."
+            )
+    return {**changes, "preprocess": "none"}
 
 
 def _as_translated(data, translator):
@@ -108,12 +132,13 @@ def _data(source, changes):
             # The list is of the folder that the run was trained on.
             data = replace(data, exclude=None)
         return replace(data, **changes)
-    if "crop_size" not in changes or "dir" not in changes:
+    has_size = "crop_size" in changes or changes.get("preprocess") == "none"
+    if not has_size or "dir" not in changes:
         raise ValueError(
             f"'{source}' lies in no run, which would say how images are read: give "
-            "--data.dir and --data.crop-size."
+            "--data.dir and --data.crop-size (or --size native)."
         )
-    return DataConfig(**{"load_size": changes["crop_size"], **changes})
+    return DataConfig(**{"load_size": changes.get("crop_size"), **changes})
 
 
 def _recipe(source):

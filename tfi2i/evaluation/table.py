@@ -30,8 +30,20 @@ def scores_table(results: Sequence[Evaluation]) -> Table:
             f"{item.scores.psnr:.2f}",
             f"{item.scores.ssim:.3f}",
         )
-    table.caption = "L1: 0 is best; PSNR in decibels, the higher the better; SSIM: 1"
+    table.caption = (
+        "L1: 0 is best; PSNR in decibels, the higher the better; SSIM: 1\n"
+        f"Scored {_how(results)}."
+    )
     return table
+
+
+def _how(results):
+    """At which size."""
+    ways = {item.is_resized for item in results}
+    if ways == {False}:
+        return "at the images' own size"
+    where = "" if ways == {True} else " where it resized them"
+    return f"on images resized as for training{where} (--size trained)"
 
 
 def _shown(size):

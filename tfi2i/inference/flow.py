@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -44,12 +45,16 @@ class Outcome:
 
 @dataclasses.dataclass
 class _Passage:
-    """An image on its way: `pixels` until it is painted, then `written`, or failed."""
+    """An image on its way: `pixels` until it is painted, then `written`, or failed.
+
+    What `write` is to know is `beside`.
+    """
 
     image: Path
     target: Path
     pixels: concurrent.futures.Future | None = None
     written: concurrent.futures.Future | None = None
+    beside: Any = None
     bytes: int = 0
     failure: str | None = None
 
@@ -94,15 +99,16 @@ class Flow:
 
     Args:
         translator: that paints.
-        read: from an image's path to its pixels.
-        write: of what is painted, to a path.
+        read: from paths of an image and its output to pixels, and to what `write` is
+            to know of the image beside.
+        write: of what is painted, to a path, with that.
     """
 
     def __init__(
         self,
         translator: Translator,
-        read: Callable[[Path], np.ndarray],
-        write: Callable[[np.ndarray, Path], None],
+        read: Callable[[Path, Path], tuple[np.ndarray, Any]],
+        write: Callable[[np.ndarray, Path, Any], None],
     ):
         self._translator = translator
         self._read = read
@@ -152,7 +158,7 @@ class Flow:
 
     def _enter(self, passage):
         self._room.wait()
-        pixels = self._read(passage.image)
+        pixels, passage.beside = self._read(passage.image, passage.target)
         painted = self._translator.output_pixels
         size = np.dtype(painted.dtype).itemsize * painted.channels
         passage.bytes = pixels.nbytes + size * pixels.shape[0] * pixels.shape[1]
@@ -201,7 +207,7 @@ class Flow:
                 passage.failure = None
                 self._leave(passage, alone[0])
             else:
-                passage.pixels = None
+                passage.pixels = passage.beside = None
                 self._room.take(-passage.bytes)
 
     def _painted(self, batch):
@@ -217,7 +223,9 @@ class Flow:
 
     def _leave(self, passage, painted):
         passage.pixels = None
-        passage.written = self._writers.submit(self._write, painted, passage.target)
+        passage.written = self._writers.submit(
+            self._write, painted, passage.target, passage.beside
+        )
         passage.written.add_done_callback(lambda _: self._room.take(-passage.bytes))
 
     def _arrived(self, left):

@@ -13,6 +13,7 @@ from tfi2i.errors import reason
 from tfi2i.inference import engines, tiles
 from tfi2i.inference.described import described
 from tfi2i.inference.noise import with_noise
+from tfi2i.inference.shown import MadeInput, Size, Training, as_trained
 from tfi2i.inference.translator import Translator
 from tfi2i.recipes import stored
 from tfi2i.recipes.config import ImportedConfig, TrainConfig
@@ -32,6 +33,8 @@ def load(
     *,
     tile: int | None = None,
     tile_statistics: tiles.Statistics | None = None,
+    size: Size = "native",
+    input: MadeInput | None = None,
 ) -> Translator:
     """Loads a translator; its architecture comes from the files.
 
@@ -47,6 +50,13 @@ def load(
         tile_statistics: of what normalization takes its statistics where it takes them
             from what is painted: each tile (None) or, runs only, a small copy of the
             `"whole"` image.
+        size: at which images are painted: `"native"` is their own; `"trained"` resizes
+            them as training did, and what is painted back to their own size. The same
+            for runs that were trained on crops at their own scale. Images of a run
+            that another program trained are taken to have the size that it notes.
+        input: `"edges"`, `"grayscale"` or `"downscale"` make the network's input from
+            each image, such as a drawing from a photograph, as training does; None
+            shows the image itself.
 
     Returns:
         A translator. Of a run it uses `model.keras`, or else an export. An export that
@@ -56,10 +66,22 @@ def load(
     Raises:
         FileNotFoundError: `source` does not exist.
         ValueError: it is none of the three, is not trained to the end, or lacks the
-            direction or dropout; the tile is too small, or an option does not apply.
+            direction or dropout; the tile is too small, an option does not apply, the
+            trained size is not known, or the network takes no such input.
     """
     path = Path(source)
     _check_tiles(tile, tile_statistics, noise_seed)
+    if tile is not None and size == "trained":
+        raise ValueError(
+            "--size trained paints small copies of images, and --tile large images in "
+            "parts: leave one of the two out."
+        )
+    translator = _load(path, direction, noise_seed, tile, tile_statistics)
+    training = Training.of(path, translator.direction or direction)
+    return as_trained(translator, training, size, input)
+
+
+def _load(path, direction, noise_seed, tile, tile_statistics):
     if direction not in (None, *DIRECTIONS):
         raise ValueError(f"--direction is {direction!r}; expected 'a2b' or 'b2a'.")
     if not path.exists():

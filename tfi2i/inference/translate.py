@@ -2,22 +2,28 @@
 
 import contextlib
 import dataclasses
-import glob
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
-from tfi2i.data.headers import EXTENSIONS
+from tfi2i.data.headers import shortened
 from tfi2i.data.pixels import PixelType
-from tfi2i.data.reading import read_image
-from tfi2i.data.writing import WRITABLE, can_hold, suffix_for, write
+from tfi2i.data.profiles import read_profile
+from tfi2i.data.reading import read_alpha, read_image
+from tfi2i.data.writing import can_hold, write
 from tfi2i.files import whole
 from tfi2i.inference.flow import Flow
+from tfi2i.inference.halves import Halves, cut
+from tfi2i.inference.jobs import plan
+from tfi2i.inference.remarks import Remarks
+from tfi2i.inference.shown import Shown
 from tfi2i.inference.translator import Translator
+
+ALPHAS = ("flatten", "keep")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,11 +34,27 @@ class Report:
         translated: outputs written now.
         skipped: outputs that were there already.
         failed: one line per image that could not be translated.
+        left_out: files that are no images by their names.
     """
 
     translated: tuple[Path, ...]
     skipped: tuple[Path, ...]
     failed: tuple[str, ...]
+    left_out: tuple[Path, ...] = ()
+
+    def summary(self) -> str:
+        """How many images came to what, in one line."""
+        counts = (
+            f"{len(self.translated)} translated, {len(self.skipped)} there already, "
+            f"{len(self.failed)} failed"
+        )
+        if not self.left_out:
+            return counts
+        kinds = sorted({path.suffix.lower() or "no suffix" for path in self.left_out})
+        noun = "file" if len(self.left_out) == 1 else "files"
+        return (
+            f"{counts}; {len(self.left_out)} other {noun} left out ({shortened(kinds)})"
+        )
 
 
 def translate_files(
@@ -41,145 +63,122 @@ def translate_files(
     output: str | Path,
     *,
     overwrite: bool = False,
+    half: str | None = None,
+    alpha: str = "flatten",
 ) -> Report:
     """Translates an image, the images below a folder, or those that a glob matches.
 
     Outputs have their inputs' sizes, and the pixels of the images that were trained
-    on: a translator into 16 bits writes 16 bits. A folder's or glob's outputs keep
+    on: a translator into 16 bits writes 16 bits. They keep the ICC profile of the
+    input where their colours are of its kind. A folder's or glob's outputs keep
     their names, below `output`, with another suffix where a file of that kind cannot
     hold them; those that exist are left as they are, so that a half-done folder
-    goes on where it stopped. What a glob matches below `output` is taken for outputs.
-    One image goes to `output` itself, or into it where it is a folder or has no image's
-    suffix. Images are read, painted and written at the same time, and several of one
-    size painted together, which changes them by rounding at most.
+    goes on where it stopped. Linked folders are folders; hidden ones are left out. What
+    a glob matches below `output` is taken for outputs. One image goes to `output`
+    itself, or into it where it is a folder or has no suffix. Images are read, painted
+    and written at the same time, and several of one size painted together, which
+    changes them by rounding at most. How images differ from those of training is
+    logged, one line for each kind.
 
     Args:
         translator: from `load`.
         source: file, folder or glob.
         output: file or folder.
         overwrite: whether to replace outputs that exist.
+        half: `"left"` or `"right"` translates that half of side-by-side images,
+            `"whole"` all of it; None takes the input's half of images that have the
+            shape of the training images, where these were side by side.
+        alpha: `"keep"` gives outputs the alpha of their inputs; `"flatten"` gives them
+            none. Networks are shown the background through transparent pixels.
 
     Raises:
         FileNotFoundError: `source` does not exist.
         FileExistsError: the one output exists.
         ValueError: no image is found, the output is inside the input, is one of the
-            inputs, or has the suffix of images that are not written.
+            inputs, or has the suffix of images that are not written; another word for
+            `half` or `alpha`.
         OSError: an output cannot be written.
     """
-    jobs = _plan(str(source), Path(output), translator.output_pixels)
-    if len(jobs) == 1 and Path(source).is_file() and not overwrite:
-        target = jobs[0][1]
+    if alpha not in ALPHAS:
+        raise ValueError(f"--alpha is {alpha!r}; expected 'flatten' or 'keep'.")
+    shown = translator.shown or Shown()
+    halves = Halves(shown.training, half)
+    reader = _Reader(translator, halves, Remarks(shown, halves), alpha == "keep")
+    jobs = plan(str(source), Path(output), translator.output_pixels, alpha == "keep")
+    if jobs.is_single and not overwrite:
+        target = jobs.images[0][1]
         if target.exists():
             raise FileExistsError(f"'{target}' exists: pass --overwrite to replace it.")
-    translated, skipped, failed = [], [], []
+    translated, skipped, failed = [], [], list(jobs.failed)
 
     def missing():
-        for job in jobs:
+        for job in jobs.images:
             if job[1].exists() and not overwrite:
                 skipped.append(job[1])
             else:
                 yield job
 
-    def read(image):
-        return read_image(image, translator.background, translator.input_pixels)
-
-    outcomes = Flow(translator, read, _write).outcomes(missing())
-    with contextlib.closing(outcomes), _bar(len(jobs)) as advance:
+    outcomes = Flow(translator, reader, _write).outcomes(missing())
+    with contextlib.closing(outcomes), _bar(len(jobs.images)) as advance:
         for outcome in outcomes:
             if outcome.failure is None:
                 translated.append(outcome.target)
             else:
                 failed.append(outcome.failure)
             advance(len(translated) + len(skipped) + len(failed))
-    return Report(tuple(translated), tuple(skipped), tuple(failed))
+    return Report(tuple(translated), tuple(skipped), tuple(failed), jobs.left_out)
 
 
-def _plan(source: str, output: Path, pixels: PixelType) -> list[tuple[Path, Path]]:
-    """Every input with its output, whose suffix can hold what will be painted."""
-    path = Path(source)
+class _Beside(NamedTuple):
+    """What an output takes over from its input's file.
 
-    def below(name: Path | str) -> Path:
-        target = output / name
-        return target.with_suffix(suffix_for(target.suffix, pixels))
+    Attributes:
+        profile: ICC profile; None where there is none.
+        alpha: `(height, width)`; None where it is not kept.
+    """
 
-    if path.is_file():
-        is_folder = _is_folder(output, pixels)
-        jobs = [(path, below(path.name) if is_folder else output)]
-    elif path.is_dir():
-        if output.resolve().is_relative_to(path.resolve()):
-            raise ValueError(
-                f"The output '{output}' is inside the input '{path}', where it would "
-                "be translated next time: choose a folder elsewhere."
-            )
-        images = sorted(filter(_is_image, path.rglob("*")))
-        jobs = [(image, below(image.relative_to(path))) for image in images]
-    elif glob.has_magic(source):
-        jobs = [(image, below(image.name)) for image in _matches(source, output)]
-    else:
-        raise FileNotFoundError(f"'{path}' does not exist.")
-    if not jobs:
-        raise ValueError(f"No images in '{source}': expected {' '.join(EXTENSIONS)}.")
-    _check_targets(jobs)
-    return jobs
+    profile: bytes | None
+    alpha: np.ndarray | None
 
 
-def _check_targets(jobs):
-    inputs = {image.resolve() for image, _ in jobs}
-    targets = set()
-    for image, target in jobs:
-        if target.resolve() in inputs:
-            raise ValueError(
-                f"'{target}' is one of the inputs: choose another output folder."
-            )
-        if target in targets:
-            raise ValueError(
-                f"Two inputs would become '{target}', one of them '{image}': translate "
-                "them one by one."
-            )
-        targets.add(target)
+class _Reader:
+    """Reads an image for the network, and what its output takes over."""
+
+    def __init__(self, translator, halves, remarks, keeps_alpha):
+        self._pixels = translator.input_pixels
+        self._background = translator.background
+        self._halves = halves
+        self._remarks = remarks
+        painted = translator.output_pixels
+        # Floats have none, and where it is a channel of the domain it is painted.
+        has_room = painted.channels in (1, 3) and painted.dtype != "float32"
+        self._alpha_dtype = painted.dtype if keeps_alpha and has_room else None
+
+    def __call__(self, path: Path, target: Path) -> tuple[np.ndarray, _Beside]:
+        image = read_image(path, self._background, self._pixels)
+        half = self._halves.of(*image.shape[:2])
+        part = cut(image, half)
+        self._remarks.look(path, image, part)
+        alpha = None
+        if self._alpha_dtype is not None:
+            alpha = read_alpha(path, self._alpha_dtype)
+        if alpha is not None:
+            alpha = cut(alpha, half)
+            _check_alpha(target, self._alpha_dtype)
+        return part, _Beside(read_profile(path), alpha)
 
 
-def _matches(pattern: str, output: Path) -> list[Path]:
-    """The images that a glob matches, without those made by an earlier call."""
-    images = sorted(filter(_is_image, map(Path, glob.glob(pattern, recursive=True))))
-    folder = output.resolve()
-    others = [path for path in images if not path.resolve().is_relative_to(folder)]
-    if images and not others:
+def _check_alpha(target, dtype):
+    if not can_hold(target.suffix, PixelType.of(4, dtype)):
         raise ValueError(
-            f"All that '{pattern}' matches is in the output '{output}': choose another "
-            "output folder."
+            f"it has alpha, which '{target.name}' cannot keep: expected .png, .webp or "
+            ".tif, or --alpha flatten"
         )
-    return others
 
 
-def _is_image(path: Path) -> bool:
-    """By the name alone: what cannot be read is to be reported, not left out."""
-    is_named = path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
-    return is_named and not path.is_dir()
-
-
-def _is_folder(output: Path, pixels: PixelType) -> bool:
-    """Whether the output for one image is the folder to put it into."""
-    suffix = output.suffix.lower()
-    known = (*Image.registered_extensions(), *WRITABLE, *EXTENSIONS)
-    if output.is_dir() or suffix not in known:
-        return True
-    if suffix not in WRITABLE:
-        raise ValueError(
-            f"'{output}' would be an image of a kind that is not written; expected "
-            f"{' '.join(WRITABLE)}, or a folder."
-        )
-    if not can_hold(suffix, pixels):
-        raise ValueError(
-            f"'{output}' cannot hold what is painted, {pixels.channels} channels of "
-            f"{pixels.dtype}; expected {suffix_for(suffix, pixels)}."
-        )
-    return False
-
-
-def _write(image: np.ndarray, target: Path) -> None:
+def _write(image: np.ndarray, target: Path, beside: _Beside) -> None:
     with whole(target) as path:
-        write(image, path)
+        write(image, path, beside.profile, beside.alpha)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from tfi2i.data import profiles
 from tfi2i.data.decoding import flatten, parse_colour
 from tfi2i.data.formats import convert
 from tfi2i.data.headers import ImageFile
@@ -21,7 +22,7 @@ class Translator:
     `(height, width, channels)` or `(batch, height, width, channels)`; what comes back
     has the same form. A `PIL.Image` gives a `PIL.Image`, and is seen as its file would
     be: turned as its EXIF orientation says, alpha on the background, 16 bits to their
-    high bytes where the translator takes 8.
+    high bytes where the translator takes 8; the painted one has its ICC profile.
 
     Args:
         translate: from `(batch, height, width, channels)` of `input_pixels` to the
@@ -31,6 +32,10 @@ class Translator:
         output_pixels: what images that it gives are made of.
         background: colour under transparent pixels, CSS name or `#rrggbb`.
         direction: `"a2b"` or `"b2a"`; None where an export's name does not say.
+
+    Attributes:
+        shown: `shown.Shown`, how images are shown to the network; None where this
+            is no translator of `load`.
 
     Example:
         >>> translator = tfi2i.load("saved_models/facades")
@@ -50,6 +55,7 @@ class Translator:
         self.output_pixels = output_pixels
         self.background = background
         self.direction = direction
+        self.shown = None
 
     @property
     def together(self) -> bool:
@@ -67,7 +73,12 @@ class Translator:
         """
         if isinstance(image, Image.Image):
             self._check_picture()
-            return self._picture(self(self._pixels(image)))
+            painted = self(self._pixels(image))
+            picture = self._picture(painted)
+            profile = image.info.get("icc_profile")
+            if profiles.fits(profile, painted):
+                picture.info["icc_profile"] = profile
+            return picture
         batch = self._checked(np.asarray(image))
         output = self._translate(batch)
         return output if np.ndim(image) == 4 else output[0]

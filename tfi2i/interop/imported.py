@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,10 +222,10 @@ def write_run(
     config = TrainConfig(recipe="imported", model=model, data=data, epochs=0)
     # Links and "." as what they stand for.
     target = run.resolve()
-    partial = target.with_name(f".partial-{target.name}")
-    shutil.rmtree(partial, ignore_errors=True)
+    partial = None
     try:
-        make_folder(partial)
+        make_folder(target.parent)
+        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
         stored.write(config, partial)
         generator.save(partial / stored.MODEL)
         make_folder(target)
@@ -235,7 +236,8 @@ def write_run(
         why = error.strerror or reason(error)
         raise OSError(f"Cannot write '{run}': {why}. Choose another folder.") from error
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if partial is not None:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def _sha256(path):

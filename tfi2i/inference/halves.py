@@ -1,0 +1,125 @@
+"""Side-by-side images, of which a run that was trained on such takes one half."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from pathlib import Path
+
+import numpy as np
+
+from tfi2i.data import headers
+from tfi2i.data.headers import EXTENSIONS
+from tfi2i.inference.shown import Training
+
+HALVES = ("left", "right", "whole")
+
+# Training images of which the shape is looked at.
+_MOST = 20
+_TOLERANCE = 0.05
+
+
+class Halves:
+    """Which half of an image is shown to the network.
+
+    Without `asked`, images that have the shape of the training images are halved where
+    these are known to hold input and output side by side.
+
+    Args:
+        training: None where it is not known.
+        asked: of `HALVES`; None decides by the image's shape.
+    """
+
+    def __init__(self, training: Training | None, asked: str | None = None):
+        if asked not in (None, *HALVES):
+            raise ValueError(
+                f"--half is {asked!r}; expected 'left', 'right' or 'whole'."
+            )
+        self._asked = asked
+        self._ratio, self.is_known = None, False
+        self._input = "left"
+        if asked is None and training is not None and training.is_ours:
+            self._ratio, self.is_known = _side_by_side(training.data)
+            self._input = "left" if training.direction == "a2b" else "right"
+
+    def looks_like_a_pair(self, height: int, width: int) -> bool:
+        """Whether an image has the shape of input and output side by side."""
+        if self._ratio is None or width % 2:
+            return False
+        return abs(width / height / self._ratio - 1) <= _TOLERANCE
+
+    def of(self, height: int, width: int) -> str:
+        """Which of `HALVES` is shown of an image of a size."""
+        if self._asked is not None:
+            return self._asked
+        is_pair = self.is_known and self.looks_like_a_pair(height, width)
+        return self._input if is_pair else "whole"
+
+
+def cut(image: np.ndarray, half: str) -> np.ndarray:
+    """A half of an image, as training takes it.
+
+    Args:
+        image: `(height, width, ...)`.
+        half: of `HALVES`.
+
+    Raises:
+        ValueError: the width is odd.
+    """
+    if half == "whole":
+        return image
+    if image.shape[1] % 2:
+        raise ValueError(
+            f"its width, {image.shape[1]}, is odd: expected two halves side by side"
+        )
+    middle = image.shape[1] // 2
+    return image[:, :middle] if half == "left" else image[:, middle:]
+
+
+def _side_by_side(data) -> tuple[float | None, bool]:
+    """Width over height of training images with two halves, and whether they are such.
+
+    The first is None where they are not.
+    """
+    # Inputs that were made are in no files, and those of the bundled are not users'.
+    is_made = data.input != "files" or data.dir is None
+    if is_made or data.layout in ("folders", "targets"):
+        return None, False
+    height, width = data.crop_shape
+    assumed = 2 * width / height
+    files = _training_files(data)
+    if files is None:
+        return assumed, data.layout == "side_by_side"
+    return (_ratio(files, assumed), True) if files else (None, False)
+
+
+def _training_files(data):
+    """Some of the side-by-side training images; None where the folder has gone."""
+    root = Path(data.dir)
+    if not root.is_dir():
+        return None
+    for place in (root / "train", root):
+        try:
+            with os.scandir(place) as entries:
+                names = {entry.name: entry.is_dir() for entry in entries}
+        except OSError:
+            continue
+        # Beside A and B, or beside splits, images are something else.
+        if data.layout == "auto" and any(names.values()):
+            continue
+        images = [name for name in names if Path(name).suffix.lower() in EXTENSIONS]
+        if images:
+            return [place / name for name in sorted(images)[:_MOST]]
+    return []
+
+
+def _ratio(files, assumed):
+    """Of most files, since a few may be of other shapes."""
+    ratios = []
+    for path in files:
+        try:
+            file = headers.read(path)
+        except (OSError, ValueError):
+            continue
+        ratios.append(file.width / file.height)
+    return statistics.median(ratios) if ratios else assumed
