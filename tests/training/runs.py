@@ -22,7 +22,8 @@ def die():
 def audit(what, args):
     # Of a rename the new name.
     paths = [str(part) for part in args if isinstance(part, (str, os.PathLike))]
-    if what == event and paths and paths[-1 if what == "os.rename" else 0].endswith(name):
+    last = paths[-1 if what == "os.rename" else 0] if paths else ""
+    if what == event and last.endswith(name):
         die()
 def profile(frame, what, _):
     if what == "call" and frame.f_code.co_name == name:

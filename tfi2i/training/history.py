@@ -43,11 +43,8 @@ def forget_after(run: Path, position: Position, steps_per_epoch: int) -> None:
             lines = (json.dumps(line) + "\n" for line in kept)
             partial.write_text("".join(lines), encoding="utf-8")
     done = position.epoch * steps_per_epoch + position.step
-    # Each process wrote a file, and files before the last that stays were seen to
-    # when that one began.
-    for events in sorted((run / "logs").glob("events.out.tfevents.*"), reverse=True):
-        if _truncate(events, position.epoch, done):
-            break
+    for events in (run / "logs").glob("events.out.tfevents.*"):
+        _truncate(events, position.epoch, done)
 
 
 def _numbers(line):
@@ -55,17 +52,12 @@ def _numbers(line):
     try:
         numbers = json.loads(line)
         return numbers if type(numbers["epoch"]) is int else {}
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return {}
 
 
-def _truncate(path: Path, epoch: int, step: int) -> bool:
-    """Ends a file of events before the first one of a later time.
-
-    Returns:
-        Whether the whole file stays, with an event of training in it.
-    """
-    has_any = False
+def _truncate(path: Path, epoch: int, step: int) -> None:
+    """Ends a file of events before the first one of a later time."""
     for offset, record in _records(path):
         event = _event(record)
         if event is None or any(
@@ -73,9 +65,7 @@ def _truncate(path: Path, epoch: int, step: int) -> bool:
             for value in event.summary.value
         ):
             os.truncate(path, offset)
-            return False
-        has_any = has_any or len(event.summary.value) > 0
-    return has_any
+            return
 
 
 def _event(record):

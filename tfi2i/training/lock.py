@@ -115,7 +115,8 @@ def _is_from_here(holder):
 
 def _holder(descriptor) -> dict[str, Any]:
     """What the file says of its process; {} where it says nothing."""
-    with contextlib.suppress(OSError, ValueError, RecursionError):
+    damaged = (OSError, ValueError, TypeError, LookupError, RecursionError)
+    with contextlib.suppress(*damaged):
         said = json.loads(os.pread(descriptor, 4096, 0))
         if all(isinstance(said[name], kind) for name, kind in _FIELDS.items()):
             return said
