@@ -92,7 +92,7 @@ def test_sigkill_at_random_resumes_exactly(images, uninterrupted, tmp_path):
 
 SMALL = [
     *("--epochs", "5", "--seed", "7", "--deterministic", "--backup-epochs", "1"),
-    *("--data.crop-size", "32", "--data.load-size", "36", "--data.batch-size", "4"),
+    *("--data.crop-size", "64", "--data.load-size", "72", "--data.batch-size", "4"),
     *("--data.layout", "side_by_side", "--model.generator.filters", "4"),
     *("--model.discriminator.filters", "4", "--model.discriminator.num-layers", "2"),
     *("--model.generator.dropout", "0.5", "--optimizer.ema-momentum", "0.5"),
