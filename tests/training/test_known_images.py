@@ -46,27 +46,29 @@ def test_content_that_changed_under_the_same_size_and_time(folder, run):
     _bmp(path, 99)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert _status(path) == (before.st_size, before.st_mtime_ns)
-    with pytest.raises(ValueError, match="are others .*; changed: train/B/3. Restore"):
+    with pytest.raises(
+        ValueError, match="are others .*; changed: train/B/3.bmp. Restore"
+    ):
         check(run, _files(folder))
 
 
 def test_a_file_of_another_size(folder, run):
     Image.new("RGB", (20, 20)).save(folder / "train" / "A" / "1.bmp")
-    with pytest.raises(ValueError, match="changed: train/A/1. Restore"):
+    with pytest.raises(ValueError, match="changed: train/A/1.bmp. Restore"):
         check(run, _files(folder))
 
 
 def test_many_changes_are_not_all_told(folder, run):
     for index in range(8):
         _bmp(folder / "train" / "A" / f"{index}.bmp", 50 + index)
-    with pytest.raises(ValueError, match="train/A/0, .*train/A/4 and 3 more"):
+    with pytest.raises(ValueError, match="train/A/0.bmp, .*train/A/4.bmp and 3 more"):
         check(run, _files(folder))
 
 
 def test_missing_and_new_files_are_named(folder, run):
     for side in "AB":
         (folder / "train" / side / "0.bmp").rename(folder / "train" / side / "x.bmp")
-    expected = "missing: train/A/0, train/B/0; new: train/A/x, train/B/x"
+    expected = "missing: train/A/0.bmp, train/B/0.bmp; new: train/A/x.bmp, train/B/x"
     with pytest.raises(ValueError, match=expected):
         check(run, _files(folder))
 
@@ -82,7 +84,7 @@ def test_touched_and_copied_images_are_the_same(folder, run):
     check(run, _files(moved))
     # What was learned of the new place is kept.
     _bmp(moved / "train" / "A" / "5.bmp", 77)
-    with pytest.raises(ValueError, match="changed: train/A/5. "):
+    with pytest.raises(ValueError, match="changed: train/A/5.bmp. "):
         check(run, _files(moved))
 
 
@@ -98,7 +100,7 @@ def test_both_images_of_a_pair_in_one_file(tmp_path):
         wide = Image.new("RGB", (32, 16), (index, 0, 0))
         (tmp_path / "data" / "train").mkdir(parents=True, exist_ok=True)
         wide.save(tmp_path / "data" / "train" / f"{index}.png")
-    assert list(_files(tmp_path / "data")) == ["train/B/0", "train/B/1"]
+    assert list(_files(tmp_path / "data")) == ["train/B/0.png", "train/B/1.png"]
     first = files("val", UnpairedData.load(tmp_path / "data", cache="off"), 1)
     assert len(first) == 2
 

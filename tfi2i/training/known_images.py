@@ -25,8 +25,8 @@ def files(
         limit: how many images of each domain, the first ones; None for all.
 
     Returns:
-        Files by split, domain and name: `train/A/1`. One that holds both images of a
-        pair occurs once.
+        Files by split, domain and name: `train/A/1.png`. One that holds both images of
+        a pair occurs once.
     """
     if isinstance(data, UnpairedData):
         pairs = zip(data.names, (*data.files.a, *data.files.b), strict=True)
@@ -37,9 +37,11 @@ def files(
         return {keys[index]: found[keys[index]] for index in used}
     found = {}
     for sample in data.files.samples[:limit]:
-        found[f"{split}/B/{sample.name}"] = sample.b.path
-        if sample.a is not None and sample.a.path != sample.b.path:
-            found[f"{split}/A/{sample.name}"] = sample.a.path
+        name, path = f"{split}/B/{sample.name}", sample.b.path
+        found[name + path.suffix] = path
+        if sample.a is not None and sample.a.path != path:
+            name, path = f"{split}/A/{sample.name}", sample.a.path
+            found[name + path.suffix] = path
     return {_text(key): path for key, path in found.items()}
 
 
