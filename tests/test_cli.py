@@ -161,7 +161,7 @@ def test_help_of_the_other_commands(capsys, command):
             "--data.b is 'photo', but applies only with images of your own, --data.dir",
         ),
         (["train", "--resume"], "--resume needs a value: a path."),
-        (["train", "--resume", "x", "--epochs", "3"], "nothing else, because the run"),
+        (["train", "--resume", "x", "--seed", "3"], "nothing else, because the run"),
         (["train", "--resume", "x", "--data.a", "y"], "There is no option --data.a."),
         (["train", "--resume", "x", "--data.dir"], "--data.dir needs a value: text or"),
         (["train", "pix2pix-maps", "--resume", "x"], "argument 'pix2pix-maps'"),

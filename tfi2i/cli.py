@@ -154,11 +154,12 @@ def _recipes(words: list[str]) -> None:
 
 
 _TRAIN_HELP = """usage: tfi2i train RECIPE [--run DIR] [--data.dir DIR] [OPTIONS]
-       tfi2i train --resume RUN [--data.dir DIR] [--devices N]
+       tfi2i train --resume RUN [--data.dir DIR] [--devices N] [--epochs N]
 
 Train a recipe into a run folder (saved_models/RECIPE unless --run names another), or
-go on with a run that was interrupted (with --data.dir where its images have moved,
-with --devices on another number of GPUs).
+go on with one (with --data.dir where its images have moved, with --devices on another
+number of GPUs). --epochs lets a finished run go on to so many in all; the learning
+rate falls to zero over the last of these, over as many as it was to fall before.
 
 recipes: {recipes}
 Every option of one: tfi2i train RECIPE --help"""
@@ -208,19 +209,19 @@ def _train_recipe(name: str, words: list[str]) -> None:
 
 
 def _resume(words: list[str]) -> None:
-    about = "Go on with an interrupted run, exactly where its last backup was made."
+    about = "Go on with a run, exactly where its last backup was made, or to --epochs."
     try:
         options = parse(ResumeOptions, words, "tfi2i train", about)
     except CommandError as error:
         raise CommandError(
             "tfi2i train --resume takes a run folder, --data.dir if its images have "
-            "moved, --devices if there are others now, and nothing else, because the "
-            f"run keeps its configuration: {error}"
+            "moved, --devices if there are others now, --epochs for more or fewer, and "
+            f"nothing else, because the run keeps its configuration: {error}"
         ) from None
     with loaded_tensorflow(options.resume):
         from tfi2i.training.run import resume
 
-        resume(options.resume, options.data.dir, options.devices)
+        resume(options.resume, options.data.dir, options.devices, options.epochs)
 
 
 def _translate(words: list[str]) -> None:

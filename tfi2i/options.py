@@ -12,6 +12,8 @@ import typing
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tfi2i.home import with_home
+
 if typing.TYPE_CHECKING:
     from tfi2i.recipes.config import TrainConfig
     from tfi2i.recipes.named import Recipe
@@ -42,6 +44,9 @@ class ResumeOptions:
 
     resume: Path
     """Folder of the run to go on with."""
+    epochs: int | None = None
+    """Epochs to have in all, more or fewer than were asked for; None is as before. The
+    learning rate falls over the last ones of these, over as many as before."""
     devices: int | None = None
     """GPUs to use now; None is as many as before."""
     data: MovedData = dataclasses.field(default_factory=MovedData)
@@ -73,7 +78,8 @@ def parse(
         default: an instance whose values hold where no flag says otherwise.
 
     Returns:
-        An instance of `kind`.
+        An instance of `kind`; `~` at the beginning of a path is the home folder, which
+        shells leave alone in `--run=~/r`.
 
     Raises:
         CommandError: for words that do not fit.
@@ -85,7 +91,8 @@ def parse(
     given = {} if default is None else {"default": default}
     try:
         with contextlib.redirect_stderr(boxes):
-            return tyro.cli(kind, args=words, prog=program, description=about, **given)
+            said = tyro.cli(kind, args=words, prog=program, description=about, **given)
+            return with_home(said)
     except SystemExit as stop:
         if not stop.code:
             raise

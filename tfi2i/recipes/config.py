@@ -287,6 +287,13 @@ class TrainConfig:
     """Validation images painted after each epoch."""
     validation_images: int = 50
     """Validation images on which the losses are computed after each epoch."""
+    keep_best: str | None = None
+    """Validation loss or score, such as val_g_l1, by which the best epoch's weights are
+    kept in best.keras; None keeps the last alone."""
+    early_stop: str | None = None
+    """Validation loss or score that ends the run when it gets no better; None: none."""
+    patience: int | None = None
+    """Epochs without a better value before --early-stop ends the run; None is 10."""
 
 
 MODELS: dict[str, type] = {

@@ -10,6 +10,8 @@ import re
 import typing
 from typing import Any
 
+from tfi2i.recipes.validation import measures
+
 if typing.TYPE_CHECKING:
     from tfi2i.recipes.config import (
         CycleGANConfig,
@@ -51,6 +53,7 @@ _AT_LEAST = {
     "seed": 0,
     "devices": 1,
     "backup_epochs": 1,
+    "patience": 1,
     "sample_images": 0,
     "validation_images": 0,
 }
@@ -354,6 +357,24 @@ def _check_run(config: "TrainConfig") -> None:
     decay_epochs, batch_size = config.decay_epochs, config.data.batch_size
     if decay_epochs is not None and decay_epochs > config.epochs:
         _refuse("decay_epochs", decay_epochs, f"at most --epochs, {config.epochs}")
+    if config.patience is not None and config.early_stop is None:
+        raise ValueError(
+            f"--patience is {config.patience}, but applies only with --early-stop; "
+            "leave it out or add that."
+        )
+    for path in ("keep_best", "early_stop"):
+        _check_measure(config, path)
     if config.devices is not None and batch_size % config.devices:
         expected = f"a multiple of --devices, {config.devices}"
         _refuse("data.batch_size", batch_size, expected)
+
+
+def _check_measure(config: "TrainConfig", path: str) -> None:
+    measure = getattr(config, path)
+    if measure is None:
+        return
+    known = measures(config.model)
+    if measure not in known:
+        _refuse(path, measure, f"one of {', '.join(known)}")
+    if config.validation_images == 0:
+        _refuse("validation_images", 0, f"at least 1 with {flag(path)} {measure}")

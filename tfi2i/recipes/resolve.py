@@ -6,6 +6,8 @@ from tfi2i.recipes.config import TrainConfig
 from tfi2i.recipes.limits import LEAST_HALVINGS, OWNERS, check, default_load_size
 from tfi2i.recipes.serialize import from_dict, to_dict
 
+DEFAULT_PATIENCE = 10
+
 
 def resolve(config: TrainConfig) -> TrainConfig:
     """Fill in every `None` that follows from other fields, and check the values.
@@ -18,7 +20,8 @@ def resolve(config: TrainConfig) -> TrainConfig:
 
     Returns:
         The configuration with `load_size` (where images are resized), `num_downs`
-        (U-Net), `statistics` and `decay_epochs` as numbers or names.
+        (U-Net), `statistics`, `decay_epochs` and, with `early_stop`, `patience` as
+        numbers or names.
 
     Raises:
         ValueError: naming the field, or the command-line flag, whose value cannot
@@ -39,12 +42,16 @@ def resolve(config: TrainConfig) -> TrainConfig:
     decay_epochs = config.decay_epochs
     if decay_epochs is None:
         decay_epochs = config.epochs // 2
+    patience = config.patience
+    if patience is None and config.early_stop is not None:
+        patience = DEFAULT_PATIENCE
     generator = replace(generator, num_downs=num_downs, statistics=statistics)
     return replace(
         config,
         data=replace(data, load_size=load_size),
         model=replace(config.model, generator=generator),
         decay_epochs=decay_epochs,
+        patience=patience,
     )
 
 

@@ -14,6 +14,9 @@ from tfi2i.recipes.serialize import from_dict, to_dict
 
 CONFIG = "config.json"
 MODEL = "model.keras"
+BACKUP = "backup/state.npz"
+BEST = "best.keras"
+BEST_FACTS = "best.json"
 
 
 def write(config: TrainConfig, run: Path) -> None:

@@ -11,14 +11,23 @@ import numpy as np
 import tensorflow as tf
 
 from tfi2i.files import whole
+from tfi2i.models.state import named_variables
 from tfi2i.training.health import check_finite
 
 
 class Position(NamedTuple):
-    """The next step to train: `step` of `epoch`, both counted from 0."""
+    """The next step to train.
+
+    Attributes:
+        epoch: counted from 0.
+        step: of the epoch, counted from 0.
+        patience_from: how many epochs were done when a finished run was gone on
+            with; early stopping counts from there. 0 where it never was.
+    """
 
     epoch: int
     step: int
+    patience_from: int = 0
 
 
 class Backup:
@@ -65,8 +74,8 @@ class Backup:
         Raises:
             Diverged: a variable is not finite.
         """
-        arrays = {name: v.numpy() for name, v in _variables(model).items()}
-        check_finite(arrays, *position, self.path)
+        arrays = {name: v.numpy() for name, v in named_variables(model).items()}
+        check_finite(arrays, position.epoch, position.step, self.path)
         return arrays
 
     def restore(
@@ -80,11 +89,29 @@ class Backup:
 
         Returns:
             The position, and the sums behind the mean losses of its epoch, for
-            `restore_means` (Keras sets them to zero when an epoch begins).
+            `restore_means` (Keras sets them to zero when an epoch begins). They are
+            empty where the position is an epoch's beginning, since what was saved
+            then belongs to the epoch before.
 
         Raises:
+            OSError: the file cannot be read.
             ValueError: the file is damaged, or of another model or other images.
         """
+        position, facts, stored = self._read()
+        if facts["names"] != _digest(images):
+            raise ValueError(
+                f"The training images are others than when '{self.path}' was made: "
+                f"{len(images)} now, {facts['images']} then. Restore them, or start a "
+                "new run."
+            )
+        assign(model, stored, f"The backup '{self.path}'")
+        if position.step == 0:
+            return position, {}
+        means = {name: v for name, v in stored.items() if name.startswith("means/")}
+        return position, means
+
+    def _read(self):
+        """Position, facts and arrays of the file."""
         try:
             # NumPy would leave a file that it opened itself open after an error.
             with self.path.open("rb") as file:
@@ -95,39 +122,56 @@ class Backup:
                 arrays = np.load(file)
                 stored = {name: arrays[name] for name in arrays}
             facts = json.loads(str(stored.pop("facts")))
-            position = Position(facts["epoch"], facts["step"])
-        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            position = Position(*map(facts.get, Position._fields[:2]))
+            position = position._replace(patience_from=facts.get("patience_from", 0))
+            if not all(type(part) is int and part >= 0 for part in position):
+                raise ValueError(f"its position is {tuple(position)}")
+            if not all(type(facts[name]) is kind for name, kind in _FACTS.items()):
+                raise ValueError("it does not say of which images it is")
+            if not all(array.dtype.kind in "biuf" for array in stored.values()):
+                raise ValueError("it holds something else than numbers")
+        # What a damaged archive leads to may be an error of any kind.
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            reason = " ".join(str(error).split()) or type(error).__name__
             raise ValueError(
-                f"The backup '{self.path}' is damaged ({error}): delete it to start "
+                f"The backup '{self.path}' is damaged ({reason}): delete it to start "
                 "this run again."
             ) from error
-        if facts["names"] != _digest(images):
-            raise ValueError(
-                f"The training images are others than when '{self.path}' was made: "
-                f"{len(images)} now, {facts['images']} then. Restore them, or start a "
-                "new run."
-            )
-        variables = _variables(model)
-        self._check(variables, stored)
-        for name, variable in variables.items():
-            variable.assign(stored[name])
-        means = {name: v for name, v in stored.items() if name.startswith("means/")}
-        return position, means
+        return position, facts, stored
 
-    def _check(self, variables, stored):
-        # A pool takes the shape of its images.
-        shapes = {name: tf.TensorShape(v.shape) for name, v in variables.items()}
-        differing = sorted(shapes.keys() ^ stored.keys()) + sorted(
-            name
-            for name, shape in shapes.items()
-            if name in stored and not shape.is_compatible_with(stored[name].shape)
+
+_FACTS = {"names": str, "images": int}
+
+
+def assign(model, values: dict[str, np.ndarray], source: str) -> None:
+    """Sets every variable of a trainer.
+
+    Args:
+        model: the trainer.
+        values: by the names of `named_variables`.
+        source: where they are from, as a message begins with it.
+
+    Raises:
+        ValueError: they are another model's; nothing is set then.
+    """
+    variables = named_variables(model)
+    # A pool takes the shape of its images.
+    shapes = {name: tf.TensorShape(v.shape) for name, v in variables.items()}
+    differing = sorted(shapes.keys() ^ values.keys()) + sorted(
+        name
+        for name, shape in shapes.items()
+        if name in values and not shape.is_compatible_with(values[name].shape)
+    )
+    if differing:
+        raise ValueError(
+            f"{source} is of another model: {differing[0]} and "
+            f"{len(differing) - 1} more variables differ. Restore config.json as "
+            "it was, or start a new run."
         )
-        if differing:
-            raise ValueError(
-                f"The backup '{self.path}' is of another model: {differing[0]} and "
-                f"{len(differing) - 1} more variables differ. Restore config.json as "
-                "it was, or start a new run."
-            )
+    for name, variable in variables.items():
+        variable.assign(values[name])
 
 
 def _digest(names):
@@ -136,24 +180,6 @@ def _digest(names):
 
 def restore_means(model, means: dict[str, np.ndarray]) -> None:
     """Sets the sums behind the mean losses, after Keras has reset them."""
-    for name, variable in _variables(model).items():
+    for name, variable in named_variables(model).items():
         if name in means:
             variable.assign(means[name])
-
-
-def _variables(model):
-    """Every variable of the run by a name that is unique and stable."""
-    groups = {
-        "model": model.variables,
-        "generator_optimizer": model.generator_optimizer.variables,
-        "discriminator_optimizer": model.discriminator_optimizer.variables,
-        "means": model.metrics_variables,
-    }
-    variables = {
-        f"{group}/{index:04d}": variable
-        for group, variables in groups.items()
-        for index, variable in enumerate(variables)
-    }
-    for pool in model.pools:
-        variables |= {f"{pool.name}/{name}": v for name, v in pool.state().items()}
-    return variables

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from PIL import Image
 from tfi2i.data.pixels import to_uint8
 from tfi2i.files import whole
 from tfi2i.training.backup import Backup, Position, restore_means
+from tfi2i.training.history import METRICS, forget_after
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +54,8 @@ class Clock(keras.callbacks.Callback):
     @property
     def position(self) -> Position:
         """The next step to train."""
-        return Position(*divmod(self.step, self.steps_per_epoch))
+        epoch, step = divmod(self.step, self.steps_per_epoch)
+        return Position(epoch, step, self.start.patience_from)
 
     def steps_per_second(self) -> float:
         """Mean speed of this process, pauses for pictures and backups included."""
@@ -82,13 +85,22 @@ class KeepBackup(keras.callbacks.Callback):
         minutes: between backups within an epoch.
         means: of the epoch that is continued, from `Backup.restore`.
         should_stop: whether someone wants the run to end after this step.
+        flush: puts on disk what was recorded of the steps that a backup covers.
 
     Raises:
         Stopped: out of `fit`, once the state is saved.
     """
 
     def __init__(
-        self, backup: Backup, clock, images, epochs, minutes, means, should_stop
+        self,
+        backup: Backup,
+        clock,
+        images,
+        epochs,
+        minutes,
+        means,
+        should_stop,
+        flush=lambda: None,
     ):
         super().__init__()
         self.backup = backup
@@ -98,6 +110,7 @@ class KeepBackup(keras.callbacks.Callback):
         self.seconds = minutes * 60
         self.means = means
         self.should_stop = should_stop
+        self.flush = flush
         self._saved = time.monotonic()
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -115,6 +128,7 @@ class KeepBackup(keras.callbacks.Callback):
     def _keep(self, due):
         stop = self.should_stop()
         if due or stop or time.monotonic() - self._saved >= self.seconds:
+            self.flush()
             self.backup.save(self.model, self.clock.position, self.images)
             self._saved = time.monotonic()
         if stop:
@@ -135,20 +149,13 @@ class Record(keras.callbacks.Callback):
 
     def __init__(self, run: Path, clock: Clock, batch_size: int, seconds: float):
         super().__init__()
-        self.path = run / "metrics.jsonl"
+        self.path = run / METRICS
         self.clock = clock
         self.batch_size = batch_size
         self.seconds = seconds
         self._logged = time.monotonic()
+        forget_after(run, clock.start, clock.steps_per_epoch)
         self.writer = tf.summary.create_file_writer(str(run / "logs"))
-        self._forget_after(clock.start.epoch)
-
-    def _forget_after(self, epoch):
-        """Drops lines of epochs that are trained again."""
-        if self.path.is_file():
-            lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-            with whole(self.path) as path:
-                path.write_text("".join(lines[:epoch]), encoding="utf-8")
 
     def on_train_batch_end(self, batch, logs=None):
         self._write(logs, "losses", self.clock.step)
@@ -170,6 +177,8 @@ class Record(keras.callbacks.Callback):
         line = {**place, **numbers, "seconds": round(seconds, 3)}
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         self.writer.flush()
         self._log(numbers)
 

@@ -1,0 +1,189 @@
+"""The best epoch of a run, by validation: kept, and waited for."""
+
+import contextlib
+import json
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfi2i import metrics
+from tfi2i.files import whole
+from tfi2i.recipes import stored
+from tfi2i.recipes.validation import SCORES, is_more_better
+
+log = logging.getLogger(__name__)
+
+MOST_DECIBELS = 100.0
+"""The PSNR of an image that is equal to its truth, which has none. 8-bit images of 256
+pixels a side that differ in one level of one channel of one pixel have 101."""
+
+
+class Measured:
+    """A measure of validation, epoch by epoch.
+
+    It is read from `metrics.jsonl`, so a run that goes on knows all that it knew.
+
+    Args:
+        name: as in `metrics.jsonl`.
+        epochs: the numbers of each epoch so far.
+        done: how many epochs were trained; those that are not told of count as bad.
+    """
+
+    def __init__(self, name: str, epochs: Sequence[Mapping[str, Any]], done: int):
+        self.name = name
+        told = {numbers["epoch"]: numbers.get(name) for numbers in epochs}
+        self._values = [told.get(epoch) for epoch in range(1, done + 1)]
+
+    def add(self, value: float) -> bool:
+        """Takes the next epoch's value; returns whether it is the best so far."""
+        self._values.append(float(value))
+        return self.best_epoch == len(self._values)
+
+    @property
+    def best_epoch(self) -> int:
+        """The first epoch of the best value, counted from 1; 0 where there is none."""
+        sign = -1 if is_more_better(self.name) else 1
+        order = [
+            sign * value if isinstance(value, int | float) else math.inf
+            for value in self._values
+        ]
+        best = min(order, default=math.inf)
+        return 0 if best == math.inf else order.index(best) + 1
+
+    @property
+    def best(self) -> float | None:
+        """The best value, None where there is none."""
+        epoch = self.best_epoch
+        return self._values[epoch - 1] if epoch else None
+
+    def waited(self, since: int = 0) -> int:
+        """How many epochs, of those after `since`, have been no better."""
+        return len(self._values) - max(self.best_epoch, since)
+
+
+class ValidationScores(keras.callbacks.Callback):
+    """Adds `val_l1`, `val_psnr` and `val_ssim` to an epoch's numbers.
+
+    They are means over images (`tfi2i.metrics`) of what the generator paints with the
+    running means of its weights, where these are kept. PSNR counts up to
+    `MOST_DECIBELS`. Must come before whatever uses them.
+
+    Args:
+        batches: dataset of `(real_a, real_b)`, true pairs, in [-1, 1].
+    """
+
+    def __init__(self, batches: tf.data.Dataset):
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_end(self, epoch, logs=None):
+        scores = {name: [] for name in SCORES}
+        with self.model.averaged():
+            for real_a, real_b in self.batches:
+                fake_b = self.model.paint(real_a, real_b)["fake_b"]
+                psnr = tf.minimum(metrics.psnr(real_b, fake_b), MOST_DECIBELS)
+                scores["val_l1"].append(metrics.l1(real_b, fake_b))
+                scores["val_psnr"].append(psnr)
+                scores["val_ssim"].append(metrics.ssim(real_b, fake_b))
+        for name, values in scores.items():
+            logs[name] = float(tf.reduce_mean(tf.concat(values, axis=0)))
+
+
+class KeepBest(keras.callbacks.Callback):
+    """Keeps the trainer as it was after its best epoch.
+
+    `best.keras` has no optimizers' state, and its generators have the running means of
+    their weights where the run keeps them. `best.json` says which epoch it is of; it
+    is written after `best.keras`, and a run that was killed between the two writes
+    both again when it goes on.
+
+    Args:
+        run: the run's folder.
+        measured: up to where training goes on, nothing where `best.keras` is gone.
+        clock: of the run.
+    """
+
+    def __init__(self, run: Path, measured: Measured, clock):
+        super().__init__()
+        self.run = run
+        self.measured = measured
+        self.clock = clock
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.measured.add(logs[self.measured.name]):
+            self._keep(epoch + 1, logs[self.measured.name])
+
+    def _keep(self, epoch, value):
+        with self.model.averaged(), _without_optimizers(self.model):
+            with whole(self.run / stored.BEST) as path:
+                self.model.save(path)
+        facts = {
+            "metric": self.measured.name,
+            "value": float(value),
+            "epoch": epoch,
+            "step": self.clock.step,
+        }
+        with whole(self.run / stored.BEST_FACTS) as path:
+            path.write_text(json.dumps(facts) + "\n", encoding="utf-8")
+
+    def tell(self) -> None:
+        """Logs which epoch is the best."""
+        if self.measured.best_epoch:
+            log.info(
+                "epoch %d has the best %s, %.4g; its weights are in %s",
+                self.measured.best_epoch,
+                self.measured.name,
+                self.measured.best,
+                self.run / stored.BEST,
+            )
+
+
+class EarlyStop(keras.callbacks.Callback):
+    """Ends training when validation has got no better for some epochs.
+
+    Args:
+        measured: up to where training goes on.
+        patience: how many.
+        since: epochs that do not count, from when training went on after its end.
+    """
+
+    def __init__(self, measured: Measured, patience: int, since: int):
+        super().__init__()
+        self.measured = measured
+        self.patience = patience
+        self.since = since
+
+    @property
+    def reason(self) -> str | None:
+        """Why training is to end, None while it is not."""
+        waited = self.measured.waited(self.since)
+        if waited < self.patience:
+            return None
+        best = "it has no value"
+        if self.measured.best is not None:
+            best = f"the best is {self.measured.best:.4g} of epoch "
+            best += str(self.measured.best_epoch)
+        return f"{self.measured.name} got no better for {waited} epochs ({best})"
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.measured.add(logs[self.measured.name])
+        if self.reason is not None:
+            self.model.stop_training = True
+
+
+@contextlib.contextmanager
+def _without_optimizers(model):
+    """Within, the trainer is as it was before `compile`, for `save`."""
+    optimizers = model.generator_optimizer, model.discriminator_optimizer
+    model.compiled = False
+    model.generator_optimizer = model.discriminator_optimizer = None
+    try:
+        yield
+    finally:
+        model.generator_optimizer, model.discriminator_optimizer = optimizers
+        model.compiled = True

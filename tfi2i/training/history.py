@@ -1,0 +1,95 @@
+"""What a run has recorded so far: lines of `metrics.jsonl`, TensorBoard's events."""
+
+import json
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+from tfi2i.files import whole
+from tfi2i.training.backup import Position
+
+METRICS = "metrics.jsonl"
+
+BY_EPOCH = ("epoch/", "samples")
+"""How names begin whose steps in TensorBoard are epochs."""
+
+
+def epochs(run: Path) -> list[dict[str, Any]]:
+    """The numbers of each epoch that was trained to its end, in order."""
+    path = run / METRICS
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [line for line in map(_numbers, lines) if line]
+
+
+def forget_after(run: Path, position: Position, steps_per_epoch: int) -> None:
+    """Drops what was recorded of steps that are trained again.
+
+    Args:
+        run: the run's folder.
+        position: where training goes on.
+        steps_per_epoch: of the run.
+    """
+    path = run / METRICS
+    if path.is_file():
+        kept = [line for line in epochs(run) if line["epoch"] <= position.epoch]
+        with whole(path) as partial:
+            lines = (json.dumps(line) + "\n" for line in kept)
+            partial.write_text("".join(lines), encoding="utf-8")
+    done = position.epoch * steps_per_epoch + position.step
+    for events in (run / "logs").glob("events.out.tfevents.*"):
+        _truncate(events, position.epoch, done)
+
+
+def _numbers(line):
+    """What a line says, {} where a power cut or somebody else left no such line."""
+    try:
+        numbers = json.loads(line)
+        return numbers if type(numbers["epoch"]) is int else {}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return {}
+
+
+def _truncate(path: Path, epoch: int, step: int) -> None:
+    """Ends a file of events before the first one of a later time."""
+    for offset, record in _records(path):
+        event = _event(record)
+        if event is None or any(
+            event.step > (epoch if value.tag.startswith(BY_EPOCH) else step)
+            for value in event.summary.value
+        ):
+            os.truncate(path, offset)
+            return
+
+
+def _event(record):
+    """What a record says, None where it was not written to its end."""
+    try:
+        return None if record is None else tf.compat.v1.Event.FromString(record)
+    except DecodeError:
+        return None
+
+
+def _records(path: Path) -> Iterator[tuple[int, bytes | None]]:
+    """Where each record of a TFRecord file begins, and its content.
+
+    None stands for the content of one that was not written to its end. TensorFlow's
+    own reader does not say where a record begins.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        while (offset := file.tell()) < size:
+            # The length and its checksum, the content and its checksum.
+            header = file.read(12)
+            length = struct.unpack("<Q", header[:8])[0] if len(header) == 12 else size
+            if offset + 12 + length + 4 > size:
+                yield offset, None
+                return
+            yield offset, file.read(length)
+            file.seek(4, os.SEEK_CUR)

@@ -1,0 +1,152 @@
+"""The images that a run began with, known again when it goes on."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from tfi2i.data import PairedData, UnpairedData
+from tfi2i.data.headers import shortened
+from tfi2i.data.threads import in_threads
+from tfi2i.files import whole
+
+KNOWN = "images.json"
+_FORMAT = 1
+
+
+def files(
+    split: str, data: PairedData | UnpairedData, limit: int | None = None
+) -> dict[str, Path]:
+    """The image files of a split.
+
+    Args:
+        split: `train` or `val`.
+        data: of the split.
+        limit: how many images of each domain, the first ones; None for all.
+
+    Returns:
+        Files by split, domain and name: `train/A/1.png`. One that holds both images of
+        a pair occurs once.
+    """
+    if isinstance(data, UnpairedData):
+        pairs = zip(data.names, (*data.files.a, *data.files.b), strict=True)
+        found = {f"{split}/{name}": image.path for name, image in pairs}
+        counts = (len(data.files.a), len(data.files.b))
+        used = [*range(counts[0])[:limit], *range(sum(counts))[counts[0] :][:limit]]
+        keys = list(found)
+        return {keys[index]: found[keys[index]] for index in used}
+    found = {}
+    for sample in data.files.samples[:limit]:
+        name, path = f"{split}/B/{sample.name}", sample.b.path
+        found[name + path.suffix] = path
+        if sample.a is not None and sample.a.path != path:
+            name, path = f"{split}/A/{sample.name}", sample.a.path
+            found[name + path.suffix] = path
+    return {_text(key): path for key, path in found.items()}
+
+
+def record(run: Path, images: Mapping[str, Path]) -> None:
+    """Writes down what the images are: sizes, times and digests of their content.
+
+    Args:
+        run: the run's folder.
+        images: of `files`.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    digests = _digests(images.values())
+    _write(run, {key: [*_status(path), digests[path]] for key, path in images.items()})
+
+
+def check(run: Path, images: Mapping[str, Path]) -> None:
+    """Refuses images that are others than the run began with.
+
+    A file of the same size and times is taken to be the same; any other is read, so
+    that images may be copied, moved or touched. Runs of earlier versions, which have
+    no such record, get one.
+
+    Args:
+        run: the run's folder.
+        images: of `files`.
+
+    Raises:
+        ValueError: naming files that changed, are missing or are new; or the record
+            is damaged.
+        OSError: a file cannot be read.
+    """
+    if not (run / KNOWN).is_file():
+        record(run, images)
+        return
+    known = _read(run)
+    missing, new = known.keys() - images.keys(), images.keys() - known.keys()
+    now = {key: _status(path) for key, path in images.items()}
+    common = known.keys() & images.keys()
+    suspects = [key for key in common if known[key][:-1] != now[key]]
+    changed = [key for key in suspects if known[key][0] != now[key][0]]
+    same_size = set(suspects) - set(changed)
+    digests = _digests(images[key] for key in same_size)
+    changed += [key for key in same_size if known[key][-1] != digests[images[key]]]
+    differences = [
+        f"{what}: {shortened(sorted(keys))}"
+        for what, keys in (("changed", changed), ("missing", missing), ("new", new))
+        if keys
+    ]
+    if differences:
+        raise ValueError(
+            f"The images are others than those that '{run}' began with: {len(images)} "
+            f"now, {len(known)} then; {'; '.join(differences)}. Restore them, or start "
+            "a new run."
+        )
+    if same_size:
+        # Next time they need not be read.
+        _write(run, {key: [*now[key], entry[-1]] for key, entry in known.items()})
+
+
+def _text(name):
+    """A name that need not be text as some, as `TwoDomains.names` are."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def _status(path):
+    """Size and times of a file; writing changes the last, whatever it pretends."""
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+
+
+def _digests(paths: Iterable[Path]) -> dict[Path, str]:
+    paths = list(dict.fromkeys(paths))
+    digests = {}
+
+    def digest(index):
+        with paths[index].open("rb") as file:
+            digests[paths[index]] = hashlib.file_digest(file, _hash).hexdigest()
+
+    in_threads(digest, len(paths), "Noting images", progress=True)
+    return digests
+
+
+def _hash():
+    return hashlib.blake2b(digest_size=16)
+
+
+def _write(run, entries):
+    with whole(run / KNOWN) as path:
+        path.write_text(json.dumps({"format": _FORMAT, "files": entries}) + "\n")
+
+
+def _read(run):
+    path = run / KNOWN
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if stored["format"] != _FORMAT:
+            raise ValueError(f"its format is {stored['format']!r}")
+        entries = stored["files"]
+        if not all(len(entry) == 4 for entry in entries.values()):
+            raise ValueError("an entry is incomplete")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(
+            f"Cannot read '{path}' ({error}): delete it to go on without a look at "
+            "whether the images are still the same."
+        ) from error
+    return entries
