@@ -11,7 +11,7 @@ import keras
 
 from tfi2i.data.pixels import PixelType
 from tfi2i.export.images import real_images
-from tfi2i.export.onnx import OnnxEngine, check_onnx, write_onnx
+from tfi2i.export.onnx import check_onnx, write_onnx
 from tfi2i.export.report import Export, add_to_report, read_report
 from tfi2i.export.saved_model import write_float_model, write_saved_model
 from tfi2i.export.tflite import QUANTIZATIONS, write_tflite
@@ -19,7 +19,8 @@ from tfi2i.export.verify import check, compare, paint, sizes_to_compare
 from tfi2i.files import make_folder, whole
 from tfi2i.inference.described import describe
 from tfi2i.inference.engines import KerasEngine, SavedModelEngine, TFLiteEngine
-from tfi2i.inference.load import pixel_types, trained_generators
+from tfi2i.inference.generators import pixel_types, trained_generators
+from tfi2i.inference.onnx import OnnxEngine
 from tfi2i.inference.sizes import size_rule
 from tfi2i.recipes import stored
 
@@ -145,6 +146,7 @@ def _publish_onnx(trained, base, painted):
     path = base.with_name(f"{base.name}.onnx")
     with whole(path) as partial:
         write_onnx(trained.generator, partial)
+        describe(partial, *trained.pixels)
         engine = OnnxEngine(partial, *trained.pixels)
         parity = compare(painted, engine.run, engine)
         check(path, parity, trained.generator, "none")

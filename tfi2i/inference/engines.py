@@ -137,13 +137,13 @@ class SavedModelEngine:
         try:
             self._model = tf.saved_model.load(str(path))
         except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
-            raise _refusal(path, reason(error)) from error
+            raise refusal(path, reason(error)) from error
         signature = self._model.signatures.get("serving_default")
         if signature is None:
-            raise _refusal(path, "it has no signature serving_default")
+            raise refusal(path, "it has no signature serving_default")
         inputs = signature.structured_input_signature[1]
         if "image" not in inputs or "translated" not in signature.structured_outputs:
-            raise _refusal(path, "its serving_default has other inputs and outputs")
+            raise refusal(path, "its serving_default has other inputs and outputs")
         self.together = inputs["image"].shape[0] is None
         painted = signature.structured_outputs["translated"]
         self.input_pixels = input_pixels or _told_by(path, inputs["image"])
@@ -197,11 +197,11 @@ class TFLiteEngine:
             (self._input,) = self._interpreter.get_input_details()
             (self._output,) = self._interpreter.get_output_details()
         except (ValueError, RuntimeError) as error:
-            raise _refusal(path, reason(error)) from error
+            raise refusal(path, reason(error)) from error
         self._signature = tuple(map(int, self._input["shape_signature"]))
         if len(self._signature) != 4 or self._input["dtype"] != np.float32:
             kind = self._input["dtype"].__name__
-            raise _refusal(path, f"its input is {kind} of shape {self._signature}")
+            raise refusal(path, f"its input is {kind} of shape {self._signature}")
         self._shape = None
         painted = int(self._output["shape_signature"][-1])
         self.input_pixels = input_pixels or PixelType.of(self._signature[-1])
@@ -265,12 +265,13 @@ class TFLiteEngine:
 def _told_by(path, tensor):
     """The pixels of a signature's tensor, whose range is inside the graph."""
     if tensor.dtype.name not in DTYPES:
-        raise _refusal(path, f"its images are {tensor.dtype.name}")
+        raise refusal(path, f"its images are {tensor.dtype.name}")
     limits = (0.0, 1.0) if tensor.dtype == tf.float32 else ()
     return PixelType.of(tensor.shape[-1], tensor.dtype.name, *limits)
 
 
-def _refusal(path, why):
+def refusal(path: Path, why: str) -> ValueError:
+    """What to raise of a file that is no export of ours."""
     return ValueError(
         f"'{path}' is no image translator ({why}): expected what 'tfi2i export' writes."
     )

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfi2i.files import whole
+from tfi2i.models.state import named_variables
 from tfi2i.training.health import check_finite
 
 
@@ -65,7 +66,7 @@ class Backup:
         Raises:
             Diverged: a variable is not finite.
         """
-        arrays = {name: v.numpy() for name, v in _variables(model).items()}
+        arrays = {name: v.numpy() for name, v in named_variables(model).items()}
         check_finite(arrays, *position, self.path)
         return arrays
 
@@ -107,7 +108,7 @@ class Backup:
                 f"{len(images)} now, {facts['images']} then. Restore them, or start a "
                 "new run."
             )
-        variables = _variables(model)
+        variables = named_variables(model)
         self._check(variables, stored)
         for name, variable in variables.items():
             variable.assign(stored[name])
@@ -136,24 +137,6 @@ def _digest(names):
 
 def restore_means(model, means: dict[str, np.ndarray]) -> None:
     """Sets the sums behind the mean losses, after Keras has reset them."""
-    for name, variable in _variables(model).items():
+    for name, variable in named_variables(model).items():
         if name in means:
             variable.assign(means[name])
-
-
-def _variables(model):
-    """Every variable of the run by a name that is unique and stable."""
-    groups = {
-        "model": model.variables,
-        "generator_optimizer": model.generator_optimizer.variables,
-        "discriminator_optimizer": model.discriminator_optimizer.variables,
-        "means": model.metrics_variables,
-    }
-    variables = {
-        f"{group}/{index:04d}": variable
-        for group, variables in groups.items()
-        for index, variable in enumerate(variables)
-    }
-    for pool in model.pools:
-        variables |= {f"{pool.name}/{name}": v for name, v in pool.state().items()}
-    return variables

@@ -17,6 +17,7 @@ from tfi2i.data.pixels import to_float
 from tfi2i.data.transforms import center, resize
 from tfi2i.files import check_can_make, whole
 from tfi2i.layers import fast_inference
+from tfi2i.models.schedules import ConstantThenLinear
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.config import ImportedConfig, TrainConfig
 from tfi2i.recipes.resolve import resolve
@@ -32,7 +33,6 @@ from tfi2i.training.callbacks import (
 from tfi2i.training.devices import check_precision, choose_strategy, grow_memory
 from tfi2i.training.health import Diverged, Health, StopOnNonFinite
 from tfi2i.training.log import log_file
-from tfi2i.training.schedules import ConstantThenLinear
 from tfi2i.training.signals import Signals
 from tfi2i.training.transfer import lines, transfer
 
