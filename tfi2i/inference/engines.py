@@ -2,12 +2,14 @@
 
 Each is called with an array `(batch, height, width, channels)` of its `input_pixels`
 and returns one of its `output_pixels`. `run` does the same with float32 in [-1, 1].
-`together` is true where batches take less time than their images.
+`together` is true where batches take less time than their images. Several threads may
+call one engine.
 """
 
 import collections
 import contextlib
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -67,6 +69,7 @@ class KerasEngine:
         self._calls = collections.Counter()
         self._own_graphs = {}
         self._most_graphs = _MOST_GRAPHS if own_graphs else 0
+        self._lock = threading.Lock()
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Translates a batch."""
@@ -86,6 +89,10 @@ class KerasEngine:
 
         None where the shape will hardly come again, or needs padding.
         """
+        with self._lock:
+            return self._known_graph(shape)
+
+    def _known_graph(self, shape):
         if shape not in self._own_graphs:
             self._calls[shape] += 1
             rule = size_rule(self._generator)
@@ -203,6 +210,7 @@ class TFLiteEngine:
             kind = self._input["dtype"].__name__
             raise refusal(path, f"its input is {kind} of shape {self._signature}")
         self._shape = None
+        self._lock = threading.Lock()
         painted = int(self._output["shape_signature"][-1])
         self.input_pixels = input_pixels or PixelType.of(self._signature[-1])
         self.output_pixels = output_pixels or PixelType.of(painted)
@@ -225,7 +233,9 @@ class TFLiteEngine:
         if self._signature[0] == 1 and len(images) > 1:
             return np.concatenate([self.run(image[None]) for image in images])
         self._check(images.shape)
-        with self._explained(images.shape):
+        # One thread at a time: an interpreter holds one image. Each runs on all cores;
+        # one for every thread is no faster but on small images, and needs its memory.
+        with self._lock, self._explained(images.shape):
             if images.shape != self._shape:
                 self._resize(images.shape)
             self._interpreter.set_tensor(self._input["index"], images)

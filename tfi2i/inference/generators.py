@@ -1,14 +1,16 @@
 """The generators of a run or of a `.keras` file, and what their images are made of."""
 
+import shlex
 from pathlib import Path
 from typing import NamedTuple
 
 import keras
 
 from tfi2i.data.pixels import PixelType
+from tfi2i.inference.exports import exports_of
 from tfi2i.models import AdversarialModel
 from tfi2i.recipes import stored, trained
-from tfi2i.recipes.config import TrainConfig
+from tfi2i.recipes.config import ImportedConfig, TrainConfig
 
 SUFFIX = ".keras"
 
@@ -53,10 +55,7 @@ def read_trained(source: Path, weights: trained.Weights | None = None) -> Traine
         try:
             model = trained.model_of(source, config, weights, averaged=True)
         except FileNotFoundError:
-            raise ValueError(
-                f"'{source}' has no {stored.MODEL} and no backup yet. Train it: tfi2i "
-                f"train --resume {source}"
-            ) from None
+            raise unfinished(source, config) from None
     # What was imported is no trainer, but a generator itself.
     is_trainer = isinstance(model, AdversarialModel)
     generators = list(model.generators) if is_trainer else [model]
@@ -77,6 +76,31 @@ def trained_generators(
 ) -> dict[str | None, keras.Model]:
     """`read_trained(source, weights).generators`."""
     return read_trained(source, weights).generators
+
+
+def unfinished(run: Path, config: TrainConfig) -> ValueError:
+    """What to raise of a run that has neither a model nor a backup.
+
+    Args:
+        run: its folder.
+        config: of the run.
+    """
+    exports = exports_of(run)
+    if exports:
+        names = ", ".join(path.name for path in exports)
+        return ValueError(
+            f"'{run}' has no {stored.MODEL}, only exports ({names}): noise, other "
+            "directions and further exports need it, so copy it here from where the "
+            "run was trained."
+        )
+    if isinstance(config.model, ImportedConfig):
+        return ValueError(
+            f"'{run}' has no {stored.MODEL}: import {config.model.source} again."
+        )
+    return ValueError(
+        f"'{run}' has no {stored.MODEL} and no backup yet. Train it: tfi2i train "
+        f"--resume {shlex.quote(str(run))}"
+    )
 
 
 def refuse_weights(source: Path, weights: trained.Weights | None) -> None:

@@ -19,6 +19,7 @@ from tfi2i.inference.generators import (
     read_trained,
     refuse_weights,
     trained_generators,
+    unfinished,
 )
 from tfi2i.inference.noise import with_noise
 from tfi2i.inference.onnx import OnnxEngine
@@ -138,12 +139,7 @@ def _from_run(run, direction, noise_seed, weights, cut):
         return _translator(engine, config.data.background, direction)
     there = [path for path in exports if direction_of(path) == direction]
     if not there or noise_seed is not None:
-        names = ", ".join(path.name for path in exports)
-        raise ValueError(
-            f"'{run}' has no {stored.MODEL}, only exports ({names}): noise, other "
-            "directions and further exports need it, so copy it here from where the "
-            "run was trained."
-        )
+        raise unfinished(run, config)
     return _from_export(there[0], config.data.background, cut)
 
 
