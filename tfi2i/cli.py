@@ -236,6 +236,7 @@ def _translate(words: list[str]) -> None:
         from tfi2i.inference import load, translate_files
 
         cut = {"tile": options.tile, "tile_statistics": options.tile_statistics}
+        cut["weights"] = options.weights
         translator = load(options.source, options.direction, noise, **cut)
         report = translate_files(
             translator, options.input, options.output, overwrite=options.overwrite
@@ -263,26 +264,23 @@ def _evaluate(words: list[str]) -> None:
 
         from tfi2i.evaluation import evaluate, scores_table
 
-        results = evaluate(options.source, changes, options.split, options.direction)
+        how = options.split, options.direction, options.weights
+        results = evaluate(options.source, changes, *how)
         Console().print(scores_table(list(results)))
 
 
 def _export(words: list[str]) -> None:
-    about = "Write a run's generator as SavedModel and TFLite, proved equal to it."
+    about = "Write a trained generator for other programs, proved equal to it."
     options = parse(export_options(), words, "tfi2i export", about)
     with loaded_tensorflow():
         from rich.console import Console
 
         from tfi2i.export import export, exports_table
 
-        published = export(
-            options.run,
-            options.formats,
-            options.quantize,
-            options.tflite_size,
-            options.direction,
-        )
-        Console().print(exports_table(options.run / "export", published))
+        how = options.formats, options.quantize, options.tflite_size
+        published = export(options.run, *how, options.direction, options.weights)
+        folder = options.run if options.run.is_dir() else options.run.parent
+        Console().print(exports_table(folder / "export", published))
 
 
 def _import(words: list[str]) -> None:
@@ -389,9 +387,15 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], None], str]] = {
     "recipes": (_recipes, "what can be trained, with cost and expected scores"),
     "data": (data, "look at images, and make data sets of them"),
     "train": (_train, "train a recipe on a folder of images, or resume a run"),
-    "translate": (_translate, "translate images with a run, SavedModel or .tflite"),
+    "translate": (
+        _translate,
+        "translate images with a run, .keras file or export",
+    ),
     "evaluate": (_evaluate, "score translators against true outputs"),
-    "export": (_export, "write a run's generator as SavedModel and TFLite"),
+    "export": (
+        _export,
+        "write a trained generator as SavedModel, TFLite and ONNX",
+    ),
     "import": (_import, "make a run of a PyTorch or Keras 2 generator"),
     "demo": (_demo, "a translator from bundled images, in a few minutes on a CPU"),
 }

@@ -10,6 +10,7 @@ from tfi2i.evaluation.protocol import Scores, score
 from tfi2i.inference import load
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.config import DataConfig
+from tfi2i.recipes.trained import Weights
 
 # Whatever the batch, a translator paints the same; this many keep the cores busy.
 BATCH_SIZE = 8
@@ -41,6 +42,7 @@ def evaluate(
     changes: Mapping[str, Any],
     split: str = "test",
     direction: str | None = None,
+    weights: Weights | None = None,
 ) -> Iterator[Evaluation]:
     """Scores translators, each on the images that its run would test on.
 
@@ -54,6 +56,7 @@ def evaluate(
         changes: fields of `DataConfig` that are not as the run says, by name.
         split: `"train"`, `"val"` or `"test"`.
         direction: of `tfi2i.load`.
+        weights: of `tfi2i.load`.
 
     Yields:
         For each source its scores, and before them, where images or direction differ
@@ -61,12 +64,12 @@ def evaluate(
         outputs have the same channels.
 
     Raises:
-        ValueError, OSError: of `tfi2i.load` and `PairedData.load`; an export without a
+        ValueError, OSError: of `tfi2i.load` and `PairedData.load`; a source without a
             run of which `changes` does not tell the crop size.
     """
     compared, pairs = None, None
     for source in sources:
-        translator = load(source, direction)
+        translator = load(source, direction, weights=weights)
         data = _as_translated(_data(source, changes), translator)
         if data != compared:
             compared, pairs = data, _pairs(data, split, "dir" in changes)

@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ import keras
 from tfi2i.data.pixels import PixelType
 from tfi2i.export.images import real_images
 from tfi2i.export.onnx import check_onnx, write_onnx
+from tfi2i.export.origin import read_origin
 from tfi2i.export.report import Export, add_to_report, read_report
 from tfi2i.export.saved_model import write_float_model, write_saved_model
 from tfi2i.export.tflite import QUANTIZATIONS, write_tflite
@@ -19,10 +21,9 @@ from tfi2i.export.verify import check, compare, paint, sizes_to_compare
 from tfi2i.files import make_folder, whole
 from tfi2i.inference.described import describe
 from tfi2i.inference.engines import KerasEngine, SavedModelEngine, TFLiteEngine
-from tfi2i.inference.generators import pixel_types, trained_generators
 from tfi2i.inference.onnx import OnnxEngine
 from tfi2i.inference.sizes import size_rule
-from tfi2i.recipes import stored
+from tfi2i.recipes.trained import Weights
 
 FORMATS = ("savedmodel", "tflite", "onnx")
 DEFAULT_FORMATS = ("savedmodel", "tflite")
@@ -35,54 +36,55 @@ def export(
     quantize: Sequence[str] = ("none",),
     size: int | None = None,
     direction: str | None = None,
+    weights: Weights | None = None,
 ) -> list[Export]:
-    """Exports a run's generators; nothing that differs from it is published.
+    """Exports trained generators; nothing that differs from them is published.
 
     Each export is written under a temporary name, compared with the trained model on
     32 real images at four sizes, and renamed. SavedModels get the next version; a
     file is replaced.
 
     Args:
-        run: folder of a finished run.
+        run: folder of a run, finished or stopped, whose exports go into its folder
+            `export`; or a `.keras` file of a trainer or a generator, whose exports go
+            into a folder `export` beside it, under the file's name.
         formats: of `FORMATS`; `"onnx"` needs the extra `onnx`.
         quantize: forms of the TFLite weights, of `"none"` and `"float16"`.
         size: side of the one image that the `.tflite` takes; None for any size.
-        direction: `"a2b"` or `"b2a"`; None exports every generator of the run.
+        direction: `"a2b"` or `"b2a"`; None exports every generator that there is. It
+            names the exports of a `.keras` file that does not say which way it paints.
+        weights: of a run: the `"last"` (None) or the `"best"`.
 
     Returns:
         What was published; `export/report.json` says the same.
 
     Raises:
-        ValueError: an unknown format or one whose extra is missing, an unfinished
-            run, a direction that it has not, an older report that is damaged, or an
-            export that differs from the model.
-        OSError: something cannot be written.
+        ValueError: an unknown format or one whose extra is missing, a run without
+            trained weights or those asked for, a damaged file, a direction that it has
+            not, an older report that is damaged, or an export that differs from the
+            model.
+        OSError: something cannot be written, or lies in the way.
     """
     _check_choice("--formats", formats, FORMATS)
     _check_choice("--quantize", quantize, QUANTIZATIONS)
     if "onnx" in formats:
         check_onnx()
-    config = stored.read(run)
-    known = stored.directions(config)
-    if direction not in (None, *known):
-        raise ValueError(f"'{run}' translates {known[0]}, not {direction}.")
-    generators = trained_generators(run)
-    for generator in generators.values():
+    origin = read_origin(run, direction, weights)
+    for generator in origin.generators.values():
         _check_size(size, size_rule(generator))
-    folder = run / "export"
-    make_folder(folder)
-    read_report(folder)
+    make_folder(origin.folder)
+    read_report(origin.folder)
     published = []
-    for way in known if direction is None else (direction,):
+    for way, generator in origin.generators.items():
         # What exports are compared with may not depend on how often it is asked.
-        pixels = pixel_types(config, way)
-        engine = KerasEngine(generators[way], *pixels, own_graphs=False)
-        photos = real_images(config, way, IMAGES, engine.input_pixels)
-        base = folder / f"{run.resolve().name}_{way}"
+        engine = KerasEngine(generator, *origin.pixels(way), own_graphs=False)
+        config, pixels = origin.config, engine.input_pixels
+        photos = real_images(config, way or "a2b", IMAGES, pixels)
         # Written down one by one: a later one may fail, or be interrupted.
-        trained = Trained(generators[way], engine)
-        for item in _publish(trained, base, config, photos, formats, quantize, size):
-            add_to_report(folder, item)
+        trained = Trained(generator, engine)
+        for item in _publish(trained, origin, way, photos, formats, quantize, size):
+            item = replace(item, weights=weights or "last")
+            add_to_report(origin.folder, item)
             published.append(item)
     return published
 
@@ -104,21 +106,21 @@ class Trained(NamedTuple):
         return self.engine.input_pixels, self.engine.output_pixels
 
 
-def _publish(
-    trained, base, config, photos, formats, quantize, size
-) -> Iterator[Export]:
-    """Exports one generator under names that begin with `base`."""
+def _publish(trained, origin, way, photos, formats, quantize, size) -> Iterator[Export]:
+    """Exports one generator."""
+    base, config = origin.base(way), origin.config
     stride = size_rule(trained.generator).multiple
     sizes = sizes_to_compare(config.data.crop_shape, stride)
     painted = paint(trained.engine, photos, sizes)
     if "savedmodel" in formats:
         yield _publish_saved_model(trained, base, config, painted)
     if "onnx" in formats:
+        origin.check_free(base.with_name(f"{base.name}.onnx"))
         yield _publish_onnx(trained, base, painted)
     if "tflite" in formats:
         if size is not None:
             painted = paint(trained.engine, photos, [(size, size)] * 4)
-        yield from _publish_tflites(trained, base, painted, quantize, size)
+        yield from _publish_tflites(trained, origin, base, painted, quantize, size)
 
 
 def _publish_saved_model(trained, base, config, painted):
@@ -153,12 +155,13 @@ def _publish_onnx(trained, base, painted):
     return Export(path, "onnx", "none", path.stat().st_size, parity)
 
 
-def _publish_tflites(trained, base, painted, quantize, size):
+def _publish_tflites(trained, origin, base, painted, quantize, size):
     with tempfile.TemporaryDirectory() as folder:
         write_float_model(trained.generator, Path(folder), size)
         for kind in quantize:
             suffix = "" if kind == "none" else f"_{kind}"
             path = base.with_name(f"{base.name}{suffix}.tflite")
+            origin.check_free(path)
             with whole(path) as partial:
                 write_tflite(Path(folder), partial, kind)
                 describe(partial, *trained.pixels)
