@@ -9,7 +9,7 @@ from tfi2i.data.pixels import PixelType
 from tfi2i.export.report import read_report
 from tfi2i.inference.exports import direction_of
 from tfi2i.inference.generators import is_keras, pixel_types, read_trained
-from tfi2i.recipes.config import DataConfig, TrainConfig
+from tfi2i.recipes.config import DataConfig, ImportedConfig, TrainConfig
 from tfi2i.recipes.trained import Weights
 
 
@@ -71,10 +71,11 @@ def read_origin(source: Path, direction: str | None, weights: Weights | None) ->
         raise ValueError(f"'{path}' is no run folder and no .keras file.")
     generators, config = read_trained(path, weights)
     is_run = config is not None
-    run = path.absolute().parent if is_keras(path) else path
+    run = path.parent if is_keras(path) else path
     name = run.resolve().name if is_run else path.stem
     if not is_run:
-        config = TrainConfig(data=_images(generators))
+        model = ImportedConfig(path.name, "", "")
+        config = TrainConfig("imported", model=model, data=_images(generators))
     if None in generators:
         # A name that tells the direction is not told twice.
         told = direction_of(path)

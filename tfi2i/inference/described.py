@@ -97,8 +97,13 @@ def _property(path):
             f"'{path}' needs {error.name}, which is not installed: pip install "
             "'tfi2i[onnx]'."
         ) from error
-    with _explained(path):
+    try:
         model = onnx.load(path, load_external_data=False)
+    except MemoryError:
+        raise
+    except Exception:
+        # Whoever runs it says why not.
+        return None
     found = {entry.key: entry.value for entry in model.metadata_props}
     return found.get(NAME)
 

@@ -72,17 +72,23 @@ class KerasEngine:
         self._lock = threading.Lock()
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translates a batch."""
-        paint = self._own_graph(images.shape)
-        if paint is None:
-            return self._translate(images).numpy()
-        painted = paint(to_float(images, self.input_pixels))
-        return from_float(painted, self.output_pixels).numpy()
+        """Translates a batch.
+
+        Raises:
+            ValueError: a network that is not of this package does not take this size.
+        """
+        with _explained(images.shape):
+            paint = self._own_graph(images.shape)
+            if paint is None:
+                return self._translate(images).numpy()
+            painted = paint(to_float(images, self.input_pixels))
+            return from_float(painted, self.output_pixels).numpy()
 
     def run(self, images: np.ndarray) -> np.ndarray:
         """Translates float32 images in [-1, 1]."""
-        paint = self._own_graph(images.shape) or self._paint
-        return paint(tf.constant(images)).numpy()
+        with _explained(images.shape):
+            paint = self._own_graph(images.shape) or self._paint
+            return paint(tf.constant(images)).numpy()
 
     def _own_graph(self, shape):
         """A graph for batches of one shape, which takes less time, and some to make.
@@ -143,7 +149,10 @@ class SavedModelEngine:
             )
         try:
             self._model = tf.saved_model.load(str(path))
-        except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+        except (MemoryError, tf.errors.ResourceExhaustedError):
+            raise
+        # Of a damaged one, TensorFlow raises whatever reading it leads to.
+        except Exception as error:
             raise refusal(path, reason(error)) from error
         signature = self._model.signatures.get("serving_default")
         if signature is None:
@@ -172,8 +181,9 @@ class SavedModelEngine:
         return list(outputs["translated_bytes"].numpy())
 
     def _translated(self, name, images):
-        signature = self._model.signatures[name]
-        return signature(image=tf.constant(images))["translated"].numpy()
+        with _explained(images.shape):
+            signature = self._model.signatures[name]
+            return signature(image=tf.constant(images))["translated"].numpy()
 
 
 class TFLiteEngine:
@@ -203,7 +213,9 @@ class TFLiteEngine:
                 )
             (self._input,) = self._interpreter.get_input_details()
             (self._output,) = self._interpreter.get_output_details()
-        except (ValueError, RuntimeError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:
             raise refusal(path, reason(error)) from error
         self._signature = tuple(map(int, self._input["shape_signature"]))
         if len(self._signature) != 4 or self._input["dtype"] != np.float32:
@@ -270,6 +282,18 @@ class TFLiteEngine:
                 f"({reason(error)}): not enough memory, or a size that this .tflite "
                 "does not take."
             ) from error
+
+
+@contextlib.contextmanager
+def _explained(shape):
+    """Turns TensorFlow's error, which is of many lines, into one for users."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        raise ValueError(
+            f"The network does not paint images of {shape[1]}x{shape[2]} pixels "
+            f"({reason(error)}): resize them to what it takes."
+        ) from error
 
 
 def _told_by(path, tensor):

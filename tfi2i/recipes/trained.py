@@ -53,17 +53,16 @@ def model_of(
     if weights not in (None, *WEIGHTS):
         raise ValueError(f"weights is {weights!r}; expected 'last' or 'best'.")
     if weights == "best":
-        return _best(run, config)
+        return _best(run)
+    # Beside a model, a backup is of a run that goes on after its end. Where that ends
+    # meanwhile, the backup goes, and the model is the newer one.
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return _stopped(run, config, averaged)
     path = run / stored.MODEL
     if not path.is_file():
-        try:
-            return _stopped(run, config, averaged)
-        except FileNotFoundError:
-            # A run that ends meanwhile has written its model before.
-            if not path.is_file():
-                raise
+        raise FileNotFoundError(f"'{run}' has no {stored.MODEL} and no backup.")
     if weights is not None and not isinstance(config.model, ImportedConfig):
-        log.info("%s: weights of its last epoch, %d", run, config.epochs)
+        log.info("%s: weights of its last epoch, %d", run, _last_epoch(run, config))
     return read_keras(path, averaged)
 
 
@@ -148,12 +147,20 @@ def _restore(model, arrays):
             variable.assign(arrays[name])
 
 
-def _best(run, config):
+def _last_epoch(run, config):
+    """That of a finished run, which may have been stopped early."""
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, IndexError):
+        lines = (run / "metrics.jsonl").read_text("utf-8").splitlines()
+        return int(json.loads(lines[-1])["epoch"])
+    return config.epochs
+
+
+def _best(run):
     path, facts = run / stored.BEST, run / stored.BEST_FACTS
     if not path.is_file():
         raise ValueError(
-            f"'{run}' keeps no best weights: train it with --keep-best METRIC, or take "
-            "the last ones with --weights last."
+            f"'{run}' keeps no best weights, which takes tfi2i train --keep-best METRIC: "
+            "leave --weights best out, for the last ones."
         )
     model = read_keras(path)
     with _explained(facts):
