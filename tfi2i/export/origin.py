@@ -64,11 +64,16 @@ def read_origin(source: Path, direction: str | None, weights: Weights | None) ->
         weights: of a run.
 
     Raises:
+        FileNotFoundError: there is no such source.
         ValueError: of `read_trained`; the direction is another one.
     """
     path = Path(source)
+    if not path.exists():
+        raise FileNotFoundError(f"'{path}' does not exist.")
     if path.is_file() and not is_keras(path):
-        raise ValueError(f"'{path}' is no run folder and no .keras file.")
+        raise ValueError(
+            f"'{path}' is no run folder and no .keras file, which hold trained weights."
+        )
     generators, config = read_trained(path, weights)
     is_run = config is not None
     run = path.parent if is_keras(path) else path

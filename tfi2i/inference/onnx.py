@@ -45,13 +45,15 @@ class OnnxEngine:
         options.log_severity_level = 4
         try:
             with stderr_aside():
+                # It prints before it falls back to what has failed.
                 self._session = onnxruntime.InferenceSession(
-                    str(path), options, providers=["CPUExecutionProvider"]
+                    str(path),
+                    options,
+                    providers=["CPUExecutionProvider"],
+                    enable_fallback=0,
                 )
-            (taken,), (painted,) = (
-                self._session.get_inputs(),
-                self._session.get_outputs(),
-            )
+            (taken,) = self._session.get_inputs()
+            (painted,) = self._session.get_outputs()
         except MemoryError:
             raise
         # Its errors have no class of their own in common.

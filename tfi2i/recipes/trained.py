@@ -159,8 +159,8 @@ def _best(run):
     path, facts = run / stored.BEST, run / stored.BEST_FACTS
     if not path.is_file():
         raise ValueError(
-            f"'{run}' keeps no best weights, which takes tfi2i train --keep-best METRIC: "
-            "leave --weights best out, for the last ones."
+            f"'{run}' keeps no best weights: leave --weights best out for the last "
+            "ones, or train with --keep-best METRIC."
         )
     model = read_keras(path)
     with _explained(facts):
