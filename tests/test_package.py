@@ -73,6 +73,36 @@ def test_another_backend_is_refused(name, backend):
     assert "KERAS_BACKEND=tensorflow" in last
 
 
+_KNOWN = (
+    "from keras.src.saving.object_registration import GLOBAL_CUSTOM_OBJECTS as known; "
+    "print(*sorted(name for name in known if name.startswith('tfi2i>')))"
+)
+_EVERYTHING = (
+    "import importlib, pkgutil, tfi2i\n"
+    "for module in pkgutil.walk_packages(tfi2i.__path__, 'tfi2i.'):\n"
+    "    importlib.import_module(module.name)\n"
+)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "import keras, tfi2i",
+        "import tfi2i; tfi2i.load",
+        "import tfi2i.interop.initial",
+    ],
+)
+def test_every_stored_class_is_known(first, every_class):
+    """Whatever program loads a file, Keras finds what the file names."""
+    assert len(every_class) > 15
+    assert python(f"{first}\n{_KNOWN}").stdout.split() == every_class
+
+
+@pytest.fixture(scope="module")
+def every_class():
+    return python(f"{_EVERYTHING}\n{_KNOWN}").stdout.split()
+
+
 def test_constraints_pin_every_requirement():
     """Exact versions, no path, no index: the file works on any machine."""
     lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()

@@ -24,7 +24,7 @@ _MODULES = (
     "training",
 )
 _OBJECTS = {
-    "ConstantThenLinear": "tfi2i.training.schedules",
+    "ConstantThenLinear": "tfi2i.models.schedules",
     "CycleGAN": "tfi2i.models.cyclegan",
     "Pix2Pix": "tfi2i.models.pix2pix",
     "load": "tfi2i.inference.load",
@@ -73,8 +73,7 @@ def _require_tensorflow_backend(name: str) -> None:
 
 def _register() -> None:
     """Make our classes known to Keras, whose `load_model` looks them up by name."""
-    for module in ("models", "networks", "training"):
-        importlib.import_module(f"tfi2i.{module}")
+    importlib.import_module("tfi2i.registered")
 
 
 if "keras" in sys.modules and sys.modules["keras"].config.backend() == "tensorflow":

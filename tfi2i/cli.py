@@ -237,7 +237,7 @@ def _translate(words: list[str]) -> None:
     with loaded_tensorflow():
         from tfi2i.inference import load, translate_files
 
-        names = ("tile", "tile_statistics", "size", "input")
+        names = ("tile", "tile_statistics", "weights", "size", "input")
         how = {name: getattr(options, name) for name in names}
         translator = load(options.source, options.direction, noise, **how)
         how = {name: getattr(options, name) for name in ("overwrite", "half", "alpha")}
@@ -264,27 +264,23 @@ def _evaluate(words: list[str]) -> None:
 
         from tfi2i.evaluation import evaluate, scores_table
 
-        how = options.split, options.direction, options.size
+        how = options.split, options.direction, options.size, options.weights
         results = evaluate(options.source, changes, *how)
         Console().print(scores_table(list(results)))
 
 
 def _export(words: list[str]) -> None:
-    about = "Write a run's generator as SavedModel and TFLite, proved equal to it."
+    about = "Write a trained generator for other programs, proved equal to it."
     options = parse(export_options(), words, "tfi2i export", about)
     with loaded_tensorflow():
         from rich.console import Console
 
         from tfi2i.export import export, exports_table
 
-        published = export(
-            options.run,
-            options.formats,
-            options.quantize,
-            options.tflite_size,
-            options.direction,
-        )
-        Console().print(exports_table(options.run / "export", published))
+        how = options.formats, options.quantize, options.tflite_size
+        published = export(options.run, *how, options.direction, options.weights)
+        folder = options.run if options.run.is_dir() else options.run.parent
+        Console().print(exports_table(folder / "export", published))
 
 
 def _import(words: list[str]) -> None:
@@ -391,9 +387,15 @@ COMMANDS: dict[str, tuple[Callable[[list[str]], None], str]] = {
     "recipes": (_recipes, "what can be trained, with cost and expected scores"),
     "data": (data, "look at images, and make data sets of them"),
     "train": (_train, "train a recipe on a folder of images, or resume a run"),
-    "translate": (_translate, "translate images with a run, SavedModel or .tflite"),
+    "translate": (
+        _translate,
+        "translate images with a run, .keras file or export",
+    ),
     "evaluate": (_evaluate, "score translators against true outputs"),
-    "export": (_export, "write a run's generator as SavedModel and TFLite"),
+    "export": (
+        _export,
+        "write a trained generator as SavedModel, TFLite and ONNX",
+    ),
     "import": (_import, "make a run of a PyTorch or Keras 2 generator"),
     "demo": (_demo, "a translator from bundled images, in a few minutes on a CPU"),
 }

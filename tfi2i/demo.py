@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
 from PIL import Image
@@ -17,7 +16,7 @@ from tfi2i.evaluation import mean_image, score
 from tfi2i.export import Export, export, exports_table
 from tfi2i.files import whole
 from tfi2i.inference import load, translate_files
-from tfi2i.recipes import build, stored
+from tfi2i.recipes import build, stored, trained
 from tfi2i.recipes.named import get
 from tfi2i.training.callbacks import format_seconds, panel
 from tfi2i.training.run import resume, train
@@ -113,7 +112,7 @@ def _trained(console, run):
         raise ValueError(f"'{run}' is another run: choose another --run.")
     if (run / stored.MODEL).exists():
         console.print(f"{run} is trained already.", soft_wrap=True)
-        return keras.models.load_model(run / stored.MODEL)
+        return trained.read_keras(run / stored.MODEL)
     return resume(run)
 
 

@@ -9,6 +9,7 @@ import re
 import secrets
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ except ImportError:
 _PARTIAL = re.compile(r"\.partial-[0-9a-f]{12}(\.[^.]*)?")
 # Longer ones are no suffix that anybody asks for.
 _LONGEST_SUFFIX = 12
+_stderr = threading.RLock()
 
 
 def make_folder(path: Path) -> None:
@@ -185,24 +187,27 @@ def _sync_folder(folder: Path) -> None:
 def stderr_aside() -> Iterator[None]:
     """Keeps what native libraries write to stderr from the user, unless they fail.
 
+    The process has one stderr, so threads go through this one after the other.
+
     Raises:
         BaseException: of the body, after showing what was kept; but not for ValueError
             and OSError, whose one line says everything.
     """
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    try:
-        with tempfile.TemporaryFile() as notes:
-            os.dup2(notes.fileno(), 2)
-            try:
-                yield
-            except (ValueError, OSError):
-                raise
-            except BaseException:
-                notes.seek(0)
-                os.write(stderr, notes.read())
-                raise
-            finally:
-                os.dup2(stderr, 2)
-    finally:
-        os.close(stderr)
+    with _stderr:
+        sys.stderr.flush()
+        stderr = os.dup(2)
+        try:
+            with tempfile.TemporaryFile() as notes:
+                os.dup2(notes.fileno(), 2)
+                try:
+                    yield
+                except (ValueError, OSError):
+                    raise
+                except BaseException:
+                    notes.seek(0)
+                    os.write(stderr, notes.read())
+                    raise
+                finally:
+                    os.dup2(stderr, 2)
+        finally:
+            os.close(stderr)

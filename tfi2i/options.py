@@ -156,7 +156,7 @@ def translate_options() -> type:
     @dataclasses.dataclass(frozen=True)
     class TranslateOptions:
         source: typing.Annotated[Positional[Path], arg(metavar="SOURCE")]
-        """Run folder, SavedModel folder or .tflite file."""
+        """Run folder, .keras file, SavedModel folder, .tflite or .onnx file."""
         images: typing.Annotated[Positional[str], arg(metavar="INPUT")]
         """Image, folder of images, or glob in quotes."""
         output: typing.Annotated[Positional[Path], arg(metavar="OUTPUT")]
@@ -183,6 +183,8 @@ def translate_options() -> type:
         """Part of side-by-side images; None: the input's, if training's were such."""
         alpha: typing.Literal["flatten", "keep"] = "flatten"
         """Whether outputs keep the alpha of their inputs."""
+        weights: typing.Literal["last", "best"] | None = None
+        """Of a run: the last ones (None), or the best, which --keep-best keeps."""
 
     return TranslateOptions
 
@@ -193,8 +195,9 @@ def export_options() -> type:
 
     @dataclasses.dataclass(frozen=True)
     class ExportOptions:
-        run: typing.Annotated[Positional[Path], arg(metavar="RUN")]
-        """Folder of a finished run."""
+        run: typing.Annotated[Positional[Path], arg(metavar="SOURCE")]
+        """Run folder, or .keras file: exports go into a folder export in the run, or
+        beside the file."""
         formats: tuple[typing.Literal["savedmodel", "tflite", "onnx"], ...] = (
             "savedmodel",
             "tflite",
@@ -205,7 +208,9 @@ def export_options() -> type:
         tflite_size: int | None = None
         """Side of the one image that the .tflite takes; None: any size."""
         direction: typing.Literal["a2b", "b2a"] | None = None
-        """Which way, of a run that knows both; None exports both."""
+        """Which way, where the source knows both; None exports both."""
+        weights: typing.Literal["last", "best"] | None = None
+        """Of a run: the last ones (None), or the best, which --keep-best keeps."""
 
     return ExportOptions
 
@@ -241,7 +246,7 @@ def evaluate_options() -> type:
         source: typing.Annotated[
             Positional[tuple[Path, ...]], arg(metavar="SOURCE [SOURCE ...]")
         ]
-        """Run folders, SavedModel folders or .tflite files."""
+        """Run folders, .keras files, SavedModel folders, .tflite or .onnx files."""
         data: EvaluationData = dataclasses.field(default_factory=EvaluationData)
         """Images, pairs of input and truth."""
         split: typing.Literal["train", "val", "test"] = "test"
@@ -250,6 +255,8 @@ def evaluate_options() -> type:
         """Which way, where the source knows both."""
         size: typing.Literal["trained", "native"] = "trained"
         """Score images resized as for training, or at their own size."""
+        weights: typing.Literal["last", "best"] | None = None
+        """Of a run: the last ones (None), or the best, which --keep-best keeps."""
 
     return EvaluateOptions
 

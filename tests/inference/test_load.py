@@ -178,7 +178,7 @@ def test_sources_that_are_none(run, tmp_path):
 
 def test_an_unfinished_or_damaged_run(run, tmp_path):
     (tmp_path / "config.json").write_bytes((run / "config.json").read_bytes())
-    with pytest.raises(ValueError, match="has no model.keras yet. Train it to the end"):
+    with pytest.raises(ValueError, match="no model.keras and no backup yet. Train"):
         load(tmp_path)
     contents = (run / "model.keras").read_bytes()
     (tmp_path / "model.keras").write_bytes(contents[: len(contents) // 2])

@@ -9,7 +9,7 @@ import pytest
 from tests.checks import images, state, tiny_pix2pix
 from tfi2i import networks
 from tfi2i.models import Adam, Pix2Pix
-from tfi2i.training.schedules import ConstantThenLinear
+from tfi2i.models.schedules import ConstantThenLinear
 
 
 def _step(model, seed):

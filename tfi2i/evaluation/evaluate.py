@@ -11,6 +11,7 @@ from tfi2i.inference import load
 from tfi2i.inference.shown import SIZES
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.config import DataConfig
+from tfi2i.recipes.trained import Weights
 
 # Whatever the batch, a translator paints the same; this many keep the cores busy.
 BATCH_SIZE = 8
@@ -45,6 +46,7 @@ def evaluate(
     split: str = "test",
     direction: str | None = None,
     size: str = "trained",
+    weights: Weights | None = None,
 ) -> Iterator[Evaluation]:
     """Scores translators, each on the images that its run would test on.
 
@@ -60,6 +62,7 @@ def evaluate(
         split: `"train"`, `"val"` or `"test"`.
         direction: of `tfi2i.load`.
         size: `"trained"` or `"native"`.
+        weights: of `tfi2i.load`.
 
     Yields:
         For each source its scores, and before them, where images or direction differ
@@ -67,14 +70,14 @@ def evaluate(
         outputs have the same channels.
 
     Raises:
-        ValueError, OSError: of `tfi2i.load` and `PairedData.load`; an export without a
+        ValueError, OSError: of `tfi2i.load` and `PairedData.load`; a source without a
             run of which `changes` does not tell the crop size; `changes` that resize
             what is to keep its size.
     """
     changes = _with_size(changes, size)
     compared, pairs = None, None
     for source in sources:
-        translator = load(source, direction)
+        translator = load(source, direction, weights=weights)
         data = _as_translated(_data(source, changes), translator)
         if data != compared:
             recipe = _recipe(source)

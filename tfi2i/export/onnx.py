@@ -3,10 +3,8 @@
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from tfi2i.data.pixels import RGB, PixelType, from_float, to_float
 from tfi2i.files import stderr_aside
 from tfi2i.inference.sizes import at_inference
 
@@ -53,41 +51,6 @@ def write_onnx(generator: keras.Model, path: Path) -> None:
     _name(model.graph, "translated")
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString())
-
-
-class OnnxEngine:
-    """An `.onnx` file in ONNX Runtime, on the CPU.
-
-    Args:
-        path: of the file.
-        input_pixels: what it is shown.
-        output_pixels: what it paints.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        input_pixels: PixelType = RGB,
-        output_pixels: PixelType = RGB,
-    ):
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # Errors.
-        self._session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
-        self._pixels = input_pixels, output_pixels
-
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translates a batch of images as they are stored."""
-        taken, painted = self._pixels
-        return from_float(self.run(to_float(images, taken).numpy()), painted).numpy()
-
-    def run(self, images: np.ndarray) -> np.ndarray:
-        """Translates float32 images in [-1, 1]."""
-        (outputs,) = self._session.run(None, {"image": images})
-        return outputs
 
 
 def _name(graph, output):

@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,8 @@ import keras
 
 from tfi2i.data.pixels import PixelType
 from tfi2i.export.images import real_images
-from tfi2i.export.onnx import OnnxEngine, check_onnx, write_onnx
+from tfi2i.export.onnx import check_onnx, write_onnx
+from tfi2i.export.origin import read_origin
 from tfi2i.export.progress import steps
 from tfi2i.export.report import Export, add_to_report, read_report
 from tfi2i.export.saved_model import write_float_model, write_saved_model
@@ -20,9 +22,9 @@ from tfi2i.export.verify import Painted, check, compare, paint, sizes_to_compare
 from tfi2i.files import make_folder, whole
 from tfi2i.inference.described import describe
 from tfi2i.inference.engines import KerasEngine, SavedModelEngine, TFLiteEngine
-from tfi2i.inference.load import pixel_types, trained_generators
+from tfi2i.inference.onnx import OnnxEngine
 from tfi2i.inference.sizes import size_rule
-from tfi2i.recipes import stored
+from tfi2i.recipes.trained import Weights
 
 FORMATS = ("savedmodel", "tflite", "onnx")
 DEFAULT_FORMATS = ("savedmodel", "tflite")
@@ -35,55 +37,55 @@ def export(
     quantize: Sequence[str] = ("none",),
     size: int | None = None,
     direction: str | None = None,
+    weights: Weights | None = None,
 ) -> list[Export]:
-    """Exports a run's generators; nothing that differs from it is published.
+    """Exports trained generators; nothing that differs from them is published.
 
     Each export is written under a temporary name, compared with the trained model on
     32 real images at four sizes, and renamed. SavedModels get the next version; a
     file is replaced.
 
     Args:
-        run: folder of a finished run.
+        run: folder of a run, finished or stopped, whose exports go into its folder
+            `export`; or a `.keras` file of a trainer or a generator, whose exports go
+            into a folder `export` beside it, under the file's name.
         formats: of `FORMATS`; `"onnx"` needs the extra `onnx`.
         quantize: forms of the TFLite weights, of `"none"` and `"float16"`.
         size: side of the one image that the `.tflite` takes; None for any size.
-        direction: `"a2b"` or `"b2a"`; None exports every generator of the run.
+        direction: `"a2b"` or `"b2a"`; None exports every generator that there is. It
+            names the exports of a `.keras` file that does not say which way it paints.
+        weights: of a run: the `"last"` (None) or the `"best"`.
 
     Returns:
         What was published; `export/report.json` says the same.
 
     Raises:
-        ValueError: an unknown format or one whose extra is missing, an unfinished
-            run, a direction that it has not, an older report that is damaged, or an
-            export that differs from the model.
-        OSError: something cannot be written.
+        ValueError: an unknown format or one whose extra is missing, a run without
+            trained weights or those asked for, a damaged file, a direction that it has
+            not, an older report that is damaged, or an export that differs from the
+            model.
+        OSError: something cannot be written, or lies in the way.
     """
     _check_choice("--formats", formats, FORMATS)
     _check_choice("--quantize", quantize, QUANTIZATIONS)
     if "onnx" in formats:
         check_onnx()
-    config = stored.read(run)
-    known = stored.directions(config)
-    if direction not in (None, *known):
-        raise ValueError(f"'{run}' translates {known[0]}, not {direction}.")
-    generators = trained_generators(run)
-    for generator in generators.values():
+    origin = read_origin(run, direction, weights)
+    for generator in origin.generators.values():
         _check_size(size, size_rule(generator))
-    folder = run / "export"
-    make_folder(folder)
-    read_report(folder)
+    make_folder(origin.folder)
+    read_report(origin.folder)
     published = []
-    ways = known if direction is None else (direction,)
-    with steps(len(ways) * _step_count(formats, quantize)) as begin:
-        for way in ways:
+    generators = origin.generators
+    with steps(len(generators) * _step_count(formats, quantize)) as begin:
+        for way, generator in generators.items():
             # What exports are compared with may not depend on how often it is asked.
-            pixels = pixel_types(config, way)
-            engine = KerasEngine(generators[way], *pixels, own_graphs=False)
-            base = folder / f"{run.resolve().name}_{way}"
-            trained = Trained(generators[way], engine, base, begin)
+            engine = KerasEngine(generator, *origin.pixels(way), own_graphs=False)
+            trained = Trained(generator, engine, origin.base(way), begin)
             # Written down one by one: a later one may fail, or be interrupted.
-            for item in _publish(trained, config, way, formats, quantize, size):
-                add_to_report(folder, item)
+            for item in _publish(trained, origin, way, formats, quantize, size):
+                item = replace(item, weights=weights or "last")
+                add_to_report(origin.folder, item)
                 published.append(item)
     return published
 
@@ -122,21 +124,22 @@ def _step_count(formats, quantize):
     return 1 + 2 * (files + len(quantize) * ("tflite" in formats))
 
 
-def _publish(trained, config, way, formats, quantize, size) -> Iterator[Export]:
+def _publish(trained, origin, way, formats, quantize, size) -> Iterator[Export]:
     """Exports one generator."""
-    trained.begin(f"painting images with the trained model, {way}")
-    photos = real_images(config, way, IMAGES, trained.engine.input_pixels)
+    trained.begin(f"painting images with the trained model, {trained.base.name}")
+    config = origin.config
+    photos = real_images(config, way or "a2b", IMAGES, trained.engine.input_pixels)
     stride = size_rule(trained.generator).multiple
     sizes = sizes_to_compare(config.data.crop_shape, stride)
     painted = paint(trained.engine, photos, sizes)
     if "savedmodel" in formats:
         yield _publish_saved_model(trained, config.data.background, painted)
     if "onnx" in formats:
-        yield _publish_onnx(trained, painted)
+        yield _publish_onnx(trained, origin, painted)
     if "tflite" in formats:
         if size is not None:
             painted = paint(trained.engine, photos, [(size, size)] * 4)
-        yield from _publish_tflites(trained, painted, quantize, size)
+        yield from _publish_tflites(trained, origin, painted, quantize, size)
 
 
 def _publish_saved_model(trained, background, painted):
@@ -160,22 +163,25 @@ def _publish_saved_model(trained, background, painted):
     return Export(path, "savedmodel", "none", size, parity)
 
 
-def _publish_onnx(trained, painted):
+def _publish_onnx(trained, origin, painted):
     path = trained.base.with_name(f"{trained.base.name}.onnx")
+    origin.check_free(path)
     trained.begin(f"writing {path.name}")
     with whole(path) as partial:
         write_onnx(trained.generator, partial)
+        describe(partial, *trained.pixels)
         engine = OnnxEngine(partial, *trained.pixels)
         parity = trained.compare(path, painted, engine.run, engine)
     return Export(path, "onnx", "none", path.stat().st_size, parity)
 
 
-def _publish_tflites(trained, painted, quantize, size):
+def _publish_tflites(trained, origin, painted, quantize, size):
     with tempfile.TemporaryDirectory() as folder:
         write_float_model(trained.generator, Path(folder), size)
         for kind in quantize:
             suffix = "" if kind == "none" else f"_{kind}"
             path = trained.base.with_name(f"{trained.base.name}{suffix}.tflite")
+            origin.check_free(path)
             trained.begin(f"writing {path.name}")
             with whole(path) as partial:
                 write_tflite(Path(folder), partial, kind)

@@ -24,6 +24,7 @@ class Export:
         quantize: `"none"` or `"float16"`.
         bytes: on disk.
         parity: with the trained model.
+        weights: of the run that were exported, `"last"` or `"best"`.
     """
 
     path: Path
@@ -31,6 +32,7 @@ class Export:
     quantize: str
     bytes: int
     parity: Parity
+    weights: str = "last"
 
 
 def read_report(folder: Path) -> dict[str, dict]:
@@ -45,7 +47,7 @@ def read_report(folder: Path) -> dict[str, dict]:
         return {}
     try:
         return {entry["path"]: entry for entry in json.loads(path.read_text("utf-8"))}
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ValueError(
             f"'{path}' is no report of exports ({reason(error)}): move it away and "
             "export again."

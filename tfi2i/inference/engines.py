@@ -2,13 +2,15 @@
 
 Each is called with an array `(batch, height, width, channels)` of its `input_pixels`
 and returns one of its `output_pixels`. `run` does the same with float32 in [-1, 1].
-`together` is true where batches take less time than their images.
+`together` is true where batches take less time than their images. Several threads may
+call one engine.
 """
 
 import collections
 import contextlib
 import functools
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,19 +58,26 @@ class KerasEngine:
         self._calls = collections.Counter()
         self._own_graphs = {}
         self._most_graphs = _MOST_GRAPHS if own_graphs else 0
+        self._lock = threading.Lock()
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translates a batch."""
-        paint = self._own_graph(images.shape)
-        if paint is None:
-            return self._translate(tf.constant(images)).numpy()
-        painted = paint(to_float(images, self.input_pixels))
-        return from_float(painted, self.output_pixels).numpy()
+        """Translates a batch.
+
+        Raises:
+            ValueError: a network that is not of this package does not take this size.
+        """
+        with _explained(images.shape):
+            paint = self._own_graph(images.shape)
+            if paint is None:
+                return self._translate(tf.constant(images)).numpy()
+            painted = paint(to_float(images, self.input_pixels))
+            return from_float(painted, self.output_pixels).numpy()
 
     def run(self, images: np.ndarray) -> np.ndarray:
         """Translates float32 images in [-1, 1]."""
-        paint = self._own_graph(images.shape) or self._paint
-        return paint(tf.constant(images)).numpy()
+        with _explained(images.shape):
+            paint = self._own_graph(images.shape) or self._paint
+            return paint(tf.constant(images)).numpy()
 
     # Of engines that each call a function of their own, TensorFlow would warn.
     @functools.cached_property
@@ -95,6 +104,10 @@ class KerasEngine:
 
         None where the shape will hardly come again, or needs padding.
         """
+        with self._lock:
+            return self._known_graph(shape)
+
+    def _known_graph(self, shape):
         if shape not in self._own_graphs:
             self._calls[shape] += 1
             rule = size_rule(self._generator)
@@ -145,14 +158,17 @@ class SavedModelEngine:
             )
         try:
             self._model = tf.saved_model.load(str(path))
-        except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
-            raise _refusal(path, reason(error)) from error
+        except (MemoryError, tf.errors.ResourceExhaustedError):
+            raise
+        # Of a damaged one, TensorFlow raises whatever reading it leads to.
+        except Exception as error:
+            raise refusal(path, reason(error)) from error
         signature = self._model.signatures.get("serving_default")
         if signature is None:
-            raise _refusal(path, "it has no signature serving_default")
+            raise refusal(path, "it has no signature serving_default")
         inputs = signature.structured_input_signature[1]
         if "image" not in inputs or "translated" not in signature.structured_outputs:
-            raise _refusal(path, "its serving_default has other inputs and outputs")
+            raise refusal(path, "its serving_default has other inputs and outputs")
         self.together = inputs["image"].shape[0] is None
         painted = signature.structured_outputs["translated"]
         self.input_pixels = input_pixels or _told_by(path, inputs["image"])
@@ -174,8 +190,9 @@ class SavedModelEngine:
         return list(outputs["translated_bytes"].numpy())
 
     def _translated(self, name, images):
-        signature = self._model.signatures[name]
-        return signature(image=tf.constant(images))["translated"].numpy()
+        with _explained(images.shape):
+            signature = self._model.signatures[name]
+            return signature(image=tf.constant(images))["translated"].numpy()
 
 
 class TFLiteEngine:
@@ -205,13 +222,16 @@ class TFLiteEngine:
                 )
             (self._input,) = self._interpreter.get_input_details()
             (self._output,) = self._interpreter.get_output_details()
-        except (ValueError, RuntimeError) as error:
-            raise _refusal(path, reason(error)) from error
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise refusal(path, reason(error)) from error
         self._signature = tuple(map(int, self._input["shape_signature"]))
         if len(self._signature) != 4 or self._input["dtype"] != np.float32:
             kind = self._input["dtype"].__name__
-            raise _refusal(path, f"its input is {kind} of shape {self._signature}")
+            raise refusal(path, f"its input is {kind} of shape {self._signature}")
         self._shape = None
+        self._lock = threading.Lock()
         painted = int(self._output["shape_signature"][-1])
         self.input_pixels = input_pixels or PixelType.of(self._signature[-1])
         self.output_pixels = output_pixels or PixelType.of(painted)
@@ -234,7 +254,9 @@ class TFLiteEngine:
         if self._signature[0] == 1 and len(images) > 1:
             return np.concatenate([self.run(image[None]) for image in images])
         self._check(images.shape)
-        with self._explained(images.shape):
+        # One thread at a time: an interpreter holds one image. Each runs on all cores;
+        # one for every thread is no faster but on small images, and needs its memory.
+        with self._lock, self._explained(images.shape):
             if images.shape != self._shape:
                 self._resize(images.shape)
             self._interpreter.set_tensor(self._input["index"], images)
@@ -271,15 +293,28 @@ class TFLiteEngine:
             ) from error
 
 
+@contextlib.contextmanager
+def _explained(shape):
+    """Turns TensorFlow's error, which is of many lines, into one for users."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        raise ValueError(
+            f"The network does not paint images of {shape[1]}x{shape[2]} pixels "
+            f"({reason(error)}): resize them to what it takes."
+        ) from error
+
+
 def _told_by(path, tensor):
     """The pixels of a signature's tensor, whose range is inside the graph."""
     if tensor.dtype.name not in DTYPES:
-        raise _refusal(path, f"its images are {tensor.dtype.name}")
+        raise refusal(path, f"its images are {tensor.dtype.name}")
     limits = (0.0, 1.0) if tensor.dtype == tf.float32 else ()
     return PixelType.of(tensor.shape[-1], tensor.dtype.name, *limits)
 
 
-def _refusal(path, why):
+def refusal(path: Path, why: str) -> ValueError:
+    """What to raise of a file that is no export of ours."""
     return ValueError(
         f"'{path}' is no image translator ({why}): expected what 'tfi2i export' writes."
     )

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import keras
 
-import tfi2i.models  # noqa: F401  (what a run's model.keras is made of)
-from tfi2i.errors import reason
 from tfi2i.interop import checkpoint
 from tfi2i.interop.torch import convert
-from tfi2i.recipes import stored
+from tfi2i.recipes import stored, trained
 from tfi2i.recipes.config import ImportedConfig
 
 # There a discriminator is named for the generator that it teaches, here for the domain
@@ -29,7 +27,8 @@ def initial_networks(source: Path) -> dict[str, keras.Model]:
     """Reads the networks of a run, or of a checkpoint folder of the reference.
 
     Args:
-        source: a run, trained here or imported; or a folder of files such as
+        source: a run, trained here or imported, whose last backup is taken where it is
+            not finished; or a folder of files such as
             `latest_net_G.pth`, of which the latest are taken, else those of the last
             epoch.
 
@@ -69,16 +68,13 @@ def initial_networks(source: Path) -> dict[str, keras.Model]:
 
 def _of_run(run):
     config = stored.read(run)
-    path = run / stored.MODEL
-    if not path.is_file():
-        raise ValueError(
-            f"--init-from is '{run}', which has no {stored.MODEL}: train it to the end "
-            "first, or copy the file from where it was trained."
-        )
     try:
-        model = keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"Cannot read '{path}': {reason(error)}") from error
+        model = trained.model_of(run, config)
+    except FileNotFoundError:
+        raise ValueError(
+            f"--init-from is '{run}', which has no {stored.MODEL} and no backup yet: "
+            "train it first, or copy the file from where it was trained."
+        ) from None
     if isinstance(config.model, ImportedConfig):
         networks = {"generator": model}
     else:

@@ -7,6 +7,8 @@ pad by themselves and take the way that is fastest for their shapes.
 
 from tfi2i.layers.base import PACKAGE
 from tfi2i.layers.convolution import Conv2D, Conv2DTranspose, fast_inference
+from tfi2i.layers.fixed import FixedNormalization
+from tfi2i.layers.noise import Noise
 from tfi2i.layers.normalization import BatchNormalization, InstanceNormalization
 from tfi2i.layers.padding import Cropping2D, ReflectionPadding2D
 
@@ -16,7 +18,9 @@ __all__ = [
     "Conv2D",
     "Conv2DTranspose",
     "Cropping2D",
+    "FixedNormalization",
     "InstanceNormalization",
+    "Noise",
     "ReflectionPadding2D",
     "fast_inference",
 ]

@@ -5,5 +5,13 @@ from tfi2i.models.base import AdversarialModel
 from tfi2i.models.cyclegan import CycleGAN
 from tfi2i.models.image_pool import ImagePool
 from tfi2i.models.pix2pix import Pix2Pix
+from tfi2i.models.schedules import ConstantThenLinear
 
-__all__ = ["Adam", "AdversarialModel", "CycleGAN", "ImagePool", "Pix2Pix"]
+__all__ = [
+    "Adam",
+    "AdversarialModel",
+    "ConstantThenLinear",
+    "CycleGAN",
+    "ImagePool",
+    "Pix2Pix",
+]

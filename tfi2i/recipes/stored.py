@@ -53,6 +53,8 @@ def read(run: Path) -> TrainConfig:
         if isinstance(stored, dict):
             stored.pop("versions", None)
         return _with_pixels(from_dict(stored))
+    except RecursionError as error:
+        raise ValueError(f"Cannot read '{path}': it is nested too deeply.") from error
     except ValueError as error:
         raise ValueError(f"Cannot read '{path}': {error}") from error
 

@@ -3,8 +3,10 @@
 import keras
 import tensorflow as tf
 
+from tfi2i.layers import PACKAGE
 
-@keras.saving.register_keras_serializable(package="tfi2i")
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
 class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
     """Constant for some epochs, then falling linearly towards zero.
 

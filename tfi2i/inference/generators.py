@@ -1,0 +1,182 @@
+"""The generators of a run or of a `.keras` file, and what their images are made of."""
+
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+
+from tfi2i.data.pixels import PixelType
+from tfi2i.inference.exports import exports_of
+from tfi2i.models import AdversarialModel
+from tfi2i.recipes import stored, trained
+from tfi2i.recipes.config import ImportedConfig, TrainConfig
+
+SUFFIX = ".keras"
+
+
+class Trained(NamedTuple):
+    """What a run or a `.keras` file holds.
+
+    Attributes:
+        generators: as they paint, by direction, which is None where the file does not
+            say it.
+        config: of the run; None of a file that is not a run's own.
+    """
+
+    generators: dict[str | None, keras.Model]
+    config: TrainConfig | None
+
+
+def is_keras(source: Path) -> bool:
+    """Whether a source is a `.keras` file."""
+    return source.suffix == SUFFIX and source.is_file()
+
+
+def read_trained(source: Path, weights: trained.Weights | None = None) -> Trained:
+    """Reads trained generators.
+
+    Where running means of the weights are kept, these are used.
+
+    Args:
+        source: folder of a run, or `.keras` file of a trainer or of a generator.
+        weights: of a run; None are the last ones.
+
+    Raises:
+        ValueError: there is no model yet, it is damaged, or is no image translator;
+            `weights` are not kept, or asked of a file.
+    """
+    if is_keras(source):
+        refuse_weights(source, weights)
+        config = _config_around(source)
+        model = trained.read_keras(source, averaged=source.name != stored.BEST)
+    else:
+        config = stored.read(source)
+        try:
+            model = trained.model_of(source, config, weights, averaged=True)
+        except FileNotFoundError:
+            raise unfinished(source, config) from None
+    # What was imported is no trainer, but a generator itself.
+    is_trainer = isinstance(model, AdversarialModel)
+    generators = list(model.generators) if is_trainer else [model]
+    for generator in generators:
+        _check(source, generator)
+    generators = [_in_float32(generator) for generator in generators]
+    if config is not None:
+        ways = stored.directions(config)
+    else:
+        ways = ("a2b", "b2a") if len(generators) == 2 else (None,)
+    if len(ways) != len(generators):
+        raise ValueError(f"'{source}' holds another model than {stored.CONFIG} says.")
+    return Trained(dict(zip(ways, generators, strict=True)), config)
+
+
+def trained_generators(
+    source: Path, weights: trained.Weights | None = None
+) -> dict[str | None, keras.Model]:
+    """`read_trained(source, weights).generators`."""
+    return read_trained(source, weights).generators
+
+
+def unfinished(run: Path, config: TrainConfig) -> ValueError:
+    """What to raise of a run that has neither a model nor a backup.
+
+    Args:
+        run: its folder.
+        config: of the run.
+    """
+    exports = exports_of(run)
+    if exports:
+        names = ", ".join(path.name for path in exports)
+        return ValueError(
+            f"'{run}' has no {stored.MODEL}, only exports ({names}): noise, other "
+            "directions and further exports need it, so copy it here from where the "
+            "run was trained."
+        )
+    if isinstance(config.model, ImportedConfig):
+        return ValueError(
+            f"'{run}' has no {stored.MODEL}: import {config.model.source} again."
+        )
+    return ValueError(
+        f"'{run}' has no {stored.MODEL} and no backup yet. Train it: tfi2i train "
+        f"--resume {shlex.quote(str(run))}"
+    )
+
+
+def refuse_weights(source: Path, weights: trained.Weights | None) -> None:
+    """Refuses a choice of weights where a source has one set of them.
+
+    Raises:
+        ValueError: `weights` is not None.
+    """
+    if weights is not None:
+        raise ValueError(
+            f"'{source}' is no run, so it has one set of weights: leave --weights "
+            f"{weights} out, or name the run's folder."
+        )
+
+
+def pixel_types(
+    config: TrainConfig, direction: str
+) -> tuple[PixelType | None, PixelType | None]:
+    """What a run's inputs and outputs are made of; None where it does not say.
+
+    Args:
+        config: of the run.
+        direction: `"a2b"` or `"b2a"`.
+    """
+    domains = [config.data.domain_a, config.data.domain_b]
+    if direction == "b2a":
+        domains.reverse()
+    return tuple(
+        PixelType.of(domain.channels, domain.dtype, domain.low, domain.high)
+        if domain.channels is not None
+        else None
+        for domain in domains
+    )
+
+
+def _config_around(file):
+    """The configuration of the run whose own model a file is."""
+    is_own = file.name in (stored.MODEL, stored.BEST)
+    run = file.absolute().parent
+    return stored.read(run) if is_own and (run / stored.CONFIG).is_file() else None
+
+
+def _check(source, generator):
+    """Refuses what is no functional model from images to images of the same size."""
+    shapes = [getattr(generator, f"{end}_shape", None) for end in ("input", "output")]
+    for shape in shapes:
+        is_image = isinstance(shape, tuple) and len(shape) == 4
+        if not is_image or not isinstance(shape[-1], int):
+            raise ValueError(
+                f"'{source}' holds no image translator, but a {_outline(shapes)}: "
+                "expected a Pix2Pix, a CycleGAN, or a generator from (batch, height, "
+                "width, channels) to the same."
+            )
+    if shapes[0][1:3] != shapes[1][1:3]:
+        raise ValueError(
+            f"'{source}' holds a {_outline(shapes)}: expected one that paints images "
+            "of its inputs' size."
+        )
+
+
+def _outline(shapes):
+    taken, made = shapes
+    return f"model from {taken} to {made}"
+
+
+def _in_float32(generator):
+    """A generator that was trained in mixed precision, whose weights are float32.
+
+    Other runtimes take no bfloat16, and CPUs are not faster with it.
+    """
+    if all(layer.compute_dtype == "float32" for layer in generator.layers):
+        return generator
+
+    def copy(layer):
+        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+
+    plain = keras.models.clone_model(generator, clone_function=copy)
+    plain.set_weights(generator.get_weights())
+    return plain

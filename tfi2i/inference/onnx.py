@@ -1,0 +1,92 @@
+"""An `.onnx` file at work, in ONNX Runtime; needs the extra `onnx`."""
+
+from pathlib import Path
+
+import numpy as np
+
+from tfi2i.data.pixels import PixelType, from_float, to_float
+from tfi2i.errors import reason
+from tfi2i.files import stderr_aside
+from tfi2i.inference.engines import refusal
+
+
+class OnnxEngine:
+    """An `.onnx` file that `tfi2i export` wrote, on the CPU.
+
+    Several threads may call it.
+
+    Args:
+        path: of the file.
+        input_pixels: what it is shown; None is 8 bits of its channels.
+        output_pixels: what it paints; likewise.
+
+    Raises:
+        ValueError: it cannot be read, is no image translator, or ONNX Runtime is not
+            installed.
+    """
+
+    together = False
+
+    def __init__(
+        self,
+        path: Path,
+        input_pixels: PixelType | None = None,
+        output_pixels: PixelType | None = None,
+    ):
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ValueError(
+                f"'{path}' needs {error.name}, which is not installed: pip install "
+                "'tfi2i[onnx]'."
+            ) from error
+        options = onnxruntime.SessionOptions()
+        # What fails is raised, too.
+        options.log_severity_level = 4
+        try:
+            with stderr_aside():
+                # It prints before it falls back to what has failed.
+                self._session = onnxruntime.InferenceSession(
+                    str(path),
+                    options,
+                    providers=["CPUExecutionProvider"],
+                    enable_fallback=0,
+                )
+            (taken,) = self._session.get_inputs()
+            (painted,) = self._session.get_outputs()
+        except MemoryError:
+            raise
+        # Its errors have no class of their own in common.
+        except Exception as error:
+            raise refusal(path, reason(error)) from error
+        for end in (taken, painted):
+            is_image = len(end.shape) == 4 and isinstance(end.shape[-1], int)
+            if end.type != "tensor(float)" or not is_image:
+                raise refusal(path, f"its {end.name} is {end.type} of {end.shape}")
+        self._name = taken.name
+        self.input_pixels = input_pixels or PixelType.of(taken.shape[-1])
+        self.output_pixels = output_pixels or PixelType.of(painted.shape[-1])
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Translates a batch of images as they are stored."""
+        painted = self.run(to_float(images, self.input_pixels).numpy())
+        return from_float(painted, self.output_pixels).numpy()
+
+    def run(self, images: np.ndarray) -> np.ndarray:
+        """Translates float32 images in [-1, 1].
+
+        Raises:
+            ValueError: ONNX Runtime does not run it at this size.
+        """
+        try:
+            (outputs,) = self._session.run(None, {self._name: images})
+        except MemoryError:
+            raise
+        except Exception as error:
+            height, width = images.shape[1:3]
+            raise ValueError(
+                f"ONNX Runtime does not run at {height}x{width} pixels "
+                f"({reason(error)}): not enough memory, or a size that this .onnx does "
+                "not take."
+            ) from error
+        return outputs

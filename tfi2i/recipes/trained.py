@@ -1,0 +1,186 @@
+"""The model of a run as it stands: trained to the end, stopped, or at its best."""
+
+import contextlib
+import json
+import logging
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import tfi2i.registered  # noqa: F401  (what files are made of)
+from tfi2i.errors import reason
+from tfi2i.models import ConstantThenLinear
+from tfi2i.models.state import named_variables
+from tfi2i.recipes import build, stored
+from tfi2i.recipes.config import ImportedConfig, TrainConfig
+from tfi2i.recipes.resolve import resolve
+
+log = logging.getLogger(__name__)
+
+Weights = Literal["last", "best"]
+WEIGHTS = ("last", "best")
+
+
+def model_of(
+    run: Path,
+    config: TrainConfig,
+    weights: Weights | None = None,
+    averaged: bool = False,
+) -> keras.Model:
+    """Reads the trainer of a run, of an import its generator.
+
+    A run that is being trained may be read at any time. What is read of an unfinished
+    run, or where `weights` are asked for, is logged.
+
+    Args:
+        run: folder with a configuration.
+        config: of the run.
+        weights: the `"last"` ones (None), of the last backup where the run is not
+            finished; or the `"best"`, where it keeps them.
+        averaged: whether running means of weights take the weights' place, where the
+            run keeps some; the best are these already.
+
+    Raises:
+        FileNotFoundError: there is neither a model nor a backup.
+        ValueError: the file is damaged, the run keeps no best weights, or `weights`
+            is neither of the two.
+    """
+    if weights not in (None, *WEIGHTS):
+        raise ValueError(f"weights is {weights!r}; expected 'last' or 'best'.")
+    if weights == "best":
+        return _best(run)
+    # Beside a model, a backup is of a run that goes on after its end. Where that ends
+    # meanwhile, the backup goes, and the model is the newer one.
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return _stopped(run, config, averaged)
+    path = run / stored.MODEL
+    if not path.is_file():
+        raise FileNotFoundError(f"'{run}' has no {stored.MODEL} and no backup.")
+    if weights is not None and not isinstance(config.model, ImportedConfig):
+        log.info("%s: weights of its last epoch, %d", run, _last_epoch(run, config))
+    return read_keras(path, averaged)
+
+
+def has_weights(run: Path) -> bool:
+    """Whether a run has a model, or a backup of one."""
+    return any((run / name).is_file() for name in (stored.MODEL, stored.BACKUP))
+
+
+def read_keras(path: Path, averaged: bool = False) -> keras.Model:
+    """Reads a `.keras` file.
+
+    Args:
+        path: of the file.
+        averaged: as for `model_of`.
+
+    Raises:
+        ValueError: it is damaged, or holds what Keras does not load.
+    """
+    with _explained(path):
+        keeps_means = averaged and _keeps_means(_described(path))
+        # The means are the optimizer's.
+        model = keras.models.load_model(path, compile=keeps_means)
+        if keeps_means:
+            model.swap_averages()
+        return model
+
+
+def _described(path) -> dict[str, Any]:
+    """The configuration in a `.keras` file, all of whose contents are sound."""
+    with zipfile.ZipFile(path) as archive:
+        # Sums are compared first: HDF5 may crash on what is damaged.
+        damaged = archive.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"{damaged} in it is damaged")
+        return json.loads(archive.read("config.json"))
+
+
+def _keeps_means(config):
+    compiled = config.get("compile_config") or {}
+    optimizer = compiled.get("generator_optimizer", {}).get("config", {})
+    # Within a LossScaleOptimizer.
+    optimizer = optimizer.get("inner_optimizer", {}).get("config", optimizer)
+    return bool(optimizer.get("use_ema"))
+
+
+def _stopped(run, config, averaged):
+    """The trainer of a backup, which holds values alone."""
+    path = run / stored.BACKUP
+    # One that is replaced meanwhile stays whole here.
+    with path.open("rb") as file, _explained(path):
+        if not zipfile.is_zipfile(file):
+            raise zipfile.BadZipFile("it is no .npz archive")
+        file.seek(0)
+        arrays = np.load(file)
+        facts = json.loads(str(arrays["facts"]))
+        epoch, step = int(facts["epoch"]), int(facts["step"])
+        model = _rebuilt(config, averaged)
+        _restore(model, arrays)
+        if averaged:
+            model.swap_averages()
+    where = f"epoch {epoch} of {config.epochs}"
+    if step:
+        where = f"step {step} of epoch {epoch + 1} of {config.epochs}"
+    log.info("%s is not trained to the end: its backup after %s is used", run, where)
+    return model
+
+
+def _rebuilt(config, averaged):
+    config = resolve(config)
+    model = build.build_model(config)
+    if averaged and config.optimizer.ema_momentum is not None:
+        # As in training, of whose optimizer a schedule is no variable.
+        schedule = ConstantThenLinear(config.optimizer.learning_rate, 0, 0, 1)
+        build.compile_model(model, config, schedule)
+    return model
+
+
+def _restore(model, arrays):
+    """Sets what makes pictures: the model and, where it is compiled, the means."""
+    for name, variable in named_variables(model).items():
+        if name.startswith(("model/", "generator_optimizer/")):
+            variable.assign(arrays[name])
+
+
+def _last_epoch(run, config):
+    """That of a finished run, which may have been stopped early."""
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, IndexError):
+        lines = (run / "metrics.jsonl").read_text("utf-8").splitlines()
+        return int(json.loads(lines[-1])["epoch"])
+    return config.epochs
+
+
+def _best(run):
+    path, facts = run / stored.BEST, run / stored.BEST_FACTS
+    if not path.is_file():
+        raise ValueError(
+            f"'{run}' keeps no best weights: leave --weights best out for the last "
+            "ones, or train with --keep-best METRIC."
+        )
+    model = read_keras(path)
+    with _explained(facts):
+        found = json.loads(facts.read_text("utf-8"))
+        told = f"{found['metric']} is {found['value']:g}"
+        epoch = int(found["epoch"])
+    log.info("%s: weights of epoch %d, its best: %s", run, epoch, told)
+    return model
+
+
+@contextlib.contextmanager
+def _explained(path) -> Iterator[None]:
+    """Says in one line which file cannot be read.
+
+    What a damaged one raises depends on where it is damaged: as an archive, as JSON,
+    as HDF5, or in what a layer is made of.
+    """
+    try:
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError):
+        raise
+    except Exception as error:
+        raise ValueError(f"Cannot read '{path}': {reason(error)}") from error
