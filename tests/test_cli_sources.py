@@ -11,6 +11,7 @@ from tests.translators import photos
 
 OPTIONS = """
     --data.crop-size 32 --sample-images 1 --epochs 2 --deterministic
+    --model.generator.network resnet --model.generator.blocks 1
     --model.generator.filters 4 --model.generator.upsample resize_conv
     --model.generator.norm instance --model.generator.dropout 0.5
     --model.discriminator.filters 4 --model.discriminator.num-layers 1

@@ -196,8 +196,7 @@ def export_options() -> type:
     @dataclasses.dataclass(frozen=True)
     class ExportOptions:
         run: typing.Annotated[Positional[Path], arg(metavar="SOURCE")]
-        """Run folder, or .keras file: exports go into a folder export in the run, or
-        beside the file."""
+        """Run folder, or .keras file; exports go to export/ in it, or beside it."""
         formats: tuple[typing.Literal["savedmodel", "tflite", "onnx"], ...] = (
             "savedmodel",
             "tflite",

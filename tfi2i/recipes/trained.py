@@ -82,7 +82,8 @@ def read_keras(path: Path, averaged: bool = False) -> keras.Model:
         ValueError: it is damaged, or holds what Keras does not load.
     """
     with _explained(path):
-        keeps_means = averaged and _keeps_means(_described(path))
+        config = _described(path)
+        keeps_means = averaged and _keeps_means(config)
         # The means are the optimizer's.
         model = keras.models.load_model(path, compile=keeps_means)
         if keeps_means:
@@ -149,7 +150,7 @@ def _restore(model, arrays):
 
 def _last_epoch(run, config):
     """That of a finished run, which may have been stopped early."""
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, IndexError):
+    with contextlib.suppress(OSError, LookupError, TypeError, ValueError):
         lines = (run / "metrics.jsonl").read_text("utf-8").splitlines()
         return int(json.loads(lines[-1])["epoch"])
     return config.epochs
