@@ -129,6 +129,9 @@ def test_links_that_go_round_in_a_circle_are_named(tmp_path):
     reason = find_pairs(tmp_path, "train").reason
     circle = "1 link that leads nowhere or round in a circle (train/round)"
     assert reason.endswith(f"; left out: {circle}")
+    (tmp_path / "self").symlink_to("self")
+    with pytest.raises(FileNotFoundError, match="self' is a link that leads nowhere"):
+        find_pairs(tmp_path / "self", "train")
     (tmp_path / "val").symlink_to("val")
     with pytest.raises(FileNotFoundError, match="val' is a link that leads nowhere"):
         find_pairs(tmp_path, "val")

@@ -173,7 +173,6 @@ def single_images(root: Path, split: str, made: str = "") -> str:
     """
     ways = [f"draw their inputs with --data.input {made}"] if made else []
     ways.append(f"name the folders of A and B, as {other_folders(root, split)}")
-    ways.append("cut them in half all the same with --data.layout side_by_side")
     return ", or ".join(ways)
 
 

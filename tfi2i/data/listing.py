@@ -127,7 +127,8 @@ def halves(
         raise ValueError(
             f"{narrow} of {len(whole)} images in '{paths[0].parent}' are not about "
             f"twice as wide as high (most are {sizes.most_common(1)[0][0]}), as A and "
-            f"B side by side would be: {remedy}"
+            f"B side by side would be: {remedy}, or cut them in half all the same "
+            "with --data.layout side_by_side"
         )
     odd = [
         f"{relative(root, image.path)} (width {image.width})"

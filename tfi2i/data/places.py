@@ -100,6 +100,10 @@ def check_split(root: Path, split: str) -> None:
     """Refuse a data folder that does not exist, and a split that never does."""
     if split not in SPLITS:
         raise ValueError(f"unknown split '{split}': expected {_listed(SPLITS, 'or')}")
+    if root.is_symlink() and not root.exists():
+        raise FileNotFoundError(
+            f"data folder '{root}' is a link that leads nowhere, or round in a circle"
+        )
     if not root.exists():
         raise FileNotFoundError(f"data folder '{root}' does not exist")
     if not root.is_dir():

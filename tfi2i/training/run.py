@@ -248,7 +248,8 @@ def _with_data(config, folder):
 
 
 def _absolute(folder):
-    return str(Path(folder).expanduser().resolve())
+    # pathlib's own raises where links go round in a circle.
+    return os.path.realpath(os.path.expanduser(folder))
 
 
 def _initial(config, load_initial):
