@@ -47,11 +47,11 @@ def test_equal_is_no_better():
     assert [measured.add(value) for value in (1.0, 1.5, 0.5, 0.5)] == [0, 0, 1, 0]
 
 
-def test_epochs_that_nobody_told_of_count_as_bad():
+def test_epochs_that_nobody_told_of_are_not_waited_for():
     measured = Measured("val_g_l1", [{"epoch": 3, "val_g_l1": 7.0}], 4)
-    assert (measured.best_epoch, measured.best, measured.waited()) == (3, 7.0, 1)
+    assert (measured.best_epoch, measured.best, measured.waited()) == (3, 7.0, 0)
     nothing = Measured("val_g_l1", [], 2)
-    assert (nothing.best_epoch, nothing.best, nothing.waited()) == (0, None, 2)
+    assert (nothing.best_epoch, nothing.best, nothing.waited()) == (0, None, 0)
 
 
 def test_patience_counts_from_the_best_epoch_or_from_where_a_run_went_on():

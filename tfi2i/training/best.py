@@ -31,13 +31,14 @@ class Measured:
     Args:
         name: as in `metrics.jsonl`.
         epochs: the numbers of each epoch so far.
-        done: how many epochs were trained; those that are not told of count as bad.
+        done: how many epochs were trained, told of or not.
     """
 
     def __init__(self, name: str, epochs: Sequence[Mapping[str, Any]], done: int):
         self.name = name
         told = {numbers["epoch"]: numbers.get(name) for numbers in epochs}
-        self._values = [told.get(epoch) for epoch in range(1, done + 1)]
+        values = [told.get(epoch) for epoch in range(1, done + 1)]
+        self._values = [v if isinstance(v, int | float) else None for v in values]
 
     def add(self, value: float) -> bool:
         """Takes the next epoch's value; returns whether it is the best so far."""
@@ -48,10 +49,7 @@ class Measured:
     def best_epoch(self) -> int:
         """The first epoch of the best value, counted from 1; 0 where there is none."""
         sign = -1 if is_more_better(self.name) else 1
-        order = [
-            sign * value if isinstance(value, int | float) else math.inf
-            for value in self._values
-        ]
+        order = [math.inf if v is None else sign * v for v in self._values]
         best = min(order, default=math.inf)
         return 0 if best == math.inf else order.index(best) + 1
 
@@ -62,8 +60,9 @@ class Measured:
         return self._values[epoch - 1] if epoch else None
 
     def waited(self, since: int = 0) -> int:
-        """How many epochs, of those after `since`, have been no better."""
-        return len(self._values) - max(self.best_epoch, since)
+        """How many epochs, of those after `since`, are known to be no better."""
+        later = self._values[max(self.best_epoch, since) :]
+        return sum(value is not None for value in later)
 
 
 class ValidationScores(keras.callbacks.Callback):
@@ -164,11 +163,11 @@ class EarlyStop(keras.callbacks.Callback):
         waited = self.measured.waited(self.since)
         if waited < self.patience:
             return None
-        best = "it has no value"
-        if self.measured.best is not None:
-            best = f"the best is {self.measured.best:.4g} of epoch "
-            best += str(self.measured.best_epoch)
-        return f"{self.measured.name} got no better for {waited} epochs ({best})"
+        measured = self.measured
+        return (
+            f"{measured.name} got no better for {waited} epochs (the best is "
+            f"{measured.best:.4g} of epoch {measured.best_epoch})"
+        )
 
     def on_epoch_end(self, epoch, logs=None):
         self.measured.add(logs[self.measured.name])

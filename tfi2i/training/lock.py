@@ -42,9 +42,17 @@ def locked(run: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # While it is locked: afterwards it may be another process'.
-        with contextlib.suppress(OSError):
-            path.unlink()
+        _release(descriptor, path)
+
+
+def _release(descriptor, path):
+    # Where there are locks, while it is locked: afterwards it may be another process'.
+    # Elsewhere a file that is open cannot be removed.
+    if fcntl is None:
+        os.close(descriptor)
+    with contextlib.suppress(OSError):
+        path.unlink()
+    if fcntl is not None:
         os.close(descriptor)
 
 
@@ -58,7 +66,8 @@ def _acquire(path):
             if _is_at(descriptor, path):
                 _refuse_uncertain(_holder(descriptor), path, is_checked)
                 os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, json.dumps(_ourselves()).encode(), 0)
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                os.write(descriptor, json.dumps(_ourselves()).encode())
                 return descriptor
         except BaseException:
             os.close(descriptor)
@@ -117,7 +126,8 @@ def _holder(descriptor) -> dict[str, Any]:
     """What the file says of its process; {} where it says nothing."""
     damaged = (OSError, ValueError, TypeError, LookupError, RecursionError)
     with contextlib.suppress(*damaged):
-        said = json.loads(os.pread(descriptor, 4096, 0))
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        said = json.loads(os.read(descriptor, 4096))
         if all(isinstance(said[name], kind) for name, kind in _FIELDS.items()):
             return said
     return {}

@@ -148,6 +148,7 @@ def _resume(run, data_dir, devices, epochs):
     start, means = _restore(run, job, before, is_finished)
     going_on.check_position(start, config, job.steps)
     stop = early_stop(config, run, start)
+    # It was killed after its early end, before it had saved its model.
     is_prolonged = epochs is not None and stop is not None and stop.reason is not None
     if is_prolonged:
         start = start._replace(patience_from=start.epoch)
