@@ -149,6 +149,7 @@ def test_scores_are_means_over_images():
     assert 1 / 3 < logs["val_ssim"] < 1
 
 
+@pytest.mark.slow
 def test_the_best_epoch_is_kept_and_an_early_end_gone_on_from(config, tmp_path):
     run = tmp_path / "run"
     # A discriminator is fooled more and more by what gets better.

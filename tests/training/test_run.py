@@ -26,6 +26,7 @@ from tfi2i.recipes.resolve import resolve
 from tfi2i.training import ConstantThenLinear
 from tfi2i.training.backup import Backup, Position
 from tfi2i.training.health import Diverged
+from tfi2i.training.lock import LOCK
 from tfi2i.training.run import resume, train
 
 
@@ -221,6 +222,13 @@ def test_a_folder_of_the_user_outlives_a_run_that_cannot_start(config, tmp_path)
         train(replace(config, data=data), tmp_path)
     assert tmp_path.is_dir()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_was_killed_before_it_wrote_anything_leaves_room(config, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / LOCK).write_text("{}")
+    with pytest.raises(ValueError, match="--data.batch-size is 25"):
+        train(changed(config, data__batch_size=25), tmp_path / "run")
 
 
 def test_a_run_where_none_can_be_made(config, tmp_path):
