@@ -248,3 +248,11 @@ class TestBatchNormalization:
     def test_unknown_statistics(self):
         with pytest.raises(ValueError, match='must be "stored" or "image".*"batch"'):
             BatchNormalization("batch")
+
+
+@pytest.mark.parametrize("value", [0.1, -0.7, 1234.567])
+def test_a_map_of_one_value_becomes_exactly_0(value):
+    """Else rounding, enlarged by each norm, would decide what a network paints."""
+    image = np.full((1, 37, 61, 2), value, np.float32)
+    for layer in (InstanceNormalization(), BatchNormalization("image")):
+        assert not np.any(layer(image, training=False))
