@@ -2,6 +2,7 @@
 
 import csv
 import http.server
+import importlib.util
 import json
 import threading
 import urllib.parse
@@ -257,6 +258,15 @@ def test_tensorboard_writes_losses_rates_and_weights(tmp_path):
         "evaluation_g_l1_vs_iterations",
     } <= tags
     assert any(tag.endswith("kernel/histogram") for tag in tags)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("orbax") is not None, reason="orbax-checkpoint is there"
+)
+def test_orbax_checkpoint_names_its_package(tmp_path):
+    # As without a model: it is no dependency of ours.
+    with pytest.raises(ImportError, match="requires the 'orbax-checkpoint' package"):
+        keras.callbacks.OrbaxCheckpoint(tmp_path)
 
 
 def test_callback_list_is_left_as_it_was():

@@ -400,6 +400,18 @@ def test_mixed_float16_scales_losses_by_itself(tmp_path):
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("make", [least_pix2pix, least_cyclegan])
+def test_networks_may_return_float16(make):
+    with dtype_policy("mixed_float16"):
+        model = make()
+    model.compile()
+    assert model.generators[0](A).dtype == "float16"
+    losses = model.fit(A, B, validation_data=(A, B), verbose=0).history
+    assert np.isfinite(list(losses.values())).all()
+    painted = model.paint(tf.constant(A), tf.constant(B))
+    assert {image.dtype for image in painted.values()} == {tf.float32}
+
+
 def test_other_precisions_need_no_scaling():
     for policy in ("float32", "mixed_bfloat16"):
         with dtype_policy(policy):

@@ -167,10 +167,10 @@ class Pix2Pix(AdversarialModel):
             judge = self.between_updates(self._discriminator_losses)
             losses = judge(real_a, real_b, fake_b, training=True)
             # Halved to slow the discriminator down (section 3.3).
-            parts = [0.5 * sum(losses.values())]
+            total = 0.5 * sum(losses.values())
             regularization = self.regularization("d", added)
-            parts += regularization.values()
-            total = self.scale(sum(parts), self.discriminator_optimizer)
+            total = sum(regularization.values(), total)
+            total = self.scale(total, self.discriminator_optimizer)
         self.minimize(total, tape, self.discriminator_optimizer, self.discriminators)
         return losses | regularization
 
