@@ -40,7 +40,7 @@ def test_going_on():
             ["~/s", "~/*.png", "~/o"],
             {
                 "source": Path("/home/user/s"),
-                "input": "/home/user/*.png",
+                "images": "/home/user/*.png",
                 "output": Path("/home/user/o"),
             },
         ),
@@ -85,5 +85,5 @@ def test_other_commands(kind, words, expected):
 
 def test_what_is_no_home_stays():
     found = _parsed(options.translate_options(), "x/~", "~nobody-here/x.png", "a~/b")
-    assert (found.source, found.input) == (Path("x/~"), "~nobody-here/x.png")
+    assert (found.source, found.images) == (Path("x/~"), "~nobody-here/x.png")
     assert found.output == Path("a~/b")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 # Options that are text and hold paths, beside those of type Path.
-_PATHS = ("dir", "exclude", "init_from", "input", "source")
+_PATHS = ("dir", "exclude", "images", "init_from", "source")
 
 
 def with_home(options: Any) -> Any:
