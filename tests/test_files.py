@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tfi2i.files import stderr_aside, whole
+from tfi2i.files import stderr_aside, temporary_folder, whole
 
 
 def test_replaces_the_old_file_at_the_end(tmp_path):
@@ -51,18 +51,35 @@ def test_names_as_long_as_can_be(tmp_path, name):
     assert os.listdir(tmp_path) == [name]
 
 
+def test_folders_take_their_place_or_leave_nothing(tmp_path):
+    path = tmp_path / "new" / ("a" * 255)
+    with temporary_folder(path) as first, temporary_folder(path) as second:
+        (first / "one.txt").write_text("one")
+        (second / "two.txt").write_text("two")
+        first.rename(path)
+    assert os.listdir(path.parent) == [path.name]
+    assert os.listdir(path) == ["one.txt"]
+    with pytest.raises(KeyError), temporary_folder(path) as partial:
+        (partial / "three.txt").write_text("three")
+        raise KeyError
+    assert os.listdir(path.parent) == [path.name]
+
+
 WRITER = """
 import pathlib, sys, time
-from tfi2i.files import whole
-with whole(pathlib.Path(sys.argv[1])) as partial:
-    partial.write_text("half")
+from tfi2i import files
+kind, path = sys.argv[1:]
+with getattr(files, kind)(pathlib.Path(path)) as partial:
+    inside = partial if kind == "whole" else partial / "inside"
+    inside.write_text("half")
     print(partial.name, flush=True)
     time.sleep(60)
 """
 
 
-def test_what_a_killed_process_leaves_is_removed_and_no_other(tmp_path):
-    command = [sys.executable, "-c", WRITER]
+@pytest.mark.parametrize("kind", ["whole", "temporary_folder"])
+def test_what_a_killed_process_leaves_is_removed_and_no_other(tmp_path, kind):
+    command = [sys.executable, "-c", WRITER, kind]
     writers = [
         subprocess.Popen([*command, tmp_path / name], stdout=subprocess.PIPE, text=True)
         for name in ("killed.txt", "alive.txt")

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and a quiet stderr."""
+"""Files and folders that are written whole or not at all, and a quiet stderr."""
 
 import contextlib
 import errno
@@ -7,6 +7,7 @@ import glob
 import os
 import re
 import secrets
+import shutil
 import sys
 import tempfile
 import threading
@@ -134,43 +135,81 @@ def whole(path: Path) -> Iterator[Path]:
                 partial.unlink()
 
 
-def _reserve(path: Path) -> tuple[Path, int | None]:
-    """Make an empty file beside `path`, locked for as long as its writer lives.
+@contextlib.contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """Gives a temporary folder beside `path`, to be filled and renamed to it.
+
+    Every call has a folder of its own. What is not renamed is removed at the end, and
+    what killed processes have left beside it.
+
+    Args:
+        path: the folder to make; the one above it is made where missing.
+
+    Yields:
+        The temporary path, hidden, of an empty folder.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    make_folder(path.parent)
+    _remove_abandoned(os.path.abspath(path.parent))
+    partial, descriptor = _reserve(path, is_folder=True)
+    try:
+        yield partial
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _reserve(path: Path, is_folder: bool = False) -> tuple[Path, int | None]:
+    """Make an empty file or folder beside `path`, locked while its writer lives.
 
     Returns:
         Its path, and what to close at the end; None where there are no locks.
     """
     suffix = path.suffix
-    if len(os.fsencode(suffix)) > _LONGEST_SUFFIX:
+    if is_folder or len(os.fsencode(suffix)) > _LONGEST_SUFFIX:
         suffix = ""
     while True:
         partial = path.with_name(f".partial-{secrets.token_hex(6)}{suffix}")
-        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        if is_folder:
+            partial.mkdir()
+        else:
+            os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
+        # Windows renames nothing that is open.
         if fcntl is None:
-            # Windows renames no file that is open.
-            os.close(descriptor)
             return partial, None
-        # Some network file systems have no locks; nothing is removed there.
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        # Another process may have taken it for abandoned before it was locked.
-        if partial.exists():
-            return partial, descriptor
-        os.close(descriptor)
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(partial, os.O_RDONLY if is_folder else os.O_RDWR)
+            # Some network file systems have no locks; nothing is removed there.
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            # Another process may have removed it, as abandoned, before it was locked.
+            if partial.exists():
+                return partial, descriptor
+            os.close(descriptor)
 
 
 # Once is enough: what this process makes, it removes.
 @functools.lru_cache(maxsize=1024)
 def _remove_abandoned(folder: str) -> None:
-    """Remove temporary files whose writers were killed, as their locks tell."""
+    """Remove temporary files and folders of killed processes, as their locks tell."""
     if fcntl is None:
         return
     with contextlib.suppress(OSError):
         for name in filter(_PARTIAL.fullmatch, os.listdir(folder)):
             path = os.path.join(folder, name)
-            with contextlib.suppress(OSError), open(path, "rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.unlink(path)
+            with contextlib.suppress(OSError):
+                descriptor = os.open(path, os.O_RDONLY)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if os.path.isdir(path):
+                        shutil.rmtree(path, ignore_errors=True)
+                    else:
+                        os.unlink(path)
+                finally:
+                    os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,7 +1,5 @@
 """From a run to its exports: write, compare with the trained model, publish."""
 
-import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -19,7 +17,7 @@ from tfi2i.export.report import Export, add_to_report, read_report
 from tfi2i.export.saved_model import write_float_model, write_saved_model
 from tfi2i.export.tflite import QUANTIZATIONS, write_tflite
 from tfi2i.export.verify import Painted, check, compare, paint, sizes_to_compare
-from tfi2i.files import make_folder, whole
+from tfi2i.files import make_folder, temporary_folder, whole
 from tfi2i.inference.described import describe
 from tfi2i.inference.engines import KerasEngine, SavedModelEngine, TFLiteEngine
 from tfi2i.inference.onnx import OnnxEngine
@@ -145,22 +143,29 @@ def _publish(trained, origin, way, formats, quantize, size) -> Iterator[Export]:
 def _publish_saved_model(trained, background, painted):
     base = trained.base
     trained.begin(f"writing {base.name}")
-    partial = base.with_name(f".partial-{base.name}")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
+    with temporary_folder(base) as partial:
         write_saved_model(trained.generator, partial, background, *trained.pixels)
         describe(partial, *trained.pixels)
         engine = SavedModelEngine(partial, *trained.pixels)
         on_files = engine.encoded if engine.takes_files else None
         parity = trained.compare(base, painted, engine.run, engine, on_files)
-        make_folder(base)
-        versions = [int(f.name) for f in base.iterdir() if f.name.isdecimal()]
-        path = base / str(max(versions, default=0) + 1)
-        os.rename(partial, path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        path = _next_version(base, partial)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     return Export(path, "savedmodel", "none", size, parity)
+
+
+def _next_version(base, partial):
+    """Renames a SavedModel to the first version that is free."""
+    make_folder(base)
+    while True:
+        versions = [int(f.name) for f in base.iterdir() if f.name.isdecimal()]
+        path = base / str(max(versions, default=0) + 1)
+        try:
+            return partial.rename(path)
+        except OSError:
+            # Another process may have published this version meanwhile.
+            if not path.exists():
+                raise
 
 
 def _publish_onnx(trained, origin, painted):

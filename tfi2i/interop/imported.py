@@ -3,8 +3,6 @@
 import hashlib
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,7 @@ import h5py
 import keras
 
 from tfi2i.errors import reason
-from tfi2i.files import check_can_make, make_folder
+from tfi2i.files import check_can_make, make_folder, temporary_folder
 from tfi2i.interop import architecture as architectures
 from tfi2i.interop import checkpoint
 from tfi2i.interop.addons import from_addons
@@ -222,22 +220,17 @@ def write_run(
     config = TrainConfig(recipe="imported", model=model, data=data, epochs=0)
     # Links and "." as what they stand for.
     target = run.resolve()
-    partial = None
     try:
-        make_folder(target.parent)
-        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=target.parent))
-        stored.write(config, partial)
-        generator.save(partial / stored.MODEL)
-        make_folder(target)
-        # What makes it a run comes last.
-        for name in (stored.MODEL, stored.CONFIG):
-            os.replace(partial / name, target / name)
+        with temporary_folder(target) as partial:
+            stored.write(config, partial)
+            generator.save(partial / stored.MODEL)
+            make_folder(target)
+            # What makes it a run comes last.
+            for name in (stored.MODEL, stored.CONFIG):
+                os.replace(partial / name, target / name)
     except OSError as error:
         why = error.strerror or reason(error)
         raise OSError(f"Cannot write '{run}': {why}. Choose another folder.") from error
-    finally:
-        if partial is not None:
-            shutil.rmtree(partial, ignore_errors=True)
 
 
 def _sha256(path):

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tfi2i.files import check_can_make, make_folder
+from tfi2i.files import check_can_make, temporary_folder
 
 
 def check_is_new(out: Path, *sources: Path) -> None:
@@ -53,21 +51,8 @@ def whole_folder(out: Path) -> Iterator[Path]:
     """
     # A link to an empty folder stays a link.
     place = out.resolve()
-    make_folder(place.parent)
-    partial = Path(tempfile.mkdtemp(prefix=f".partial-{place.name}-", dir=place.parent))
-    try:
+    with temporary_folder(place) as partial:
         yield partial
-        # mkdtemp keeps others out; what is made here is as open as other folders.
-        partial.chmod(0o777 & ~_umask())
         if place.is_dir():
             place.rmdir()
         os.replace(partial, place)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _umask() -> int:
-    # Only setting it tells what it was.
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
