@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.training.runs import events
+from tfi2i.recipes import stored
 from tfi2i.training import history
 from tfi2i.training.backup import Position
 
@@ -36,7 +37,7 @@ def test_no_step_comes_twice(position, tmp_path):
     _write(tmp_path, 0, 8)
     done = 3 * position.epoch + position.step
     history.forget_after(tmp_path, position, 3)
-    assert [line["epoch"] for line in history.epochs(tmp_path)] == [1, 2][
+    assert [line["epoch"] for line in stored.recorded_epochs(tmp_path)] == [1, 2][
         : position.epoch
     ]
     # Killed again without a backup, and then not.
@@ -46,7 +47,7 @@ def test_no_step_comes_twice(position, tmp_path):
     assert _steps(tmp_path, "losses/g_l1") == list(range(1, 13))
     assert _steps(tmp_path, "epoch/g_l1") == [1, 2, 3, 4]
     assert _steps(tmp_path, "samples") == [1, 2, 3, 4]
-    told = [(line["epoch"], line["g_l1"]) for line in history.epochs(tmp_path)]
+    told = [(line["epoch"], line["g_l1"]) for line in stored.recorded_epochs(tmp_path)]
     assert told == [(epoch, 0.1 * epoch) for epoch in (1, 2, 3, 4)]
 
 
@@ -60,9 +61,9 @@ def test_what_a_power_cut_left_half_written_is_dropped(tmp_path):
     history.forget_after(tmp_path, Position(2, 1), 3)
     _write(tmp_path, 7, 9)
     assert _steps(tmp_path, "losses/g_l1") == list(range(1, 10))
-    assert [line["epoch"] for line in history.epochs(tmp_path)] == [1, 2, 3]
+    assert [line["epoch"] for line in stored.recorded_epochs(tmp_path)] == [1, 2, 3]
 
 
 def test_nothing_recorded(tmp_path):
     history.forget_after(tmp_path, Position(3, 0), 3)
-    assert history.epochs(tmp_path) == []
+    assert stored.recorded_epochs(tmp_path) == []

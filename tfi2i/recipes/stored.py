@@ -1,4 +1,4 @@
-"""What a run folder holds: its configuration, `config.json`, and where the model is."""
+"""What a run folder holds: its configuration, its numbers, its files' names."""
 
 import contextlib
 import json
@@ -6,6 +6,7 @@ import platform
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from tfi2i._version import __version__
 from tfi2i.files import whole
@@ -17,6 +18,7 @@ MODEL = "model.keras"
 BACKUP = "backup/state.npz"
 BEST = "best.keras"
 BEST_FACTS = "best.json"
+METRICS = "metrics.jsonl"
 
 
 def write(config: TrainConfig, run: Path) -> None:
@@ -69,6 +71,36 @@ def _with_pixels(config):
         name: replace(getattr(data, name), **rgb) for name in ("domain_a", "domain_b")
     }
     return replace(config, data=replace(data, **domains))
+
+
+def recorded_epochs(run: Path) -> list[dict[str, Any]]:
+    """The numbers of each epoch that was trained to its end, in order."""
+    path = run / METRICS
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [numbers for numbers in map(_numbers, lines) if numbers]
+
+
+def _numbers(line):
+    """The numbers of a line; {} where it is incomplete or something else."""
+    try:
+        numbers = json.loads(line)
+        return numbers if type(numbers["epoch"]) is int else {}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return {}
+
+
+def epochs_done(run: Path, config: TrainConfig) -> int:
+    """How many epochs a finished run has trained.
+
+    Args:
+        run: the run's folder.
+        config: of the run.
+    """
+    # Only early stopping ends a run before its last epoch.
+    recorded = recorded_epochs(run) if config.early_stop is not None else []
+    return recorded[-1]["epoch"] if recorded else config.epochs
 
 
 def directions(config: TrainConfig) -> tuple[str, ...]:

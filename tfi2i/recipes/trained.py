@@ -4,9 +4,9 @@ import contextlib
 import json
 import logging
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import keras
 import numpy as np
@@ -62,7 +62,8 @@ def model_of(
     if not path.is_file():
         raise FileNotFoundError(f"'{run}' has no {stored.MODEL} and no backup.")
     if weights is not None and not isinstance(config.model, ImportedConfig):
-        log.info("%s: weights of its last epoch, %d", run, _last_epoch(run, config))
+        epoch = stored.epochs_done(run, config)
+        log.info("%s: weights of its last epoch, %d", run, epoch)
     return read_keras(path, averaged)
 
 
@@ -71,12 +72,15 @@ def has_weights(run: Path) -> bool:
     return any((run / name).is_file() for name in (stored.MODEL, stored.BACKUP))
 
 
-def read_keras(path: Path, averaged: bool = False) -> keras.Model:
+def read_keras(
+    path: Path, averaged: bool = False, compiled: bool = False
+) -> keras.Model:
     """Reads a `.keras` file.
 
     Args:
         path: of the file.
         averaged: as for `model_of`.
+        compiled: whether to restore the optimizers, too, where the file has some.
 
     Raises:
         ValueError: it is damaged, or holds what Keras does not load.
@@ -85,7 +89,7 @@ def read_keras(path: Path, averaged: bool = False) -> keras.Model:
         config = _described(path)
         keeps_means = averaged and _keeps_means(config)
         # The means are the optimizer's.
-        model = keras.models.load_model(path, compile=keeps_means)
+        model = keras.models.load_model(path, compile=compiled or keeps_means)
         if keeps_means:
             model.swap_averages()
         return model
@@ -109,16 +113,32 @@ def _keeps_means(config):
     return bool(optimizer.get("use_ema"))
 
 
+def read_backup(file: BinaryIO) -> tuple[dict[str, Any], Mapping[str, np.ndarray]]:
+    """Reads the backup of a run.
+
+    Args:
+        file: that is open, since NumPy would leave open what it opened itself.
+
+    Returns:
+        What the backup says of itself, and its arrays, each read when it is asked for.
+
+    Raises:
+        Exception: of any kind, where the file is damaged; also for a single array.
+    """
+    # Without this NumPy would take other formats, and advise pickle.
+    if not zipfile.is_zipfile(file):
+        raise zipfile.BadZipFile("it is no .npz archive")
+    file.seek(0)
+    arrays = np.load(file)
+    return json.loads(str(arrays["facts"])), arrays
+
+
 def _stopped(run, config, averaged):
     """The trainer of a backup, which holds values alone."""
     path = run / stored.BACKUP
     # One that is replaced meanwhile stays whole here.
     with path.open("rb") as file, _explained(path):
-        if not zipfile.is_zipfile(file):
-            raise zipfile.BadZipFile("it is no .npz archive")
-        file.seek(0)
-        arrays = np.load(file)
-        facts = json.loads(str(arrays["facts"]))
+        facts, arrays = read_backup(file)
         epoch, step = int(facts["epoch"]), int(facts["step"])
         model = _rebuilt(config, averaged)
         _restore(model, arrays)
@@ -146,14 +166,6 @@ def _restore(model, arrays):
     for name, variable in named_variables(model).items():
         if name.startswith(("model/", "generator_optimizer/")):
             variable.assign(arrays[name])
-
-
-def _last_epoch(run, config):
-    """That of a finished run, which may have been stopped early."""
-    with contextlib.suppress(OSError, LookupError, TypeError, ValueError):
-        lines = (run / "metrics.jsonl").read_text("utf-8").splitlines()
-        return int(json.loads(lines[-1])["epoch"])
-    return config.epochs
 
 
 def _best(run):

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +11,7 @@ import tensorflow as tf
 
 from tfi2i.files import whole
 from tfi2i.models.state import named_variables
+from tfi2i.recipes.trained import read_backup
 from tfi2i.training.health import check_finite
 
 
@@ -113,15 +113,9 @@ class Backup:
     def _read(self):
         """Position, facts and arrays of the file."""
         try:
-            # NumPy would leave a file that it opened itself open after an error.
             with self.path.open("rb") as file:
-                # Without this NumPy would take other formats, and advise pickle.
-                if not zipfile.is_zipfile(file):
-                    raise zipfile.BadZipFile("it is no .npz archive")
-                file.seek(0)
-                arrays = np.load(file)
-                stored = {name: arrays[name] for name in arrays}
-            facts = json.loads(str(stored.pop("facts")))
+                facts, arrays = read_backup(file)
+                stored = {name: arrays[name] for name in arrays if name != "facts"}
             position = Position(*map(facts.get, Position._fields[:2]))
             position = position._replace(patience_from=facts.get("patience_from", 0))
             if not all(type(part) is int and part >= 0 for part in position):

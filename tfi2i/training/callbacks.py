@@ -13,8 +13,9 @@ from PIL import Image
 
 from tfi2i.data.pixels import to_uint8
 from tfi2i.files import whole
+from tfi2i.recipes import stored
 from tfi2i.training.backup import Backup, Position, restore_means
-from tfi2i.training.history import METRICS, forget_after
+from tfi2i.training.history import forget_after
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +150,7 @@ class Record(keras.callbacks.Callback):
 
     def __init__(self, run: Path, clock: Clock, batch_size: int, seconds: float):
         super().__init__()
-        self.path = run / METRICS
+        self.path = run / stored.METRICS
         self.clock = clock
         self.batch_size = batch_size
         self.seconds = seconds

@@ -15,7 +15,6 @@ from tfi2i.layers import fast_inference
 from tfi2i.recipes import stored
 from tfi2i.recipes.config import TrainConfig
 from tfi2i.recipes.validation import SCORES
-from tfi2i.training import history
 from tfi2i.training.backup import Backup, Position
 from tfi2i.training.best import EarlyStop, KeepBest, Measured, ValidationScores
 from tfi2i.training.callbacks import (
@@ -60,7 +59,7 @@ def early_stop(config: TrainConfig, run: Path, start: Position) -> EarlyStop | N
     """What ends a run early, as it stands at a position; None where nothing does."""
     if config.early_stop is None:
         return None
-    measured = Measured(config.early_stop, history.epochs(run), start.epoch)
+    measured = Measured(config.early_stop, stored.recorded_epochs(run), start.epoch)
     return EarlyStop(measured, config.patience, start.patience_from)
 
 
@@ -189,6 +188,6 @@ def _keep_best(config, run, clock):
         return None
     # Where the file is gone, the next epoch is the best that can be kept.
     is_kept = (run / stored.BEST).is_file()
-    epochs = history.epochs(run) if is_kept else []
+    epochs = stored.recorded_epochs(run) if is_kept else []
     measured = Measured(config.keep_best, epochs, clock.start.epoch)
     return KeepBest(run, measured, clock)

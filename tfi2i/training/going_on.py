@@ -4,27 +4,13 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-import keras
-
-from tfi2i.errors import reason
 from tfi2i.models.state import named_variables
-from tfi2i.recipes import stored
+from tfi2i.recipes import stored, trained
 from tfi2i.recipes.config import TrainConfig
 from tfi2i.recipes.resolve import resolve
-from tfi2i.training import ConstantThenLinear, history
+from tfi2i.training import ConstantThenLinear
 from tfi2i.training.backup import Position, assign
 from tfi2i.training.job import Job
-
-
-def epochs_done(run: Path, config: TrainConfig) -> int:
-    """How many epochs a finished run has trained.
-
-    Args:
-        run: the run's folder.
-        config: of the run.
-    """
-    told = history.epochs(run) if config.early_stop is not None else []
-    return told[-1]["epoch"] if told else config.epochs
 
 
 def check_goes_on(run: Path, config: TrainConfig, epochs: int | None) -> None:
@@ -38,7 +24,7 @@ def check_goes_on(run: Path, config: TrainConfig, epochs: int | None) -> None:
     Raises:
         ValueError: saying how it could go on.
     """
-    done = epochs_done(run, config)
+    done = stored.epochs_done(run, config)
     if epochs is not None and epochs > done:
         return
     how = f"all {done} epochs are trained"
@@ -105,13 +91,10 @@ def restore_finished(run: Path, job: Job, config: TrainConfig) -> Position:
         ValueError: `model.keras` is damaged, or another model's.
     """
     path = run / stored.MODEL
-    try:
-        model = keras.models.load_model(path)
-        values = {name: v.numpy() for name, v in named_variables(model).items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"Cannot read '{path}': {reason(error)}") from error
+    model = trained.read_keras(path, compiled=True)
+    values = {name: v.numpy() for name, v in named_variables(model).items()}
     assign(job.model, values, f"'{path}'")
-    done = epochs_done(run, config)
+    done = stored.epochs_done(run, config)
     return Position(done, 0, patience_from=done)
 
 

@@ -5,27 +5,16 @@ import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from tfi2i.files import whole
+from tfi2i.recipes import stored
 from tfi2i.training.backup import Position
 
-METRICS = "metrics.jsonl"
-
 BY_EPOCH = ("epoch/", "samples")
-"""How names begin whose steps in TensorBoard are epochs."""
-
-
-def epochs(run: Path) -> list[dict[str, Any]]:
-    """The numbers of each epoch that was trained to its end, in order."""
-    path = run / METRICS
-    if not path.is_file():
-        return []
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    return [line for line in map(_numbers, lines) if line]
+"""Beginnings of the names whose steps in TensorBoard are epochs."""
 
 
 def forget_after(run: Path, position: Position, steps_per_epoch: int) -> None:
@@ -36,24 +25,19 @@ def forget_after(run: Path, position: Position, steps_per_epoch: int) -> None:
         position: where training goes on.
         steps_per_epoch: of the run.
     """
-    path = run / METRICS
+    path = run / stored.METRICS
     if path.is_file():
-        kept = [line for line in epochs(run) if line["epoch"] <= position.epoch]
+        kept = [
+            line
+            for line in stored.recorded_epochs(run)
+            if line["epoch"] <= position.epoch
+        ]
         with whole(path) as partial:
             lines = (json.dumps(line) + "\n" for line in kept)
             partial.write_text("".join(lines), encoding="utf-8")
     done = position.epoch * steps_per_epoch + position.step
     for events in (run / "logs").glob("events.out.tfevents.*"):
         _truncate(events, position.epoch, done)
-
-
-def _numbers(line):
-    """What a line says, {} where a power cut or somebody else left no such line."""
-    try:
-        numbers = json.loads(line)
-        return numbers if type(numbers["epoch"]) is int else {}
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return {}
 
 
 def _truncate(path: Path, epoch: int, step: int) -> None:

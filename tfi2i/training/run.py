@@ -15,7 +15,7 @@ from tfi2i.files import check_can_make
 from tfi2i.recipes import stored
 from tfi2i.recipes.config import ImportedConfig, TrainConfig
 from tfi2i.recipes.resolve import resolve
-from tfi2i.training import going_on, history, known_images
+from tfi2i.training import going_on, known_images
 from tfi2i.training.backup import Position
 from tfi2i.training.devices import grow_memory
 from tfi2i.training.fit import (
@@ -222,7 +222,7 @@ def _exports_only(run):
 
 def _forget_unstarted(run):
     """Removes what a run wrote that failed before its first epoch's end."""
-    if (run / history.METRICS).exists() or backup_of(run).exists():
+    if (run / stored.METRICS).exists() or backup_of(run).exists():
         return
     for name in (stored.CONFIG, known_images.KNOWN, "train.log"):
         (run / name).unlink(missing_ok=True)
