@@ -5,19 +5,16 @@ once. A user's mistake becomes one line on stderr and exit status 1; any excepti
 that is nobody's mistake keeps its traceback.
 """
 
-import contextlib
 import dataclasses
-import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from tfi2i._version import __version__
 from tfi2i.cli_data import data
-from tfi2i.files import check_exist, stderr_aside
+from tfi2i.files import check_exist
+from tfi2i.loading import loaded_tensorflow
 from tfi2i.options import (
     CommandError,
     DemoOptions,
@@ -30,9 +27,6 @@ from tfi2i.options import (
     parse_training,
     translate_options,
 )
-
-if TYPE_CHECKING:
-    from tfi2i.recipes.config import TrainConfig
 
 
 def main(args: list[str] | None = None) -> None:
@@ -314,73 +308,6 @@ def _demo(words: list[str]) -> None:
         from tfi2i.demo import demo
 
         demo(run)
-
-
-@contextlib.contextmanager
-def loaded_tensorflow(
-    run: Path | None = None, config: "TrainConfig | None" = None
-) -> Iterator[None]:
-    """Load TensorFlow quietly, show the package's log, explain a lack of memory.
-
-    Args:
-        run: folder of the run that is trained, None where none is. Its config.json
-            names the sizes where `config` is None.
-        config: what is trained.
-    """
-    _load_tensorflow()
-    import tensorflow as tf
-
-    log = logging.getLogger("tfi2i")
-    log.setLevel(logging.INFO)
-    handler = logging.StreamHandler(sys.stdout)
-    log.addHandler(handler)
-    try:
-        yield
-    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-        # TensorFlow reports a full disk as an exhausted resource, too.
-        if "No space left on device" in str(error):
-            raise OSError(_full_disk_line(run)) from error
-        raise CommandError(_memory_line(run, config)) from error
-    finally:
-        log.removeHandler(handler)
-
-
-def _load_tensorflow() -> None:
-    # The command works whatever backend the user's other programs run on.
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    # Products of matrices in half the time on CPUs without VNNI, where it is off.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    # The level does not reach notes that are written before the logger is set up, so
-    # stderr itself is put aside too, unless the user asked for the notes.
-    is_quiet = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3"
-    with stderr_aside() if is_quiet else contextlib.nullcontext():
-        import keras  # noqa: F401
-
-
-def _full_disk_line(run: Path | None) -> str:
-    if run is None:
-        return "No space left on device; free some, then try again."
-    return (
-        f"No space left on device while writing {run}; free some, then go on with "
-        f"tfi2i train --resume {run}."
-    )
-
-
-def _memory_line(run: Path | None, config: "TrainConfig | None") -> str:
-    from tfi2i.recipes import stored
-
-    if run is None:
-        return "Out of memory: end other programs, or take a machine with more."
-    sizes = "this batch size, this crop size"
-    with contextlib.suppress(OSError, ValueError):
-        config = config or stored.read(run)
-        data = config.data
-        sizes = f"batch size {data.batch_size}, crop size {data.crop_size}"
-        sizes += f" and precision {config.precision}"
-    return (
-        f"Out of memory with {sizes}: "
-        "try a smaller --data.batch-size or --data.crop-size."
-    )
 
 
 COMMANDS: dict[str, tuple[Callable[[list[str]], None], str]] = {

@@ -1,6 +1,5 @@
 """`tfi2i data`: commands about images, before anything is trained."""
 
-import contextlib
 import dataclasses
 import itertools
 import json
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tfi2i.files import check_is_folder
+from tfi2i.loading import loaded_tensorflow
 from tfi2i.options import CommandError, parse
 
 
@@ -174,7 +174,7 @@ def _check(words: list[str]) -> None:
     asked = _asked(options, words)
     directory, is_json = options.dir, options.json
     check_is_folder(directory)
-    with _loaded():
+    with loaded_tensorflow():
         from rich.console import Console
 
         from tfi2i.preparation import report
@@ -226,7 +226,7 @@ def _pair(words: list[str]) -> None:
     options = parse(pair_options(), words, "tfi2i data pair", about)
     for folder in (options.dir_a, options.dir_b):
         check_is_folder(folder)
-    with _loaded():
+    with loaded_tensorflow():
         from tfi2i.preparation.pair import pair
 
         done = pair(options.dir_a, options.dir_b, options.out, resize=options.resize)
@@ -246,7 +246,7 @@ def _split(words: list[str]) -> None:
     about = "Copy images to folders train, val and test, so that none is in two."
     options = parse(split_options(), words, "tfi2i data split", about)
     check_is_folder(options.dir)
-    with _loaded():
+    with loaded_tensorflow():
         from tfi2i.preparation.split import split
 
         values = dataclasses.asdict(options)
@@ -305,13 +305,6 @@ def _list_sets() -> None:
     console = Console()
     console.print(table)
     console.print("Fetch one: tfi2i data get NAME DIR", markup=False)
-
-
-def _loaded() -> contextlib.AbstractContextManager[None]:
-    # The module that offers these commands; it imports this one.
-    from tfi2i.cli import loaded_tensorflow
-
-    return loaded_tensorflow()
 
 
 def _print_next(folder: Path) -> None:
