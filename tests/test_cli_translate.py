@@ -82,8 +82,8 @@ def test_a_bad_image_is_named_and_the_status_is_1(place, tmp_path):
 
 
 def test_mistakes_are_one_line(capsys, place, tmp_path):
-    run = place / "saved_models" / "emoji"
-    assert "needs OUTPUT" in refused(capsys, "translate", run, place / "photos")
+    run, photos = place / "saved_models" / "emoji", place / "photos"
+    assert "needs OUTPUT" in refused(capsys, "translate", run, photos)
     assert "Did you mean --overwrite" in refused(
         capsys, "translate", run, "a", "b", "--overwrit"
     )
@@ -94,7 +94,7 @@ def test_mistakes_are_one_line(capsys, place, tmp_path):
         capsys, "translate", run, "a", "b", "--seed", "0"
     )
     assert "has no dropout" in refused(
-        capsys, "translate", run, "a", "b", "--stochastic", "--seed", "0"
+        capsys, "translate", run, photos, "b", "--stochastic", "--seed", "0"
     )
     assert "tfi2i translate needs INPUT and OUTPUT" in refused(capsys, "translate", run)
     for name, expected in (
@@ -106,7 +106,7 @@ def test_mistakes_are_one_line(capsys, place, tmp_path):
         line = refused(capsys, "translate", run, "a", "b", f"--{name}", "lines")
         assert line == f"--{name} is 'lines'; expected {expected}."
     assert "--size trained paints small copies of images, and --tile" in refused(
-        capsys, "translate", run, "a", "b", "--size", "trained", "--tile", "64"
+        capsys, "translate", run, photos, "b", "--size", "trained", "--tile", "64"
     )
     assert "is inside the input" in refused(
         capsys, "translate", run, place / "photos", place / "photos" / "out"

@@ -28,16 +28,18 @@ def _folder(export):
 @pytest.mark.parametrize("name", ["edges2emoji", "cyclegan-emoji"])
 def test_is_small_and_describes_itself(name):
     example = EXAMPLES / name
+    card = (example / "README.md").read_text("utf-8")
     files = [path for path in example.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < 45e6
+    picture = EXAMPLES.parent / "docs" / "images" / f"{name}.png"
+    total = sum(path.stat().st_size for path in [*files, picture])
+    assert total < 7e6
+    assert f"is {total / 1e6:.1f} MB" in card
     assert not (example / "model.keras").exists()
     assert stored.read(example).recipe == name
     report = json.loads((example / "export" / "report.json").read_text())
     for entry in report:
         assert (example / "export" / entry["path"]).exists()
-        assert (
-            f"{round(entry['bytes'] / 1e6)} MB" in (example / "README.md").read_text()
-        )
+        assert f"{round(entry['bytes'] / 1e6)} MB" in card
 
 
 @pytest.mark.parametrize(("export", "inputs", "way", "size"), WAYS.values(), ids=WAYS)

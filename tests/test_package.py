@@ -88,8 +88,8 @@ _EVERYTHING = (
     "first",
     [
         "import keras, tfi2i",
-        "import tfi2i; tfi2i.load",
-        "import tfi2i.interop.initial",
+        pytest.param("import tfi2i; tfi2i.load", marks=pytest.mark.slow),
+        pytest.param("import tfi2i.interop.initial", marks=pytest.mark.slow),
     ],
 )
 def test_every_stored_class_is_known(first, every_class):

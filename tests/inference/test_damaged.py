@@ -115,7 +115,7 @@ def test_values_in_a_keras_file(keras_file, tmp_path):
 @pytest.mark.parametrize("contents", ["[" * 100_000, '{"format": 1, "model": {}}', "1"])
 def test_a_run_s_configuration(contents, tmp_path, capsys):
     (tmp_path / stored.CONFIG).write_text(contents)
-    line = refused(capsys, "translate", tmp_path, "in", "out")
+    line = refused(capsys, "translate", tmp_path, tmp_path, "out")
     assert f"Cannot read '{tmp_path / stored.CONFIG}'" in line
 
 
@@ -126,7 +126,7 @@ def test_a_run_s_model_in_every_command(tmp_path, capsys):
     contents[len(contents) // 2] ^= 255
     path.write_bytes(contents)
     for words in (
-        ("translate", tmp_path / "run", "in", "out"),
+        ("translate", tmp_path / "run", tmp_path, "out"),
         ("evaluate", tmp_path / "run"),
         ("export", tmp_path / "run"),
     ):

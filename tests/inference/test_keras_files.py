@@ -93,7 +93,7 @@ def test_what_is_no_translator(tmp_path, capsys):
     for name, model in models.items():
         path = tmp_path / f"{name}.keras"
         model.save(path)
-        line = refused(capsys, "translate", path, "in", "out")
+        line = refused(capsys, "translate", path, tmp_path, "out")
         assert expected[name] in line and f"{name}.keras" in line
 
 

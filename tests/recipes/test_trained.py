@@ -48,7 +48,11 @@ def _equal(some, others):
 
 
 @pytest.mark.parametrize(
-    ("recipe", "momentum"), [("edges2emoji", None), ("cyclegan-emoji", 0.5)]
+    ("recipe", "momentum"),
+    [
+        ("edges2emoji", None),
+        pytest.param("cyclegan-emoji", 0.5, marks=pytest.mark.slow),
+    ],
 )
 def test_a_stopped_run_paints_as_it_would_have_ended(
     recipe, momentum, tmp_path, caplog
