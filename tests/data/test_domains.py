@@ -54,6 +54,12 @@ def test_halves_of_side_by_side_images(tmp_path):
     )
 
 
+def test_two_folders_where_halves_are_asked_for(tmp_path):
+    touch(tmp_path, "train/A/1.png", "train/B/1.png")
+    with pytest.raises(ValueError, match="no images in '.*train': expected .* side by"):
+        find_unpaired(tmp_path, "train", layout="side_by_side")
+
+
 def test_bundled_images():
     files = find_unpaired(bundled(), "val", layout="side_by_side")
     paired = find_pairs(bundled(), "val")

@@ -124,7 +124,8 @@ def _found(
     found = places.two_folders(root, split, layout, called, unsplit)
     if found is not None:
         return _from_two_folders(root, *found, out)
-    if layout == "folders" or not listing.has_images(root if unsplit else root / split):
+    flat = root if unsplit else root / split
+    if layout == "folders" or (layout == "auto" and not listing.has_images(flat)):
         _check_no_domain_is_missing(root, split, called.a, called.b)
     flat = places.one_folder(root, split, layout, called, unsplit)
     remedy = "" if layout == "side_by_side" else folders.single_images(root, split)
@@ -175,14 +176,12 @@ def _from_halves(
 
 
 def _check_no_domain_is_missing(root: Path, split: str, a: str, b: str) -> None:
-    for candidates in places.candidates(root, split, a, b):
-        exist = [folder.is_dir() for folder in candidates]
-        if any(exist):
-            missing = candidates[exist.index(False)]
-            raise FileNotFoundError(
-                f"no folder '{missing}' (domain {'AB'[exist.index(False)]}) beside "
-                f"'{candidates[exist.index(True)]}': {_expected()}"
-            )
+    found = places.only_one(root, split, a, b)
+    if found is not None:
+        there, missing, domain = found
+        raise FileNotFoundError(
+            f"no folder '{missing}' (domain {domain}) beside '{there}': {_expected()}"
+        )
 
 
 def _expected() -> str:

@@ -164,14 +164,29 @@ def two_folders(
     return _beside(root, split) if layout == "folders" and not unsplit else None
 
 
-def candidates(
+def only_one(
     root: Path, split: str, a: str, b: str, unsplit: bool = False
-) -> list[tuple[Path, Path]]:
-    """Where folders of these names may be: both in one way, then in different ones."""
+) -> tuple[Path, Path, str] | None:
+    """The folder of one domain that is there, and the other's, which is missing.
+
+    Args:
+        root: the data set's folder.
+        split: `train`, `val` or `test`.
+        a: name of domain A's folder.
+        b: name of domain B's.
+        unsplit: whether images that nobody split are those of this split.
+
+    Returns:
+        Both, and `A` or `B`, which is missing; None where no folder lacks the other.
+    """
     forms_a, forms_b = (_forms(root, split, name, unsplit) for name in (a, b))
+    # Both in one way, then in different ones.
     alike = [(forms_a[way], forms_b[way]) for way in forms_a if way in forms_b]
-    every = itertools.product(forms_a.values(), forms_b.values())
-    return list(dict.fromkeys((*alike, *every)))
+    pairs = [*alike, *itertools.product(forms_a.values(), forms_b.values())]
+    for in_a, in_b in pairs:
+        if in_a.is_dir() != in_b.is_dir():
+            return (in_a, in_b, "B") if in_a.is_dir() else (in_b, in_a, "A")
+    return None
 
 
 def one_folder(
@@ -339,12 +354,9 @@ def _reason(root: Path, folder_a: Path, folder_b: Path) -> str:
 def _not_there(root: Path, split: str, called: Names) -> str:
     """Say which of the folders that the user names are missing."""
     said = f"--data.a is '{called.a}' and --data.b '{called.b}', but "
-    for pair in candidates(root, split, called.a, called.b, unsplit=True):
-        exist = [folder.is_dir() for folder in pair]
-        if any(exist):
-            there, lacking = pair[exist.index(True)], pair[exist.index(False)]
-            said += f"there is '{there}' and no '{lacking}' beside it"
-            break
+    found = only_one(root, split, called.a, called.b, unsplit=True)
+    if found is not None:
+        said += f"there is '{found[0]}' and no '{found[1]}' beside it"
     else:
         said += f"'{root}' has no such folders for the split '{split}'"
     inside = [folder.name for folder in listing.subfolders(root)]

@@ -205,12 +205,8 @@ def _with_splits(entries: list[Path], depth: int) -> Iterator[Path]:
 
 def _alone(root: Path, called: places.Names) -> str:
     """Says so where one domain's folder lacks the other's."""
-    for pair in places.candidates(root, "train", called.a, called.b):
-        exist = [folder.is_dir() for folder in pair]
-        if any(exist):
-            there, lacking = pair[exist.index(True)], pair[exist.index(False)]
-            return f"there is '{there}', but no '{lacking}' beside it"
-    return ""
+    found = places.only_one(root, "train", called.a, called.b)
+    return f"there is '{found[0]}', but no '{found[1]}' beside it" if found else ""
 
 
 def _contents(root: Path, inside: list[Path], with_images: list[Path]) -> str:
