@@ -1,4 +1,4 @@
-"""TensorFlow, loaded quietly for one command, and its lack of memory in one line."""
+"""Loads TensorFlow quietly for a command, and explains a lack of memory or disk."""
 
 import contextlib
 import logging

@@ -1,4 +1,4 @@
-"""What is wrong with the words of a command, in one line."""
+"""Explanations of invalid command lines, one line each."""
 
 import contextlib
 import dataclasses
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def explain(kind: type, words: list[str], program: str) -> str | None:
-    """What is wrong with the words of a command.
+    """Explains why the words of a command are invalid.
 
     Args:
         kind: dataclass of the command's options.

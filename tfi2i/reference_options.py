@@ -1,4 +1,4 @@
-"""What users of the PyTorch reference type, and what it is called here.
+"""Options of the PyTorch reference, and their names here.
 
 Options of junyanz/pytorch-CycleGAN-and-pix2pix, of today and of its first versions.
 """
@@ -94,7 +94,7 @@ _OURS: dict[str, tuple[str, ...]] = {
 
 
 def ours(flag: str, offered: Container[str]) -> list[str] | None:
-    """What an option of the reference is called here.
+    """The names of a reference's option here.
 
     Args:
         flag: as it was typed, with dashes.

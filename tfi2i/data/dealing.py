@@ -1,4 +1,4 @@
-"""Images dealt out to train, val and test, so that what belongs together stays so."""
+"""Splits of images into train, val and test that keep groups together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfi2i.data.headers import shortened
 
 @dataclasses.dataclass(frozen=True)
 class Unit:
-    """What stays together in any case: an image, or the two of a pair.
+    """The smallest thing to split: an image, or the two images of a pair.
 
     Attributes:
         kind: what it counts as: a folder's name, `pairs` or `images`.

@@ -28,7 +28,7 @@ def stem(path: Path) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Ends:
-    """What the names of one folder begin and end with, beside what tells them apart."""
+    """The prefix and suffix that the names of one folder have in common."""
 
     before: str = ""
     after: str = ""
@@ -63,7 +63,7 @@ class Matching:
     b: Ends = Ends()
 
     def key(self, side: int, path: Path) -> str:
-        """What a file has in common with its partner.
+        """The part of a file's name that it shares with its partner.
 
         Args:
             side: 0 for a file of A, 1 for one of B.
@@ -107,7 +107,7 @@ class Matching:
 
     @property
     def note(self) -> str:
-        """What a layout's reason says of it."""
+        """How names match, for a layout's reason; empty where they are the same."""
         if self.is_plain:
             return ""
         return f"; names match where A's are {self.a} and B's {self.b}"
@@ -140,7 +140,7 @@ def matching(paths_a: Iterable[Path], paths_b: Iterable[Path]) -> Matching:
 
 
 def _choices(names: Sequence[str]) -> Iterator[tuple[Ends, set[str]]]:
-    """What names may have in common, and what is left of them then."""
+    """Common prefixes and suffixes, each with the rest of all names."""
     for before in ("", *_common(names, _beginnings)):
         for after in ("", *_common(names, _endings)):
             ends = Ends(before, after)

@@ -40,7 +40,7 @@ _SAMPLED = 20
 
 @dataclasses.dataclass(frozen=True)
 class Names:
-    """What the folders of A and of B are called.
+    """Names of the folders of A and of B.
 
     Attributes:
         a: name of domain A's.

@@ -49,7 +49,7 @@ class Share:
         return split != "test" and not has_val
 
     def note(self, count: int, total: int, split: str) -> str:
-        """What a layout's reason says of a split."""
+        """The size of a split, for a layout's reason."""
         use = "for validation" if split == "val" else "for training, the others not"
         return f"{count} of {total} {use} (--data.val-share {self.val:g})"
 

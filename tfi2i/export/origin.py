@@ -82,12 +82,12 @@ def read_origin(source: Path, direction: str | None, weights: Weights | None) ->
         model = ImportedConfig(path.name, "", "")
         config = TrainConfig("imported", model=model, data=_images(generators))
     if None in generators:
-        # A name that tells the direction is not told twice.
-        told = direction_of(path)
-        if direction is not None and told is None:
+        # A direction that the name ends with is not added to it again.
+        named = direction_of(path)
+        if direction is not None and named is None:
             generators = {direction: generators[None]}
-        elif direction not in (None, told):
-            raise ValueError(f"'{path}' translates {told}, not {direction}.")
+        elif direction not in (None, named):
+            raise ValueError(f"'{path}' translates {named}, not {direction}.")
     elif direction not in (None, *generators):
         known = next(iter(generators))
         raise ValueError(f"'{path}' translates {known}, not {direction}.")

@@ -171,8 +171,8 @@ class SavedModelEngine:
             raise refusal(path, "its serving_default has other inputs and outputs")
         self.together = inputs["image"].shape[0] is None
         painted = signature.structured_outputs["translated"]
-        self.input_pixels = input_pixels or _told_by(path, inputs["image"])
-        self.output_pixels = output_pixels or _told_by(path, painted)
+        self.input_pixels = input_pixels or _pixels_of(path, inputs["image"])
+        self.output_pixels = output_pixels or _pixels_of(path, painted)
         self.takes_files = "encoded" in self._model.signatures
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
@@ -305,7 +305,7 @@ def _explained(shape):
         ) from error
 
 
-def _told_by(path, tensor):
+def _pixels_of(path, tensor):
     """The pixels of a signature's tensor, whose range is inside the graph."""
     if tensor.dtype.name not in DTYPES:
         raise refusal(path, f"its images are {tensor.dtype.name}")

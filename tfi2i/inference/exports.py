@@ -17,7 +17,7 @@ def is_export(path: Path) -> bool:
 
 
 def exports_of(run: Path) -> list[Path]:
-    """What a run holds for other programs, SavedModels and exact files first."""
+    """The exports of a run: SavedModels first, then files that are not quantized."""
     paths = [path for path in (run / "export").glob("*") if is_export(path)]
 
     def order(path):

@@ -1,4 +1,4 @@
-"""The generators of a run or of a `.keras` file, and what their images are made of."""
+"""The generators of a run or of a `.keras` file, and their pixel types."""
 
 import shlex
 from pathlib import Path
@@ -16,7 +16,7 @@ SUFFIX = ".keras"
 
 
 class Trained(NamedTuple):
-    """What a run or a `.keras` file holds.
+    """Generators of a run or a `.keras` file, with the run's configuration.
 
     Attributes:
         generators: as they paint, by direction, which is None where the file does not
@@ -79,7 +79,7 @@ def trained_generators(
 
 
 def unfinished(run: Path, config: TrainConfig) -> ValueError:
-    """What to raise of a run that has neither a model nor a backup.
+    """The error for a run that has neither a model nor a backup.
 
     Args:
         run: its folder.
@@ -119,7 +119,7 @@ def refuse_weights(source: Path, weights: trained.Weights | None) -> None:
 def pixel_types(
     config: TrainConfig, direction: str
 ) -> tuple[PixelType | None, PixelType | None]:
-    """What a run's inputs and outputs are made of; None where it does not say.
+    """Pixel types of a run's inputs and outputs; None where it does not say.
 
     Args:
         config: of the run.
@@ -144,7 +144,7 @@ def _config_around(file):
 
 
 def _check(source, generator):
-    """Refuses what is no functional model from images to images of the same size."""
+    """Refuses all but functional models from images to images of the same size."""
     shapes = [getattr(generator, f"{end}_shape", None) for end in ("input", "output")]
     for shape in shapes:
         is_image = isinstance(shape, tuple) and len(shape) == 4

@@ -21,7 +21,7 @@ _VERSION = re.compile(r"\.v?\d+", re.IGNORECASE)
 
 @dataclasses.dataclass(frozen=True)
 class Jobs:
-    """What there is to do.
+    """The images to translate.
 
     Attributes:
         images: every input with its output.
@@ -45,7 +45,7 @@ class _Found:
     failed: list[str] = dataclasses.field(default_factory=list)
 
     def add(self, path: Path) -> None:
-        """Sort a file by its name alone: what cannot be read is to be reported."""
+        """Sort a file by its name alone; unreadable images are reported later."""
         if path.name.startswith("."):
             return
         is_image = path.suffix.lower() in EXTENSIONS
@@ -132,7 +132,7 @@ def _walk(folder: Path, output: Path) -> _Found:
 
 
 def _matches(pattern: str, output: Path) -> _Found:
-    """What a glob matches, without images that an earlier call made."""
+    """Files that a glob matches, without outputs of an earlier call."""
     destination = os.path.realpath(output)
     found, is_any_left = _Found(), False
     for path in _globbed(pattern):

@@ -188,7 +188,9 @@ def _engine(generator, noise_seed, cut, *pixels):
     if cut.tile is None:
         return engines.KerasEngine(generator, *pixels)
     statistics = cut.statistics or "tile"
-    return _told(tiles.tiled_generator(generator, cut.tile, statistics, *pixels))
+    return _with_remark_logged(
+        tiles.tiled_generator(generator, cut.tile, statistics, *pixels)
+    )
 
 
 def _from_export(path, background, cut):
@@ -214,7 +216,7 @@ def _from_export(path, background, cut):
                 "values are black and white, which --tile needs to know: export it "
                 "again, or translate with its run."
             )
-        engine = _told(tiles.tiled_export(engine, cut.tile))
+        engine = _with_remark_logged(tiles.tiled_export(engine, cut.tile))
     return _translator(engine, background, direction)
 
 
@@ -227,7 +229,7 @@ def _translator(engine, background, direction):
     )
 
 
-def _told(tiled):
+def _with_remark_logged(tiled):
     engine, remark = tiled
     if remark is not None:
         log.info(remark)

@@ -1,4 +1,4 @@
-"""What users should know of images that are unlike those of training, one line each."""
+"""Remarks on images that are unlike those of training, one line each."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _Methods = tuple[transforms.Method, transforms.Method]
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """What a run's configuration says of its images.
+    """The images of a run's training, by its configuration.
 
     Attributes:
         data: resolved.
@@ -43,7 +43,7 @@ class Training:
 
     @classmethod
     def of(cls, source: Path, direction: str | None = None) -> Training | None:
-        """What the run that a source is or lies in says; None where there is none.
+        """Reads it from the run that a source is, or lies in; None where there is none.
 
         Args:
             source: of `load`.
@@ -142,7 +142,7 @@ def as_trained(
 
 
 class AsTrained:
-    """Resizes images, makes inputs of them, and resizes what is painted back.
+    """Resizes images, makes inputs of them, and resizes outputs back.
 
     Args:
         translate: from a batch of inputs to as many outputs, of any size.
@@ -190,7 +190,7 @@ class AsTrained:
 
 
 def _derivation(kind, factor, method, taken):
-    """What makes inputs of a kind, and the pixels that these are made from."""
+    """The derivation of inputs of a kind, and the pixels of its source images."""
     if kind not in INPUTS:
         expected = ", ".join(map(repr, INPUTS[:-1])) + f" or {INPUTS[-1]!r}"
         raise ValueError(f"--input is {kind!r}; expected {expected}.")

@@ -1,4 +1,4 @@
-"""Normalization by statistics that are given, not taken from what is normalized."""
+"""Normalization by given statistics, instead of those of its input."""
 
 import keras
 import tensorflow as tf

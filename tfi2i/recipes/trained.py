@@ -162,7 +162,7 @@ def _rebuilt(config, averaged):
 
 
 def _restore(model, arrays):
-    """Sets what makes pictures: the model and, where it is compiled, the means."""
+    """Sets the model's variables and, where it is compiled, the optimizer's means."""
     for name, variable in named_variables(model).items():
         if name.startswith(("model/", "generator_optimizer/")):
             variable.assign(arrays[name])
@@ -178,9 +178,9 @@ def _best(run):
     model = read_keras(path)
     with _explained(facts):
         found = json.loads(facts.read_text("utf-8"))
-        told = f"{found['metric']} is {found['value']:g}"
+        score = f"{found['metric']} is {found['value']:g}"
         epoch = int(found["epoch"])
-    log.info("%s: weights of epoch %d, its best: %s", run, epoch, told)
+    log.info("%s: weights of epoch %d, its best: %s", run, epoch, score)
     return model
 
 

@@ -1,4 +1,4 @@
-"""What validation measures, by the names in `metrics.jsonl`.
+"""Validation losses and scores, by their names in `metrics.jsonl`.
 
 Like `tfi2i.recipes.limits`, this needs the values of a configuration alone.
 """
@@ -13,7 +13,7 @@ SCORES = {"val_l1": False, "val_psnr": True, "val_ssim": True}
 
 
 def measures(model: "Pix2PixConfig | CycleGANConfig") -> tuple[str, ...]:
-    """Names of what can be measured on validation images after an epoch.
+    """Names of the losses and scores that are measured after an epoch.
 
     Args:
         model: what is trained.

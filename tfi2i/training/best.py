@@ -31,13 +31,13 @@ class Measured:
     Args:
         name: as in `metrics.jsonl`.
         epochs: the numbers of each epoch so far.
-        done: how many epochs were trained, told of or not.
+        done: how many epochs were trained, recorded or not.
     """
 
     def __init__(self, name: str, epochs: Sequence[Mapping[str, Any]], done: int):
         self.name = name
-        told = {numbers["epoch"]: numbers.get(name) for numbers in epochs}
-        values = [told.get(epoch) for epoch in range(1, done + 1)]
+        recorded = {numbers["epoch"]: numbers.get(name) for numbers in epochs}
+        values = [recorded.get(epoch) for epoch in range(1, done + 1)]
         self._values = [v if isinstance(v, int | float) else None for v in values]
 
     def add(self, value: float) -> bool:
@@ -130,7 +130,7 @@ class KeepBest(keras.callbacks.Callback):
         with whole(self.run / stored.BEST_FACTS) as path:
             path.write_text(json.dumps(facts) + "\n", encoding="utf-8")
 
-    def tell(self) -> None:
+    def log_best(self) -> None:
         """Logs which epoch is the best."""
         if self.measured.best_epoch:
             log.info(

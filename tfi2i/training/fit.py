@@ -46,7 +46,7 @@ class Interrupted(Exception):
 
 
 def resume_command(run: Path) -> str:
-    """What to type to continue a run."""
+    """The command that continues a run."""
     return f"tfi2i train --resume {shlex.quote(str(run))}"
 
 
@@ -56,7 +56,13 @@ def backup_of(run: Path) -> Backup:
 
 
 def early_stop(config: TrainConfig, run: Path, start: Position) -> EarlyStop | None:
-    """What ends a run early, as it stands at a position; None where nothing does."""
+    """The callback that stops a run early; None where the run has none.
+
+    Args:
+        config: of the run.
+        run: the run's folder.
+        start: where training goes on.
+    """
     if config.early_stop is None:
         return None
     measured = Measured(config.early_stop, stored.recorded_epochs(run), start.epoch)
@@ -179,7 +185,7 @@ def _fit(job, run, start, means, signals):
             verbose=int(has_bar),
         )
     if best is not None:
-        best.tell()
+        best.log_best()
     return clock.position.epoch, stop and stop.reason
 
 

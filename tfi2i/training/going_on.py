@@ -1,4 +1,4 @@
-"""A run that goes on: after its end, or to another number of epochs."""
+"""Continues a finished run, or one with another number of epochs."""
 
 import shlex
 from dataclasses import replace
@@ -58,7 +58,7 @@ def with_epochs(config: TrainConfig, epochs: int) -> TrainConfig:
 
 
 def what_changes(before: TrainConfig, after: TrainConfig, start: Position) -> list[str]:
-    """What another number of epochs means, in one line; [] where it is the same.
+    """How another number of epochs changes a run, in one line; [] where it is the same.
 
     Args:
         before: as the run was configured.
@@ -77,7 +77,7 @@ def what_changes(before: TrainConfig, after: TrainConfig, start: Position) -> li
 
 
 def restore_finished(run: Path, job: Job, config: TrainConfig) -> Position:
-    """Sets every variable of a trainer to what a finished run has saved.
+    """Sets every variable of a trainer to its value in a finished run.
 
     Args:
         run: folder of a finished run.

@@ -1,4 +1,4 @@
-"""What a run has recorded so far: lines of `metrics.jsonl`, TensorBoard's events."""
+"""Truncates the records of a run, `metrics.jsonl` and events, where it goes on."""
 
 import json
 import os
@@ -18,7 +18,7 @@ BY_EPOCH = ("epoch/", "samples")
 
 
 def forget_after(run: Path, position: Position, steps_per_epoch: int) -> None:
-    """Drops what was recorded of steps that are trained again.
+    """Drops the records of steps that are trained again.
 
     Args:
         run: the run's folder.
@@ -53,7 +53,7 @@ def _truncate(path: Path, epoch: int, step: int) -> None:
 
 
 def _event(record):
-    """What a record says, None where it was not written to its end."""
+    """The event of a record; None where it was not written to its end."""
     try:
         return None if record is None else tf.compat.v1.Event.FromString(record)
     except DecodeError:

@@ -1,4 +1,4 @@
-"""What a run needs before it writes anything: images and model."""
+"""The images and the model of a run, before it writes anything."""
 
 import logging
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ WATCHED_IMAGES = 4
 
 @dataclass(frozen=True)
 class Job:
-    """All that can fail before a run writes anything: images and model.
+    """Images and model of a run.
 
     Attributes:
         config: resolved, with the pixels that were found.
@@ -69,7 +69,7 @@ def prepare(config: TrainConfig) -> Job:
     log.info("%s: %s", _count(training), training.files.reason)
     config = build.with_pixels(config, training)
     steps = training.steps_per_epoch(config.data.batch_size)
-    _tell_of_the_rest(training, steps * config.data.batch_size)
+    _log_left_out(training, steps * config.data.batch_size)
     splits = build.splits(config.data)
     other = next((split for split in ("val", "test") if split in splits), None)
     shown = training if other is None else build.load_data(config, other)
@@ -116,8 +116,8 @@ def _count(data):
     return f"{len(data.real_a)} and {len(data.real_b)} training images"
 
 
-def _tell_of_the_rest(data, count):
-    """Says that the last batch of an epoch is left out where it is not full."""
+def _log_left_out(data, count):
+    """Logs how many images an epoch leaves out, where the last batch is not full."""
     images = max(len(data.real_a), len(data.real_b))
     if images > count:
         log.info(

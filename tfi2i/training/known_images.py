@@ -1,4 +1,4 @@
-"""The images that a run began with, known again when it goes on."""
+"""Detects that the images of a run changed between its start and a resume."""
 
 import hashlib
 import json
@@ -46,7 +46,7 @@ def files(
 
 
 def record(run: Path, images: Mapping[str, Path]) -> None:
-    """Writes down what the images are: sizes, times and digests of their content.
+    """Stores sizes, times and digests of the images.
 
     Args:
         run: the run's folder.

@@ -82,9 +82,10 @@ def _lock(descriptor, path):
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        holder = _process(_holder(descriptor))
         raise ValueError(
-            f"'{path.parent}' is being trained by {_told(_holder(descriptor))}: wait "
-            "until it ends, stop it, or choose another run."
+            f"'{path.parent}' is being trained by {holder}: wait until it ends, stop "
+            "it, or choose another run."
         ) from None
     except OSError:
         # Some network file systems have none.
@@ -106,14 +107,14 @@ def _refuse_uncertain(holder, path, is_checked):
     if not holder or (is_checked and _is_from_here(holder)):
         return
     raise ValueError(
-        f"'{path.parent}' was being trained by {_told(holder)}, and it cannot be "
+        f"'{path.parent}' was being trained by {_process(holder)}, and it cannot be "
         f"checked from {socket.gethostname()} whether it still is: if not, delete "
         f"'{path}' and try again."
     )
 
 
 def _is_from_here(holder):
-    """Whether the process ran on this machine, in this boot or an earlier one."""
+    """Whether a process runs, or ran, on this machine."""
     ours = _ourselves()
     if ours["boot"] and holder["boot"] == ours["boot"]:
         return True
@@ -123,7 +124,7 @@ def _is_from_here(holder):
 
 
 def _holder(descriptor) -> dict[str, Any]:
-    """What the file says of its process; {} where it says nothing."""
+    """What the file says of the process that holds it; {} where it says nothing."""
     damaged = (OSError, ValueError, TypeError, LookupError, RecursionError)
     with contextlib.suppress(*damaged):
         os.lseek(descriptor, 0, os.SEEK_SET)
@@ -133,7 +134,7 @@ def _holder(descriptor) -> dict[str, Any]:
     return {}
 
 
-def _told(holder):
+def _process(holder):
     if not holder:
         return "another process"
     return "process {pid} on {host} (since {since})".format(**holder)
