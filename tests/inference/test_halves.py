@@ -31,6 +31,9 @@ def pairs(tmp_path):
     for index in range(4):
         save(tmp_path / "data" / "train" / f"{index}.png", 20, 60, index)
     save(tmp_path / "data" / "train" / "other.png", 20, 20)
+    # Hidden folders and files, as file managers make, are none of the images.
+    save(tmp_path / "data" / "train" / ".thumbs" / "0.png", 20, 20)
+    save(tmp_path / "data" / "train" / ".0.png", 20, 20)
     return tmp_path / "data"
 
 

@@ -101,7 +101,8 @@ def _training_files(data):
     for place in (root / "train", root):
         try:
             with os.scandir(place) as entries:
-                names = {entry.name: entry.is_dir() for entry in entries}
+                shown = (entry for entry in entries if not entry.name.startswith("."))
+                names = {entry.name: entry.is_dir() for entry in shown}
         except OSError:
             continue
         # Beside A and B, or beside splits, images are something else.
