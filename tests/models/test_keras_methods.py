@@ -118,9 +118,32 @@ def test_whole_numbers_are_refused(make, dtype):
 def test_floats_of_0_to_255_are_refused(make):
     model = make()
     model.compile()
-    data = _dataset().map(lambda a, b: (127.5 * a + 127.5, 127.5 * b + 127.5))
-    with pytest.raises(ValueError, match=r"must be float, in \[-1, 1\], but images"):
-        model.fit(data, epochs=2, verbose=0)
+    a, b = (127.5 * side + 127.5 for side in (A, B))
+    for attempt in (
+        lambda: model.fit(_dataset().map(lambda a, b: (a * 255, b * 255)), verbose=0),
+        lambda: model.fit(a, B, verbose=0),
+        lambda: model.fit(A, b, verbose=0),
+        lambda: model.fit(A, B, validation_data=(a, b), verbose=0),
+        lambda: model.evaluate(A, b, verbose=0),
+        lambda: model.train_on_batch(a, B),
+        lambda: model.test_on_batch(A, b),
+        lambda: model.predict(a, verbose=0),
+        lambda: model.predict_on_batch(a),
+    ):
+        with pytest.raises(
+            ValueError,
+            match=r"must be float, in \[-1, 1\], but one has images up to 25",
+        ) as caught:
+            attempt()
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [{"run_eagerly": True}, {"jit_compile": True}])
+def test_floats_of_0_to_255_are_refused_however_it_is_compiled(options):
+    model = least_pix2pix()
+    model.compile(**options)
+    with pytest.raises(ValueError, match="images up to 100"):
+        model.fit(A, B * 0 + 100, verbose=0)
 
 
 def test_standardized_images_train(model):

@@ -1,8 +1,16 @@
 """The batches that a trainer takes."""
 
+import functools
+import re
+
 import keras
 import numpy as np
 import tensorflow as tf
+
+_FURTHEST = 10.0
+"""Images are in [-1, 1]; standardized ones seldom pass 5, pixels of 0 to 255 do."""
+
+_RANGE = "Batches must be float, in [-1, 1], but one has images up to"
 
 
 def unpack_pair(batch):
@@ -39,6 +47,8 @@ def refuse_class_weight(class_weight):
 def as_images(images):
     """`images` as float32, whatever floats they were.
 
+    In a graph, values far beyond [-1, 1] are an error where it runs: `refusing`.
+
     Args:
         images: float tensor or array `(batch, height, width, channels)` in [-1, 1].
 
@@ -58,4 +68,32 @@ def as_images(images):
             f"Batches must be float, in [-1, 1]. Received {images.dtype.name}: where "
             "pixels are 0 to 255, pass images / 127.5 - 1."
         )
-    return tf.cast(images, tf.float32)
+    images = tf.cast(images, tf.float32)
+    furthest = tf.reduce_max(tf.abs(images))
+    # NaN and infinity are left to what looks for them.
+    is_beyond = tf.logical_and(furthest > _FURTHEST, tf.math.is_finite(furthest))
+    tf.debugging.Assert(tf.logical_not(is_beyond), [_RANGE, furthest])
+    return images
+
+
+def refusing(method):
+    """`method` of a trainer, which says in one line that a batch is not in [-1, 1].
+
+    Raises:
+        ValueError: it is not.
+    """
+
+    @functools.wraps(method)
+    def wrapped(*args, **kwargs):
+        try:
+            return method(*args, **kwargs)
+        except tf.errors.InvalidArgumentError as error:
+            found = re.search(rf"{re.escape(_RANGE)}[^0-9]*([0-9.e+]+)", str(error))
+            if not found:
+                raise
+        raise ValueError(
+            f"{_RANGE} {float(found[1]):.0f}: where pixels are 0 to 255, pass "
+            "images / 127.5 - 1."
+        )
+
+    return wrapped

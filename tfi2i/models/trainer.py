@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfi2i.models.added_losses import added_loss, has_added_losses, is_regularized
-from tfi2i.models.batches import as_images, refuse_class_weight
+from tfi2i.models.batches import as_images, refuse_class_weight, refusing
 from tfi2i.models.exporting import export
 from tfi2i.models.optimizers import (
     Optimizers,
@@ -59,8 +59,7 @@ class Trainer(keras.Model):
     def distances(self):
         """Weights of the losses that compare images, by name; {} where none do.
 
-        In these losses `fit` finds batches of 0 to 255, and Keras' callbacks know that
-        they should fall.
+        Keras' callbacks know of these that they should fall.
         """
         return {}
 
@@ -173,6 +172,7 @@ class Trainer(keras.Model):
         # They are stored as they were, scaled or not, and their state with them.
         self.compile(**config, auto_scale_loss=False)
 
+    @refusing
     def fit(
         self,
         x=None,
@@ -197,6 +197,7 @@ class Trainer(keras.Model):
                 x, y, batch_size, epochs, verbose, callbacks, *args, **kwargs
             )
 
+    @refusing
     def evaluate(self, *args, **kwargs):
         """As `keras.Model.evaluate`, with the statistics that would be saved."""
         if self.distribute_strategy.num_replicas_in_sync > 1:
@@ -220,12 +221,17 @@ class Trainer(keras.Model):
         generator = self.generators[0]
         export(generator, filepath, format, verbose, input_signature, **kwargs)
 
+    @refusing
     def train_on_batch(
         self, x, y=None, sample_weight=None, class_weight=None, return_dict=False
     ):
         """As `keras.Model.train_on_batch`, without weights."""
         refuse_class_weight(class_weight)
         return super().train_on_batch(x, y, sample_weight, return_dict=return_dict)
+
+    test_on_batch = refusing(keras.Model.test_on_batch)
+    predict = refusing(keras.Model.predict)
+    predict_on_batch = refusing(keras.Model.predict_on_batch)
 
     def save(self, filepath, *args, **kwargs):
         """As `keras.Model.save`, to a `.keras` file or folder.

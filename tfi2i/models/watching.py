@@ -4,46 +4,26 @@ import contextlib
 
 import keras
 
-_LARGEST_DISTANCE = 10.0
-"""Images in [-1, 1] are at most 2 apart, standardized ones seldom more than 5."""
-
 
 class WatchLosses(keras.callbacks.Callback):
     """Reads a trainer's losses, of which none is called "loss".
 
-    `keras.callbacks.TerminateOnNaN` is shown the sum of all losses. A first batch
-    whose images are too far apart to be in [-1, 1] is refused.
+    `keras.callbacks.TerminateOnNaN` is shown the sum of all losses.
 
     Args:
-        distances: weights of the losses that compare images, by name.
         terminators: the instances of `TerminateOnNaN`.
     """
 
     # Keras need not wait for a step's losses because of this callback.
     async_safe = True
 
-    def __init__(self, distances, terminators):
+    def __init__(self, terminators):
         super().__init__()
-        self.distances = distances
         self.terminators = terminators
-        self._is_first = True
 
     def on_train_batch_end(self, batch, logs=None):
-        if self._is_first:
-            self._is_first = False
-            self._check_range(logs)
         for terminator in self.terminators:
             terminator.on_batch_end(batch, {"loss": sum(logs.values())})
-
-    def _check_range(self, logs):
-        for name, weight in self.distances.items():
-            distance = logs[name] / weight
-            if _LARGEST_DISTANCE < distance < float("inf"):
-                raise ValueError(
-                    "Batches must be float, in [-1, 1], but images of the first one "
-                    f"are {distance:.0f} apart ({name}): where pixels are 0 to 255, "
-                    "pass images / 127.5 - 1."
-                )
 
 
 @contextlib.contextmanager
@@ -67,7 +47,7 @@ def watched(callbacks, distances):
         monitored = str(getattr(callback, "monitor", "")).removeprefix("val_")
         if getattr(callback, "mode", None) == "auto" and monitored in distances:
             callback.mode = "min"
-    watch = WatchLosses(distances, terminators)
+    watch = WatchLosses(terminators)
     if not is_container:
         yield [watch, *given]
         return
