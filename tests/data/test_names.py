@@ -5,7 +5,7 @@ import pytest
 
 from tests.data.conftest import one_line, touch
 from tfi2i.data import find_pairs, find_unpaired
-from tfi2i.data.names import matching
+from tfi2i.data.names import matching, sides
 
 
 def keys(names_a, names_b):
@@ -58,6 +58,53 @@ def test_other_names_are_compared_as_they_are(names_a, names_b):
     sides, found = keys(names_a, names_b)
     stems = [[Path(name).stem for name in side] for side in (names_a, names_b)]
     assert sides == stems and found.note == ""
+
+
+@pytest.mark.parametrize(
+    ("forms", "keys", "expected"),
+    [
+        (("{}_A", "{}_B"), ("1", "2", "13"), ("'*_A'", "'*_B'")),
+        (("{}_real_A", "{}_real_B"), ("1", "2", "13"), ("'*_A'", "'*_B'")),
+        (("{}-input", "{}-target"), ("1", "2"), ("'*-input'", "'*-target'")),
+        (("{}.in", "{}.out"), ("street", "house"), ("'*.in'", "'*.out'")),
+        (("{} rgb", "{} mask"), ("im 1", "im 2"), ("'* mask'", "'* rgb'")),
+        (("{}_leftImg8bit", "{}_gtFine_color"), ("bonn_1_1", "bonn_1_2", "ulm_1_1"),
+         ("'*_gtFine_color'", "'*_leftImg8bit'")),
+        (("{}_A", "{}_A_seg"), ("1", "2"), ("'*_A'", "'*_A_seg'")),
+        (("A_{}", "B_{}"), ("1", "2", "13"), ("'A_*'", "'B_*'")),
+        (("input_{}", "target_{}"), ("1", "2"), ("'input_*'", "'target_*'")),
+        (("day_{}", "night_{}"), ("bonn", "jena", "ulm"), ("'day_*'", "'night_*'")),
+    ],
+)  # fmt: skip
+def test_one_folder_of_both_sides(forms, keys, expected):
+    named = [Path(f"{form.format(key)}.png") for key in keys for form in forms]
+    assert tuple(map(str, sides(named))) == expected
+    # One file that has no partner, or is another, makes them files of any names.
+    assert sides(named[1:]) is None
+    assert sides([*named, Path("other.png"), Path("one more.png")]) is None
+
+
+@pytest.mark.parametrize(
+    "stems",
+    [
+        ("cat_1", "cat_2", "dog_1", "dog_2"),
+        ("cat_1_x", "cat_2_x", "dog_1_x", "dog_2_x"),
+        ("bonn_1_leftImg8bit", "bonn_2_leftImg8bit", "ulm_1_leftImg8bit",
+         "ulm_2_leftImg8bit"),
+        ("cat_frame_1", "cat_frame_2", "dog_frame_1", "dog_frame_2"),
+        ("cat_001", "cat_002", "cat_003", "dog_001", "dog_002", "dog_003"),
+        ("img_001", "img_002", "img_003", "img_004"),
+        ("img_001", "img_002"),
+        ("left_1", "left_2", "right_1", "right_2"),
+        ("1", "1_flip", "2", "2_flip"),
+        ("1A", "1B", "2A", "2B"),
+        ("1_A", "1_B"),
+        ("1_A", "1_B", "1_C", "2_A", "2_B", "2_C"),
+        (),
+    ],
+)  # fmt: skip
+def test_names_that_are_no_sides(stems):
+    assert sides(Path(f"{name}.png") for name in stems) is None
 
 
 def test_what_has_no_partner_is_named_and_the_others_are_not(tmp_path):

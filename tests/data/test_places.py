@@ -1,7 +1,9 @@
 import pytest
 
 from tests.data.conftest import one_line, touch
+from tfi2i.data.domains import find_unpaired
 from tfi2i.data.folders import available_splits, find_pairs
+from tfi2i.data.shares import Share
 
 
 def camvid(root, size=(8, 6)):
@@ -79,3 +81,35 @@ def test_absolute_names_in_the_folder(tmp_path):
     for split in ("train", "val"):
         (sample,) = find_pairs(tmp_path, split, **names).samples
         assert sample.b.path == tmp_path / split / "y" / f"{split}.png"
+
+
+@pytest.mark.parametrize("size", [(6, 6), (12, 6)])
+def test_both_sides_in_one_folder_are_refused_unless_the_user_says_otherwise(
+    tmp_path, size
+):
+    touch(tmp_path, *(f"train/{n}_{s}.png" for n in range(3) for s in "AB"), size=size)
+    for find in (find_pairs, find_unpaired):
+        with pytest.raises(ValueError) as error:
+            find(tmp_path, "train")
+        text = one_line(error)
+        assert "both sides of pairs" in text
+        assert "3 are called '*_A' and 3 '*_B'" in text
+        assert f"'{tmp_path / 'train/A'}' and '{tmp_path / 'train/B'}'" in text
+        assert "tfi2i data pair" in text and "--data.layout side_by_side" in text
+        assert ("--data.input edges" in text) == (find is find_pairs)
+        assert find(tmp_path, "train", layout="side_by_side").layout == "side_by_side"
+    # As with --data.input edges.
+    assert len(find_pairs(tmp_path, "train", targets_only=True)) == 6
+    # What the message advises is taken.
+    for side in "AB":
+        (tmp_path / "train" / side).mkdir()
+        for path in list(tmp_path.glob(f"train/*_{side}.png")):
+            path.rename(path.parent / side / path.name)
+    assert len(find_pairs(tmp_path, "train")) == 3
+
+
+def test_both_sides_in_a_folder_that_nobody_split(tmp_path):
+    touch(tmp_path, *(f"{n}-{s}.png" for n in range(5) for s in ("input", "target")))
+    with pytest.raises(ValueError, match="both sides of pairs") as error:
+        find_pairs(tmp_path, "train", share=Share(0.2))
+    assert f"'{tmp_path / 'A'}' and '{tmp_path / 'B'}'" in one_line(error)

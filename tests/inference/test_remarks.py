@@ -72,3 +72,20 @@ def test_photographs_for_drawings(said):
     assert said(data, [edges(photo)] * 3) == []
     assert said({**data, "input": "files"}, [photo]) == []
     assert np.ptp(photo) > 50
+
+
+@pytest.mark.parametrize("trained", ["files", "edges", "grayscale"])
+def test_inputs_that_training_did_not_make(said, trained):
+    data = {"input": trained, "preprocess": "crop", "crop_size": 32}
+    photo = photos(1, 64, 64)[0]
+    lines = said(data, [photo, photo], input="edges")
+    if trained == "edges":
+        assert lines == []
+    else:
+        (line,) = lines
+        assert "not trained on edges that --input edges makes" in line
+        advice = {"files": "leave --input out", "grayscale": "--input grayscale makes"}
+        assert f"but on --data.input {trained}: " in line and "\n" not in line
+        assert advice[trained] in line
+    # Where another program trained, its inputs may be anything.
+    assert said(data, [photo], input="edges", is_ours=False) == []

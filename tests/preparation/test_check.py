@@ -9,6 +9,7 @@ from rich.console import Console
 
 from tests.data.conftest import one_line, save
 from tests.preparation.conftest import cut, pictures, plain
+from tfi2i.data.domains import find_unpaired
 from tfi2i.data.folders import find_pairs
 from tfi2i.preparation import report
 from tfi2i.preparation.check import check
@@ -322,3 +323,29 @@ def test_what_is_no_image_is_a_note(tmp_path):
     (note,) = (p for p in check(tmp_path, SMALL).problems if p.kind == "left_out")
     assert note.level == "note"
     assert note.text == "left out: 1 file of unknown kinds (.db 1)"
+
+
+@pytest.mark.parametrize("where", ["", "train/"])
+@pytest.mark.parametrize("recipe", [None, "pix2pix-emoji", "cyclegan-emoji"])
+def test_both_sides_in_one_folder_get_no_command(tmp_path, where, recipe):
+    pictures(tmp_path, *(f"{where}{n}_{s}.png" for n in range(3) for s in "AB"))
+    checked = check(tmp_path, Asked(recipe=recipe))
+    assert not checked.ok and checked.command == ""
+    text, found = shown(checked)
+    assert "3 are called '*_A' and 3 '*_B'" in checked.verdict
+    assert "\n" not in checked.verdict and not found["ok"]
+    assert f"'{tmp_path / where / 'A'}'" in checked.verdict
+    may_draw = recipe != "cyclegan-emoji"
+    assert ("--data.input edges" in checked.verdict) == may_draw
+    if where:
+        with pytest.raises(ValueError) as error:
+            (find_pairs if may_draw else find_unpaired)(tmp_path, "train")
+        assert one_line(error) == checked.reason
+
+
+@pytest.mark.parametrize("said", [{"input": "edges"}, {"layout": "targets"}])
+def test_who_says_that_these_are_single_images_is_obeyed(tmp_path, said):
+    names = [f"train/{n}_{s}.png" for n in range(3) for s in "AB"]
+    pictures(tmp_path, *names, size=(64, 64))
+    checked = check(tmp_path, replace(SMALL, **said))
+    assert checked.ok and "--data.input edges" in checked.command

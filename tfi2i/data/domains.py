@@ -128,6 +128,8 @@ def _found(
     if layout == "folders" or (layout == "auto" and not listing.has_images(flat)):
         _check_no_domain_is_missing(root, split, called.a, called.b)
     flat = places.one_folder(root, split, layout, called, unsplit)
+    if layout == "auto":
+        folders.check_no_sides(flat)
     remedy = "" if layout == "side_by_side" else folders.single_images(root, split)
     return _from_halves(root, flat, out, remedy)
 

@@ -107,9 +107,10 @@ def find_pairs(
 
     Raises:
         FileNotFoundError: the folder, the split or the list does not exist.
-        ValueError: no images, unmatched or duplicate names, an odd width, images too
-            narrow to be two, an unreadable header, no such layout, a list that names
-            nothing there, or a share of too few.
+        ValueError: no images, unmatched or duplicate names, names of both sides of
+            pairs in one folder, an odd width, images too narrow to be two, an
+            unreadable header, no such layout, a list that names nothing there, or a
+            share of too few.
     """
     root = Path(directory)
     if layout not in LAYOUTS:
@@ -157,10 +158,34 @@ def _found(
         check_different(folder_a, folder_b)
         return match_folders(root, folder_a, folder_b, out, reason)
     flat = one_folder(root, split, layout, called, unsplit)
+    if layout == "auto" and not targets_only:
+        check_no_sides(flat, "edges")
     if layout == "targets" or (layout == "auto" and targets_only):
         return _targets(root, flat, out, "targets", "single images, read as targets")
     remedy = "" if layout == "side_by_side" else single_images(root, split, "edges")
     return _side_by_side(root, flat, out, targets_only, remedy)
+
+
+def check_no_sides(folder: Path, made: str = "") -> None:
+    """Refuse one folder whose names say that A and B of pairs are files in it.
+
+    Args:
+        folder: of images that nobody says are something else.
+        made: an input that may be made from single images; empty where none may.
+    """
+    paths = listing.images(folder)
+    found = names.sides(paths)
+    if found is None:
+        return
+    half = len({names.stem(path) for path in paths}) // 2
+    other = f"--data.input {made} (single images) or " if made else ""
+    raise ValueError(
+        f"'{folder}' seems to hold both sides of pairs as files of their own: {half} "
+        f"are called {found[0]} and {half} {found[1]}, alike but for that; move each "
+        f"side to a folder, '{folder / 'A'}' and '{folder / 'B'}' (which "
+        f"tfi2i data pair also joins), or say that they are no such pairs with {other}"
+        "--data.layout side_by_side"
+    )
 
 
 def single_images(root: Path, split: str, made: str = "") -> str:

@@ -3,7 +3,8 @@
 A pair has one name, without extension. How a letter with an accent is composed makes no
 difference (macOS writes `é` as two characters, others as one). Where no name is in both
 folders, the names may differ by what all files of a folder have in common at an end:
-`im0_A.png` and `im0_B.png`, `photo_1.jpg` and `label_1.png`.
+`im0_A.png` and `im0_B.png`, `photo_1.jpg` and `label_1.png`. One folder may hold both
+sides of pairs, which such names show, too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import itertools
+import re
 import unicodedata
 from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -19,6 +21,11 @@ _SEPARATORS = "_-. "
 
 # Ends of a name that are looked at, the shortest first.
 _MOST_ENDS = 6
+
+# What sides are called. Numbered images may begin otherwise: cat_1, dog_1.
+_SIDES = frozenset(
+    "a b in out input output source target label labels mask masks".split()
+)
 
 
 def stem(path: Path) -> str:
@@ -139,6 +146,53 @@ def matching(paths_a: Iterable[Path], paths_b: Iterable[Path]) -> Matching:
     return best
 
 
+def sides(paths: Iterable[Path]) -> tuple[Ends, Ends] | None:
+    """Tell whether one folder holds both sides of pairs, by its names.
+
+    Args:
+        paths: its images.
+
+    Returns:
+        The ends of either side's names, in alphabetical order, where every name has one
+        of these, the rest of it is in both sides, and a separator lies between; None
+        for other names, such as those of images that are only numbered.
+    """
+    names = list(dict.fromkeys(map(stem, paths)))
+    half, odd = divmod(len(names), 2)
+    if odd or half < 2:
+        return None
+    for cut, make in ((_last_words, _ending), (_beginnings, Ends)):
+        counts = collections.Counter(end for name in names for end in cut(name))
+        found = sorted(end for end, count in counts.items() if count == half)
+        for pair in itertools.combinations(found, 2):
+            a, b = map(make, pair)
+            keys = {a.key(name) for name in names if a.key(name) != name}
+            others = {b.key(name) for name in names if b.key(name) != name}
+            if keys == others and _are_sides(pair, keys if cut is _beginnings else ()):
+                return a, b
+    return None
+
+
+def _ending(text: str) -> Ends:
+    return Ends(after=text)
+
+
+def _are_sides(ends: tuple[str, str], keys: Iterable[str]) -> bool:
+    """Whether words, not numbers, tell two ends apart.
+
+    Args:
+        ends: both.
+        keys: what is between numbers in these must differ, unless the ends are called
+            as sides; none where it does not matter.
+    """
+    words = [re.split(f"[{re.escape(_SEPARATORS)}]", end.lower()) for end in ends]
+    own = [{*one} - {*other} for one, other in (words, words[::-1])]
+    if not any(own) or any(side and "".join(side).isdigit() for side in own):
+        return False
+    numbered = len({re.sub(r"\d+", "", key) for key in keys}) == 1
+    return not numbered or any(side & _SIDES for side in own)
+
+
 def _choices(names: Sequence[str]) -> Iterator[tuple[Ends, set[str]]]:
     """Common prefixes and suffixes, each with the rest of all names."""
     for before in ("", *_common(names, _beginnings)):
@@ -160,6 +214,11 @@ def _beginnings(name: str) -> list[str]:
     """Up to a separator, and with it."""
     cuts = (i for i in range(1, len(name)) if name[i - 1] in _SEPARATORS)
     return [name[:i] for i in itertools.islice(cuts, _MOST_ENDS)]
+
+
+def _last_words(name: str) -> list[str]:
+    """From a separator."""
+    return [end for end in _endings(name) if end[0] in _SEPARATORS]
 
 
 def _endings(name: str) -> list[str]:

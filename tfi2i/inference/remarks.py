@@ -16,6 +16,13 @@ log = logging.getLogger(__name__)
 # How many times larger or smaller than in training an image may be, unremarked.
 _FACTOR = 1.5
 
+# What --input makes.
+_MADE = {
+    "edges": "edges",
+    "grayscale": "grey images",
+    "downscale": "images made coarser",
+}
+
 
 class Remarks:
     """Says, once for each kind, how images differ from those of training.
@@ -38,6 +45,10 @@ class Remarks:
             and training.data.input == "edges"
             and shown.input is None
         )
+        self._made = ""
+        if training is not None and training.is_ours and shown.input is not None:
+            if training.data.input != shown.input:
+                self._made = shown.input
 
     def look(self, path: Path, whole: np.ndarray, part: np.ndarray) -> None:
         """Look at one image.
@@ -47,6 +58,7 @@ class Remarks:
             whole: the image.
             part: what is shown of it.
         """
+        self._look_at_input()
         self._look_at_halves(path, *whole.shape[:2])
         self._look_at_size(path, *part.shape[:2])
         if self._wants_drawings and "drawing" not in self._said:
@@ -57,6 +69,19 @@ class Remarks:
                     "this run was trained on: --input edges draws the edges of "
                     "photographs first.",
                 )
+
+    def _look_at_input(self):
+        if not self._made:
+            return
+        trained = self._shown.training.data.input
+        advice = f"--input {trained} makes what it was trained on"
+        if trained == "files":
+            advice = "unless its files were such images, leave --input out"
+        self._say(
+            "input",
+            f"this run was not trained on {_MADE[self._made]} that --input "
+            f"{self._made} makes of images, but on --data.input {trained}: {advice}.",
+        )
 
     def _look_at_halves(self, path, height, width):
         half = self._halves.of(height, width)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tfi2i.data import excluded, listing
+from tfi2i.data.folders import check_no_sides
 from tfi2i.files import check_is_folder, whole
 from tfi2i.preparation import problems as look_for
 from tfi2i.preparation.arrangement import UNSPLIT, Arrangement, Layout, recognize
@@ -91,6 +92,8 @@ def check(directory: Path, asked: Asked | None = None) -> Checked:
     try:
         usual = (given.a, given.b)
         arrangement = recognize(directory, asked.layout, *names, usual, share > 0)
+        if asked.layout == "auto" and (asked.input or given.input) == "files":
+            _check_no_sides(arrangement, asked.recipe)
     except (FileNotFoundError, ValueError) as error:
         arrangement = Arrangement((), str(error))
     if not arrangement.splits:
@@ -124,6 +127,14 @@ def check(directory: Path, asked: Asked | None = None) -> Checked:
     if arrangement.named("train") is None:
         return _unsplit(checked, images, asked.exclude or listed)
     return _tried(checked, images, asked)
+
+
+def _check_no_sides(arrangement: Arrangement, recipe: str | None) -> None:
+    """Refuse, as training does, both sides of pairs in one folder."""
+    is_paired = recipe is None or get(recipe).config.model.is_paired
+    for found in arrangement.splits:
+        if not found.is_two_folders:
+            check_no_sides(found.folders[0], "edges" if is_paired else "")
 
 
 def _worst_first(found: Iterable[Problem]) -> tuple[Problem, ...]:
