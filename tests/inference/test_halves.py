@@ -83,14 +83,33 @@ def test_runs_of_other_layouts_translate_the_whole(tmp_path, caplog):
     # Beside the folders there may be anything.
     save(tmp_path / "data" / "train" / "preview.png", 30, 90)
     save(tmp_path / "in" / "pair.png", 30, 90)
-    for index, data in enumerate(
-        ({}, {"layout": "folders"}, {"input": "grayscale", "layout": "targets"})
-    ):
-        translator = trained_on(tmp_path / "data", **data)
+    # Nor are images that lie beside a folder of the same names halves.
+    for name in ("train", "trainannot"):
+        save(tmp_path / "beside" / name / "0.png", 30, 30)
+    runs = [
+        ("data", {}),
+        ("data", {"layout": "folders"}),
+        ("data", {"input": "grayscale", "layout": "targets"}),
+        ("beside", {}),
+        ("beside", {"a": "train", "b": "trainannot"}),
+    ]
+    save(tmp_path / "in" / "square.png", 30, 30)
+    for index, (folder, data) in enumerate(runs):
+        translator = trained_on(tmp_path / folder, **data)
         out = tmp_path / f"out{index}"
         translate_files(translator, tmp_path / "in", out)
         assert read_image(out / "pair.png").shape == (30, 90, 3)
+        assert read_image(out / "square.png").shape == (30, 30, 3)
     assert caplog.messages == []
+
+
+def test_a_recipe_s_names_are_nobody_s(pairs, tmp_path):
+    save(tmp_path / "in" / "pair.png", 30, 90)
+    translator = trained_on(pairs, a="photo", b="label")
+    training = Training(translator.shown.training.data, usual=("photo", "label"))
+    translator.shown = Shown(training)
+    translate_files(translator, tmp_path / "in", tmp_path / "out")
+    assert read_image(tmp_path / "out" / "pair.png").shape == (30, 45, 3)
 
 
 def test_images_that_have_gone_leave_a_doubt(tmp_path, caplog):

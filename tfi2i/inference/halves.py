@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 from pathlib import Path
 
 import numpy as np
 
-from tfi2i.data import headers
-from tfi2i.data.headers import EXTENSIONS
+from tfi2i.data import headers, listing, places
 from tfi2i.inference.shown import Training
 
 HALVES = ("left", "right", "whole")
@@ -39,7 +37,7 @@ class Halves:
         self._ratio, self.is_known = None, False
         self._input = "left"
         if asked is None and training is not None and training.is_ours:
-            self._ratio, self.is_known = _side_by_side(training.data)
+            self._ratio, self.is_known = _side_by_side(training)
             self._input = "left" if training.direction == "a2b" else "right"
 
     def looks_like_a_pair(self, height: int, width: int) -> bool:
@@ -76,42 +74,40 @@ def cut(image: np.ndarray, half: str) -> np.ndarray:
     return image[:, :middle] if half == "left" else image[:, middle:]
 
 
-def _side_by_side(data) -> tuple[float | None, bool]:
+def _side_by_side(training) -> tuple[float | None, bool]:
     """Width over height of training images with two halves, and whether they are such.
 
     The first is None where they are not.
     """
+    data = training.data
     # Inputs that were made are in no files, and those of the bundled are not users'.
     is_made = data.input != "files" or data.dir is None
     if is_made or data.layout in ("folders", "targets"):
         return None, False
     height, width = data.crop_shape
     assumed = 2 * width / height
-    files = _training_files(data)
+    files = _training_files(training)
     if files is None:
         return assumed, data.layout == "side_by_side"
     return (_ratio(files, assumed), True) if files else (None, False)
 
 
-def _training_files(data):
+def _training_files(training):
     """Some of the side-by-side training images; None where the folder has gone."""
+    data = training.data
     root = Path(data.dir)
     if not root.is_dir():
         return None
-    for place in (root / "train", root):
-        try:
-            with os.scandir(place) as entries:
-                shown = (entry for entry in entries if not entry.name.startswith("."))
-                names = {entry.name: entry.is_dir() for entry in shown}
-        except OSError:
-            continue
-        # Beside A and B, or beside splits, images are something else.
-        if data.layout == "auto" and any(names.values()):
-            continue
-        images = [name for name in names if Path(name).suffix.lower() in EXTENSIONS]
-        if images:
-            return [place / name for name in sorted(images)[:_MOST]]
-    return []
+    called = places.Names.of(data.a, data.b, training.usual)
+    splits = places.available_splits(root, a=called.a, b=called.b)
+    how = root, "train", data.layout, called, data.val_share > 0 and not splits
+    # As training looks for them.
+    try:
+        if places.two_folders(*how) is not None:
+            return []
+        return listing.images(places.one_folder(*how))[:_MOST]
+    except (OSError, ValueError):
+        return []
 
 
 def _ratio(files, assumed):

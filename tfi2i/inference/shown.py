@@ -17,6 +17,7 @@ from tfi2i.data.pixels import PixelType
 from tfi2i.inference.translator import Translator
 from tfi2i.recipes import stored
 from tfi2i.recipes.config import DataConfig, ImportedConfig
+from tfi2i.recipes.named import usual_names
 
 Size = Literal["native", "trained"]
 SIZES = ("native", "trained")
@@ -35,11 +36,13 @@ class Training:
         data: resolved.
         direction: `"a2b"` or `"b2a"`, which way is translated.
         is_ours: false where another program trained, whose sizes may be a guess.
+        usual: names of the folders that nobody gave, but the recipe.
     """
 
     data: DataConfig
     direction: str = "a2b"
     is_ours: bool = True
+    usual: tuple[str, str] = ("A", "B")
 
     @classmethod
     def of(cls, source: Path, direction: str | None = None) -> Training | None:
@@ -58,7 +61,8 @@ class Training:
             # Above an export there may be somebody else's config.json.
             return None
         direction = direction or stored.directions(config)[0]
-        return cls(config.data, direction, not isinstance(config.model, ImportedConfig))
+        is_ours = not isinstance(config.model, ImportedConfig)
+        return cls(config.data, direction, is_ours, usual_names(config.recipe))
 
     @property
     def geometry(self) -> Geometry | None:

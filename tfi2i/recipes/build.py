@@ -21,7 +21,7 @@ from tfi2i.recipes.config import (
     TrainConfig,
 )
 from tfi2i.recipes.limits import check_channels, flag
-from tfi2i.recipes.named import RECIPES
+from tfi2i.recipes.named import usual_names
 
 
 def load_data(
@@ -172,13 +172,12 @@ def _wanted(domain):
 
 def _where(data, recipe):
     """The folder of the images, and how they are found."""
-    usual = RECIPES[recipe].config.data if recipe in RECIPES else DataConfig()
     share = Share(data.val_share, data.val_seed, data.group)
     return data.dir or bundled(), {
         "layout": data.layout if data.dir else "side_by_side",
         "a": data.a,
         "b": data.b,
-        "usual": (usual.a, usual.b),
+        "usual": usual_names(recipe),
         "exclude": data.exclude,
         "share": share if data.val_share else None,
     }

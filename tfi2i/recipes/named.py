@@ -205,3 +205,9 @@ def get(name: str) -> Recipe:
             f"Recipes: {', '.join(RECIPES)}."
         )
     return RECIPES[name]
+
+
+def usual_names(recipe: str) -> tuple[str, str]:
+    """Names of the folders of A and B that a recipe gives; `A` and `B` without one."""
+    data = RECIPES[recipe].config.data if recipe in RECIPES else DataConfig()
+    return data.a, data.b
