@@ -104,3 +104,10 @@ def test_what_pillow_cannot_hold_is_not_painted():
     deep = Translator(paint, output_pixels=PixelType.of(3, "uint16"))
     with pytest.raises(ValueError, match="3 channels of uint16, which Pillow has no"):
         deep(Image.new("RGB", (8, 8)))
+
+
+@pytest.mark.parametrize("painted", [np.zeros((0, 8, 8, 3)), np.zeros(3)])
+def test_what_is_no_image_for_each_image_is_refused(painted):
+    broken = Translator(lambda images: painted)
+    with pytest.raises(ValueError, match="1 images became an array of shape"):
+        broken(np.zeros((8, 8, 3), np.uint8))

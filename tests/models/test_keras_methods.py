@@ -423,7 +423,9 @@ def test_mixed_float16_scales_losses_by_itself(tmp_path):
             np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("make", [least_pix2pix, least_cyclegan])
+@pytest.mark.parametrize(
+    "make", [least_pix2pix, pytest.param(least_cyclegan, marks=pytest.mark.slow)]
+)
 def test_networks_may_return_float16(make):
     with dtype_policy("mixed_float16"):
         model = make()

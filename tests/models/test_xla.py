@@ -40,6 +40,7 @@ def test_a_compiled_step_is_the_plain_one(make, options, devices):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_mirrored_strategy_of_one_device():
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
     losses, _ = _trained(tiny_pix2pix, {}, strategy, jit_compile=True)
@@ -59,6 +60,7 @@ def test_the_choice_is_saved(tmp_path):
     assert again.get_compile_config()["jit_compile"] is True
 
 
+@pytest.mark.slow
 def test_losses_are_scaled_within():
     pair = images(2, 16, 16, 3), images(2, 16, 16, 3, seed=1)
     losses, weights = {}, {}

@@ -81,6 +81,11 @@ class Translator:
             return picture
         batch = self._checked(np.asarray(image))
         output = self._translate(batch)
+        if np.ndim(output) != 4 or len(output) != len(batch):
+            raise ValueError(
+                f"{len(batch)} images became an array of shape {np.shape(output)}: the "
+                "translator's file is damaged, or no image-to-image network."
+            )
         return output if np.ndim(image) == 4 else output[0]
 
     def _checked(self, array):

@@ -90,7 +90,7 @@ RECIPES: dict[str, Recipe] = {
             data=DataConfig(a="photo", b="label", direction="b2a"),
         ),
         summary="labels to photographs of facades (CMP facades)",
-        cost="400 pairs, 200 epochs: 80,000 steps at 256 px, 9 ms each on an H100 with "
+        cost="400 pairs, 200 epochs: 80,000 steps at 256 px; 9 ms each on an H100 with "
         "--xla",
         scores="PyTorch reference: FID 119.1 (mmagic's protocol, 106 test images); "
         "here not measured",
@@ -141,7 +141,7 @@ RECIPES: dict[str, Recipe] = {
     "cyclegan-horse2zebra": Recipe(
         config=_cyclegan("cyclegan-horse2zebra", DataConfig(a="horse", b="zebra")),
         summary="horses to zebras and back (unpaired)",
-        cost="1,067 and 1,334 images, 200 epochs: 266,800 steps at 256 px, 37 ms each "
+        cost="1,067 and 1,334 images, 200 epochs: 266,800 steps at 256 px; 37 ms each "
         "on an H100 with --xla",
         scores="PyTorch reference: FID 62.1 to zebras, 138.6 back (mmagic's protocol); "
         "here not measured",
