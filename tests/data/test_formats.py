@@ -372,6 +372,7 @@ def of_many_parts(folder):
     return {**dict.fromkeys(("one.tif", "planes.tif"), large)}, stack
 
 
+@pytest.mark.slow
 def test_memory_is_at_most_twice_the_pixels(tmp_path):
     wanted, stack = of_many_parts(tmp_path)
     for path in sorted(tmp_path.iterdir()):

@@ -63,6 +63,7 @@ def test_mistakes_are_one_line(tmp_path, capsys):
     assert "x.keras' does not exist" in line
 
 
+@pytest.mark.slow
 def test_the_report_says_which_weights(tmp_path, capsys):
     run = tmp_path / "emoji"
     make_run(run, **TINY)

@@ -161,6 +161,7 @@ def test_model_checkpoint_keeps_the_best(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_backup_and_restore_goes_on_where_it_stopped(tmp_path):
     class Crash(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):

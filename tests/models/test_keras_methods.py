@@ -114,6 +114,7 @@ def test_whole_numbers_are_refused(make, dtype):
             attempt()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [least_pix2pix, least_cyclegan])
 def test_floats_of_0_to_255_are_refused(make):
     model = make()

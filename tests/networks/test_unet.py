@@ -93,6 +93,7 @@ def test_drops_out_where_the_reference_does(num_downs, sides):
     ]
 
 
+@pytest.mark.slow
 def test_dropout_is_the_noise():
     image = checks.images(1, 64, 64, 3)
     noisy = unet(6, filters=2, norm="instance", seed=0)

@@ -226,6 +226,7 @@ def test_unpaired_images_of_ones_own(tmp_path):
     np.testing.assert_array_equal(data.real_a[0][0, 0], [255, 0, 0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "make", [small_pix2pix, pytest.param(small_cyclegan, marks=pytest.mark.slow)]
 )

@@ -85,6 +85,7 @@ def test_a_stopped_run_paints_as_it_would_have_ended(
     assert np.abs(np.int32(load(run)(photos(1, 16, 24))) - last).max() <= 1
 
 
+@pytest.mark.slow
 def test_says_at_which_step_it_is(tmp_path, caplog):
     caplog.set_level(logging.INFO, "tfi2i")
     _stopped(tmp_path / "run", step=7, epochs=20)
@@ -104,6 +105,7 @@ def test_mixed_precision_stops_too(tmp_path):
         _equal(generator.get_weights(), model.generator.get_weights())
 
 
+@pytest.mark.slow
 def test_a_run_may_be_read_while_it_trains(tmp_path):
     """Whatever moment it is, one whole backup is read."""
     run = tmp_path / "run"
@@ -128,6 +130,7 @@ def test_a_run_may_be_read_while_it_trains(tmp_path):
         training.join()
 
 
+@pytest.mark.slow
 def test_a_backup_beside_a_model_is_the_newer_one(tmp_path):
     """A finished run goes on with more epochs."""
     run = tmp_path / "run"
@@ -168,6 +171,7 @@ def test_best_weights(tmp_path, caplog):
         load(run, weights="best")
 
 
+@pytest.mark.slow
 def test_a_damaged_backup_is_named_or_paints_the_same(tmp_path):
     """Damage to what paints nothing, such as a discriminator's state, is not seen."""
     run = tmp_path / "run"
