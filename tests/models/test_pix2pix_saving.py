@@ -47,6 +47,7 @@ def _compile(model, optimizers):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "optimizers",
     [

@@ -200,6 +200,7 @@ def test_spectral_norm_learns_in_every_weight():
     checks.check_gradients(network, checks.images(2, 32, 40, 6))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [patchgan, pixel_discriminator])
 def test_spectral_norm_survives_saving(make, tmp_path):
     network = make(3, filters=2, spectral_norm=True, seed=0)

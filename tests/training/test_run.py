@@ -344,6 +344,7 @@ def test_what_is_no_backup_is_refused(saved, tmp_path):
         resume(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_truncated_backup_is_refused(saved, tmp_path):
     backup = saved[-1]
     contents = backup.path.read_bytes()
