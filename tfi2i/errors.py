@@ -17,3 +17,17 @@ def reason(error: BaseException) -> str:
         if line and not line.startswith(_PREFACE):
             return line
     return type(error).__name__
+
+
+def not_installed(what: str, error: ImportError, extra: str) -> ValueError:
+    """The error of a package that only an extra brings.
+
+    Args:
+        what: needs the package, as the message begins.
+        error: of its import.
+        extra: of tfi2i, which brings it.
+    """
+    return ValueError(
+        f"{what} needs {error.name}, which is not installed: pip install "
+        f"'tfi2i[{extra}]'."
+    )

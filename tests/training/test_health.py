@@ -134,7 +134,7 @@ def test_a_bad_step_is_noticed_before_it_is_saved(tmp_path):
             callbacks=[
                 clock,
                 StopOnNonFinite(clock, backup.path),
-                KeepBackup(backup, clock, ["x"], 1, 0.0, {}, lambda: False),
+                KeepBackup(backup, clock, ["x"], 1, 0.0, {}, lambda: False, int),
             ],
             verbose=0,
         )

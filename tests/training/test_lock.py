@@ -1,6 +1,7 @@
 """One process at a time trains a run, and dead ones are in nobody's way."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -97,7 +98,9 @@ def test_what_this_machine_left_is_taken_over(changes, tmp_path):
         pytest.skip("this machine has no number, so it cannot know itself again")
     _left_by(tmp_path, **changes)
     with locked(tmp_path):
-        pass
+        holder = json.loads((tmp_path / LOCK).read_text())
+        assert holder["pid"] == os.getpid()
+        assert holder["boot"] == lock._ourselves()["boot"]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"host": 3}', "[" * 5000])

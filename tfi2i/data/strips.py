@@ -1,4 +1,4 @@
-"""Parts of a TIFF to numbers, of which none becomes larger than it is meant to be.
+"""Decodes TIFF strips and tiles; refuses data that expand beyond the declared size.
 
 tifffile by itself unpacks whatever a few bytes ask for, and needs the package
 imagecodecs for LZW; OpenCV multiplies colours by their alpha, and turns images.

@@ -5,6 +5,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from tfi2i.errors import not_installed
 from tfi2i.files import stderr_aside
 from tfi2i.inference.sizes import at_inference
 
@@ -22,10 +23,7 @@ def check_onnx() -> None:
         import onnxruntime  # noqa: F401
         import tf2onnx  # noqa: F401
     except ImportError as error:
-        raise ValueError(
-            f"--formats onnx needs {error.name}, which is not installed: pip install "
-            "'tfi2i[onnx]'."
-        ) from error
+        raise not_installed("--formats onnx", error, "onnx") from error
 
 
 def write_onnx(generator: keras.Model, path: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tfi2i.data.pixels import PixelType
-from tfi2i.errors import reason
+from tfi2i.errors import not_installed, reason
 
 NAME = "tfi2i.json"
 
@@ -93,10 +93,7 @@ def _property(path):
     try:
         import onnx
     except ImportError as error:
-        raise ValueError(
-            f"'{path}' needs {error.name}, which is not installed: pip install "
-            "'tfi2i[onnx]'."
-        ) from error
+        raise not_installed(f"'{path}'", error, "onnx") from error
     try:
         model = onnx.load(path, load_external_data=False)
     except MemoryError:

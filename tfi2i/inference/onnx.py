@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from tfi2i.data.pixels import PixelType, from_float, to_float
-from tfi2i.errors import reason
+from tfi2i.errors import not_installed, reason
 from tfi2i.files import stderr_aside
 from tfi2i.inference.engines import refusal
 
@@ -36,10 +36,7 @@ class OnnxEngine:
         try:
             import onnxruntime
         except ImportError as error:
-            raise ValueError(
-                f"'{path}' needs {error.name}, which is not installed: pip install "
-                "'tfi2i[onnx]'."
-            ) from error
+            raise not_installed(f"'{path}'", error, "onnx") from error
         options = onnxruntime.SessionOptions()
         # What fails is raised, too.
         options.log_severity_level = 4

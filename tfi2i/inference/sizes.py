@@ -72,7 +72,7 @@ def at_inference(generator) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def reflected(length: int, rule: SizeRule) -> tuple[tf.Tensor, tf.Tensor]:
-    """Where the image starts in its padded form, and whence each pixel comes.
+    """Offset of the image inside its padding, and the source index of each pixel.
 
     Indices rather than `tf.pad`, which fails where the padding exceeds the image and
     loses the channels' number in TFLite.

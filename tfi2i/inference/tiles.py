@@ -302,8 +302,8 @@ class TiledEngine:
     def _bands(self, image, enter) -> Iterator[tuple[int, np.ndarray]]:
         """Painted rows of the image, from top to bottom."""
         height, width, _ = image.shape
-        top, rows = _whence(height, self._plan)
-        left, columns = _whence(width, self._plan)
+        top, rows = _source_indices(height, self._plan)
+        left, columns = _source_indices(width, self._plan)
         across = list(_tiles(len(columns), self._plan))
         faded = None
         for down in _tiles(len(rows), self._plan):
@@ -384,7 +384,7 @@ def _tiles(length: int, plan: Plan) -> Iterator[_Tile]:
         )
 
 
-def _whence(length: int, plan: Plan) -> tuple[int, np.ndarray]:
-    """As whole images are padded: where the image starts, whence each pixel comes."""
+def _source_indices(length: int, plan: Plan) -> tuple[int, np.ndarray]:
+    """Offset of the image inside its padding, and the source index of each pixel."""
     before, index = reflected(length, SizeRule(plan.multiple, plan.minimum))
     return int(before), np.asarray(index)

@@ -6,7 +6,7 @@ import keras
 
 
 class WatchLosses(keras.callbacks.Callback):
-    """Reads a trainer's losses, of which none is called "loss".
+    """Shows Keras' callbacks the sum of a trainer's losses as "loss".
 
     `keras.callbacks.TerminateOnNaN` is shown the sum of all losses.
 

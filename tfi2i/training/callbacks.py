@@ -101,7 +101,7 @@ class KeepBackup(keras.callbacks.Callback):
         minutes,
         means,
         should_stop,
-        flush=lambda: None,
+        flush,
     ):
         super().__init__()
         self.backup = backup
