@@ -85,6 +85,7 @@ def test_the_report_says_which_weights(tmp_path, capsys):
     assert np.abs(painted["best"] - painted["last"]).max() > 1
 
 
+@pytest.mark.slow
 def test_an_onnx_file_by_itself(tmp_path):
     generator = networks.resnet(1, filters=4, in_channels=1, seed=0)
     path = tmp_path / "deep_b2a.onnx"

@@ -58,6 +58,7 @@ def _changed(contents, draw):
     return bytes(changed)
 
 
+@pytest.mark.slow
 def test_bytes_of_a_keras_file(keras_file, tmp_path):
     draw = random.Random(0)
     path = tmp_path / "damaged.keras"
@@ -67,6 +68,7 @@ def test_bytes_of_a_keras_file(keras_file, tmp_path):
         assert line is None or "damaged.keras" in line
 
 
+@pytest.mark.slow
 def test_members_of_a_keras_file(keras_file, tmp_path):
     with zipfile.ZipFile(keras_file) as archive:
         sound = {name: archive.read(name) for name in archive.namelist()}
@@ -92,6 +94,7 @@ def _places(value, place=()):
         yield from _places(part, (*place, key))
 
 
+@pytest.mark.slow
 def test_values_in_a_keras_file(keras_file, tmp_path):
     draw = random.Random(0)
     with zipfile.ZipFile(keras_file) as archive:

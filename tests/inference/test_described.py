@@ -48,6 +48,7 @@ def test_a_damaged_description(tflite, contents):
         described.described(tflite)
 
 
+@pytest.mark.slow
 def test_exports_say_what_they_are(tmp_path_factory):
     _, run, published = exported(tmp_path_factory, "resnet")
     assert {described.described(item.path) for item in published} == {(RGB, RGB)}

@@ -31,6 +31,7 @@ def test_a_pix2pix(tmp_path):
     assert load(tmp_path / "photos.keras", "b2a").direction == "b2a"
 
 
+@pytest.mark.slow
 def test_running_means_paint(tmp_path):
     model = tiny_pix2pix()
     means = keras.optimizers.Adam(0.05, use_ema=True, ema_momentum=0.5)

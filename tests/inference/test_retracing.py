@@ -36,6 +36,7 @@ def test_what_would_be_told(caplog):
     caplog.clear()
 
 
+@pytest.mark.slow
 def test_many_translators_in_one_program():
     network = networks.resnet(0, filters=2)
     for index in range(6):
@@ -44,6 +45,7 @@ def test_many_translators_in_one_program():
         engine.run(np.float32(photos(1, 20, 30 + index)) / 255)
 
 
+@pytest.mark.slow
 def test_many_statistics():
     network = networks.resnet(0, filters=2)
     for _ in range(6):

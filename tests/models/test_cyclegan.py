@@ -202,6 +202,7 @@ def test_averages_are_the_running_means_of_generators():
         np.testing.assert_array_equal(ours, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pool_size", [pytest.param(0, marks=pytest.mark.slow), 3])
 def test_two_devices_equal_one(tmp_path, pool_size):
     a, b = images(8, 16, 16, 3), images(8, 16, 16, 3, seed=1)

@@ -109,6 +109,7 @@ def test_terminate_on_nan_ends_training(make, value):
         model.fit(real_a, PAIR[1], callbacks=callback, **options)
 
 
+@pytest.mark.slow
 def test_terminate_on_nan_leaves_finite_losses_alone():
     history = _fit(_compiled(), keras.callbacks.TerminateOnNaN(), epochs=2)
     assert len(history.epoch) == 2

@@ -239,6 +239,7 @@ def test_save_and_load_whole(tmp_path):
         model.save(tmp_path / "model.h5")
 
 
+@pytest.mark.slow
 def test_save_and_load_weights(tmp_path):
     model, other = least_pix2pix(dropout=0.5), least_pix2pix(dropout=0.5)
     for one in (model, other):

@@ -21,6 +21,7 @@ def _trained(make, options, strategy, jit_compile):
     return losses, [weight.numpy() for weight in model.weights]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "options", "devices"),
     [

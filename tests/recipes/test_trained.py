@@ -142,6 +142,7 @@ def test_a_backup_beside_a_model_is_the_newer_one(tmp_path):
     _equal(generator.get_weights(), model.generator.get_weights())
 
 
+@pytest.mark.slow
 def test_best_weights(tmp_path, caplog):
     caplog.set_level(logging.INFO, "tfi2i")
     run = tmp_path / "run"
