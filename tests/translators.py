@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from tests.recipes.changes import changed
-from tfi2i.export import export
+from tfi2i.exports import export
 from tfi2i.inference.sizes import at_own_size, size_rule
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.named import get

@@ -269,7 +269,7 @@ def _export(words: list[str]) -> None:
     with loaded_tensorflow():
         from rich.console import Console
 
-        from tfi2i.export import export, exports_table
+        from tfi2i.exports import export, exports_table
 
         how = options.formats, options.quantize, options.tflite_size
         published = export(options.run, *how, options.direction, options.weights)

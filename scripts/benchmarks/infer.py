@@ -48,9 +48,9 @@ def prepare(network, size, folder, images):
     import numpy as np
     from PIL import Image
 
-    from tfi2i.export import onnx as exported
-    from tfi2i.export.saved_model import write_float_model, write_saved_model
-    from tfi2i.export.tflite import write_tflite
+    from tfi2i.exports import onnx as exported
+    from tfi2i.exports.saved_model import write_float_model, write_saved_model
+    from tfi2i.exports.tflite import write_tflite
 
     draw = np.random.default_rng(0)
     (folder / "images").mkdir()

@@ -13,9 +13,9 @@ from tests.test_cli import refused
 from tests.translators import TINY, make_run, photos
 from tfi2i import networks
 from tfi2i.data.pixels import RGB
-from tfi2i.export.onnx import write_onnx
-from tfi2i.export.saved_model import write_float_model, write_saved_model
-from tfi2i.export.tflite import write_tflite
+from tfi2i.exports.onnx import write_onnx
+from tfi2i.exports.saved_model import write_float_model, write_saved_model
+from tfi2i.exports.tflite import write_tflite
 from tfi2i.inference import load
 from tfi2i.inference.described import describe
 from tfi2i.recipes import stored

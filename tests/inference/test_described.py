@@ -7,7 +7,7 @@ import pytest
 from tests.translators import exported
 from tfi2i import networks
 from tfi2i.data.pixels import RGB, PixelType
-from tfi2i.export.saved_model import write_saved_model
+from tfi2i.exports.saved_model import write_saved_model
 from tfi2i.inference import described, load
 
 

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tfi2i.export.saved_model import write_float_model
-from tfi2i.export.tflite import write_tflite
+from tfi2i.exports.saved_model import write_float_model
+from tfi2i.exports.tflite import write_tflite
 from tfi2i.inference.engines import KerasEngine, TFLiteEngine
 
 

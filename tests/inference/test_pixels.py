@@ -11,7 +11,7 @@ from tfi2i.data import writing
 from tfi2i.data.pixels import PixelType, from_float, to_float
 from tfi2i.data.reading import read_image
 from tfi2i.evaluation import evaluate
-from tfi2i.export import export
+from tfi2i.exports import export
 from tfi2i.inference import load, translate_files
 from tfi2i.recipes.config import DomainConfig
 

@@ -8,7 +8,7 @@ from PIL import Image
 from tests.translators import TINY, make_run, photos
 from tfi2i import networks
 from tfi2i.data.reading import read_image
-from tfi2i.export import export
+from tfi2i.exports import export
 from tfi2i.inference import load
 from tfi2i.inference.engines import KerasEngine
 from tfi2i.inference.fixed import FixedStatistics

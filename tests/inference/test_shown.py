@@ -184,7 +184,7 @@ def test_load_with_other_pixels(tmp_path):
 
 @pytest.mark.slow
 def test_exports_of_a_run_know_its_size_and_others_do_not(run, tmp_path, capsys):
-    from tfi2i.export import export
+    from tfi2i.exports import export
 
     shutil.copytree(run, tmp_path / "run")
     export(tmp_path / "run", direction="a2b", size=64)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.translators import exported, photos
-from tfi2i.export.onnx import write_onnx
+from tfi2i.exports.onnx import write_onnx
 from tfi2i.files import stderr_aside
 from tfi2i.inference import load
 

@@ -16,7 +16,7 @@ from tests.test_cli import tfi2i as command
 from tests.translators import photos
 from tfi2i import cli, networks
 from tfi2i.data.pixels import to_float, to_uint8
-from tfi2i.export import export
+from tfi2i.exports import export
 from tfi2i.inference import load
 from tfi2i.inference.load import trained_generators
 from tfi2i.interop import zoo

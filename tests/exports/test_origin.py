@@ -12,8 +12,8 @@ from tests.test_cli import refused
 from tests.translators import TINY, make_run, photos
 from tfi2i import networks
 from tfi2i.data.pixels import RGB, PixelType
-from tfi2i.export import export
-from tfi2i.export.onnx import write_onnx
+from tfi2i.exports import export
+from tfi2i.exports.onnx import write_onnx
 from tfi2i.inference import load
 from tfi2i.inference.described import describe, described
 from tfi2i.recipes import stored

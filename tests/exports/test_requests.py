@@ -14,10 +14,10 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tests.export import session
+from tests.exports import session
 from tests.translators import NETWORKS, exported, photos, write_run
 from tfi2i.data.pixels import PixelType
-from tfi2i.export import export
+from tfi2i.exports import export
 from tfi2i.recipes.config import DomainConfig
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfi2i.errors import reason
-from tfi2i.export.verify import Parity
+from tfi2i.exports.verify import Parity
 from tfi2i.files import whole
 
 REPORT = "report.json"

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tests.translators import photos
 from tfi2i import networks
 from tfi2i.data.pixels import PixelType, to_float
-from tfi2i.export.verify import Painted, Parity, check, compare
+from tfi2i.exports.verify import Painted, Parity, check, compare
 
 
 @pytest.fixture

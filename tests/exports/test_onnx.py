@@ -11,11 +11,11 @@ import pytest
 from tests.translators import TINY, make_cyclegan_run, make_run, photos
 from tfi2i import networks
 from tfi2i.data.pixels import to_float
-from tfi2i.export import export
-from tfi2i.export.onnx import write_onnx
-from tfi2i.export.saved_model import write_float_model
-from tfi2i.export.tflite import write_tflite
-from tfi2i.export.verify import compare, paint
+from tfi2i.exports import export
+from tfi2i.exports.onnx import write_onnx
+from tfi2i.exports.saved_model import write_float_model
+from tfi2i.exports.tflite import write_tflite
+from tfi2i.exports.verify import compare, paint
 from tfi2i.inference.engines import KerasEngine, TFLiteEngine
 from tfi2i.inference.load import trained_generators
 from tfi2i.inference.onnx import OnnxEngine

@@ -8,7 +8,7 @@ import sys
 
 from absl import logging as absl_logging
 
-from tfi2i.export.progress import steps
+from tfi2i.exports.progress import steps
 
 
 def test_a_terminal_shows_how_far_it_is(monkeypatch, caplog):

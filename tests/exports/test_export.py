@@ -13,7 +13,7 @@ from PIL import Image
 from tests.translators import NETWORKS, by_hand, exported, make_run, photos
 from tfi2i.data.pixels import to_float
 from tfi2i.data.reading import read_image
-from tfi2i.export import export
+from tfi2i.exports import export
 from tfi2i.inference.engines import KerasEngine, SavedModelEngine, TFLiteEngine
 
 SHAPES = [(64, 64), (81, 47), (9, 13), (128, 64)]

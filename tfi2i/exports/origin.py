@@ -6,7 +6,7 @@ from typing import NamedTuple
 import keras
 
 from tfi2i.data.pixels import PixelType
-from tfi2i.export.report import read_report
+from tfi2i.exports.report import read_report
 from tfi2i.inference.exports import direction_of
 from tfi2i.inference.generators import is_keras, pixel_types, read_trained
 from tfi2i.recipes.config import DataConfig, ImportedConfig, TrainConfig

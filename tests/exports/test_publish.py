@@ -11,8 +11,8 @@ import pytest
 
 from tests.translators import TINY, make_cyclegan_run, make_run, photos
 from tfi2i.data.pixels import to_float
-from tfi2i.export import export
-from tfi2i.export.saved_model import write_saved_model
+from tfi2i.exports import export
+from tfi2i.exports.saved_model import write_saved_model
 from tfi2i.inference import load
 from tfi2i.inference.engines import KerasEngine, TFLiteEngine
 from tfi2i.inference.load import trained_generators

@@ -7,7 +7,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from tfi2i.export.report import Export
+from tfi2i.exports.report import Export
 
 
 def exports_table(folder: Path, published: Sequence[Export]) -> Table:

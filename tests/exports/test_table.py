@@ -4,8 +4,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tfi2i.export import Export, exports_table
-from tfi2i.export.verify import Parity
+from tfi2i.exports import Export, exports_table
+from tfi2i.exports.verify import Parity
 
 
 def test_names_are_no_markup_and_sizes_are_those_of_each_export():

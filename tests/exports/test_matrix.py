@@ -8,9 +8,9 @@ import pytest
 from tests.translators import by_hand, randomize
 from tfi2i import networks
 from tfi2i.data.pixels import PixelType
-from tfi2i.export.onnx import write_onnx
-from tfi2i.export.saved_model import write_float_model, write_saved_model
-from tfi2i.export.tflite import write_tflite
+from tfi2i.exports.onnx import write_onnx
+from tfi2i.exports.saved_model import write_float_model, write_saved_model
+from tfi2i.exports.tflite import write_tflite
 from tfi2i.inference.engines import SavedModelEngine, TFLiteEngine
 from tfi2i.inference.onnx import OnnxEngine
 
