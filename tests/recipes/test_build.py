@@ -198,12 +198,12 @@ def test_bundled_images_without_pairs():
     assert type(data) is UnpairedData
     assert type(pairs) is PairedData
     # Only training images are larger than what the networks see.
-    assert data.real_a.shape[1:] == data.real_b.shape[1:] == (64, 64, 3)
+    assert data.images["a"].shape[1:] == data.images["b"].shape[1:] == (64, 64, 3)
     # Names with and without their endings sort differently.
     stems = [image.path.stem for image in data.files.a]
     order = [stems.index(name) for name in pairs.names]
-    np.testing.assert_array_equal(data.real_a.numpy()[order], pairs.real_a)
-    np.testing.assert_array_equal(data.real_b.numpy()[order], pairs.real_b)
+    np.testing.assert_array_equal(data.images["a"].numpy()[order], pairs.images["a"])
+    np.testing.assert_array_equal(data.images["b"].numpy()[order], pairs.images["b"])
 
 
 def test_unpaired_images_of_ones_own(tmp_path):
@@ -222,10 +222,10 @@ def test_unpaired_images_of_ones_own(tmp_path):
         data__background="#ff0000",
     )
     data = build.load_data(resolve(chosen), "train")
-    assert data.real_a.shape == (2, 36, 36, 3)
-    assert data.real_b.shape == (3, 36, 36, 3)
+    assert data.images["a"].shape == (2, 36, 36, 3)
+    assert data.images["b"].shape == (3, 36, 36, 3)
     # The first image is wholly transparent.
-    np.testing.assert_array_equal(data.real_a[0][0, 0], [255, 0, 0])
+    np.testing.assert_array_equal(data.images["a"][0][0, 0], [255, 0, 0])
 
 
 @pytest.mark.slow

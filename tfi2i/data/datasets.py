@@ -44,8 +44,9 @@ def paired(
         training: None means for the split `train`. Without, pairs come in
             order, whole, and the last batch may be smaller.
         **options: of `PairedData.load`: `layout`, `a`, `b`, `exclude`,
-            `input="edges"`, `downscale`; and fields of `Preprocessing`: `load_size=286`,
-            `crop_size=256`, `preprocess="resize_and_crop"` and others.
+            `input="edges"`, `downscale`; and fields of `Preprocessing`:
+            `load_size=286`, `crop_size=256`, `preprocess="resize_and_crop"` and
+            others.
 
     Returns:
         `{"a": ..., "b": ...}`, each float32 `(batch, height, width, channels)` in

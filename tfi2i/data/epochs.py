@@ -271,6 +271,7 @@ class TwoDomains(abc.ABC):
         batch_size: int,
         jitter: transforms.Jitter,
         color_jitter: float,
+        jittered: str,
         seed: int,
     ) -> tf.data.Dataset:
         """Batches of the epochs whose int64 numbers a dataset gives."""

@@ -1,7 +1,6 @@
 """CycleGAN: unpaired image-to-image translation with cycle-consistent networks."""
 
 import keras
-import tensorflow as tf
 
 from tfi2i.layers import PACKAGE
 from tfi2i.losses import ADVERSARIAL_LOSSES, l1_loss
@@ -33,7 +32,8 @@ class CycleGAN(AdversarialModel):
     instead: its `idt_A` is `idt_b` here, its `D_A` is `d_b`.
 
     Batches are `{"a": real_a, "b": real_b}`, or `(real_a, real_b)`, float tensors
-    `(batch, height, width, channels)` in [-1, 1]; which A comes with which B means nothing.
+    `(batch, height, width, channels)` in [-1, 1]; which A comes with which B means
+    nothing.
 
     Args:
         generator_ab: `keras.Model` from A to B.

@@ -9,6 +9,8 @@ class TrainerInterface:
     """
 
     network_names = ()
+    instead = "read it with keras.models.load_model"
+    """What one can do with a trainer that translates no images."""
     other_entries = ()
     """Names of the entries of a batch that are not the images of `ways`."""
 
@@ -95,7 +97,11 @@ class TrainerInterface:
         translators = [self.translator(way) for way in self.ways]
         used = {id(weight) for model in translators for weight in model.weights}
         return {
-            player: any(id(w) in used for n in self.networks_of(player) for w in n.weights)
+            player: any(
+                id(weight) in used
+                for network in self.networks_of(player)
+                for weight in network.weights
+            )
             for player in self.players
         }
 

@@ -21,9 +21,9 @@ class Pix2Pix(AdversarialModel):
     generator against the updated discriminator, as the PyTorch reference does.
 
     Batches are `{"a": real_a, "b": real_b}`, or `(input, target)`, float tensors
-    `(batch, height, width, channels)` in [-1, 1]. Losses are named as the reference's: `g_gan`, `g_l1`, `d_real`,
-    `d_fake` (weights included), and `g_l2`; `"wgan-gp"` adds `d_gp`, the weighted
-    gradient penalty, to the discriminator's.
+    `(batch, height, width, channels)` in [-1, 1]. Losses are named as the
+    reference's: `g_gan`, `g_l1`, `d_real`, `d_fake` (weights included), and `g_l2`;
+    `"wgan-gp"` adds `d_gp`, the weighted gradient penalty, to the discriminator's.
 
     Args:
         generator: `keras.Model` from A to B.
@@ -41,8 +41,8 @@ class Pix2Pix(AdversarialModel):
         **kwargs: of `keras.Model`.
 
     Raises:
-        ValueError: an unknown loss or direction, a weight below 0, all weights 0, channels that
-            do not fit, `"wgan-gp"` with batch norm in the discriminator.
+        ValueError: an unknown loss or direction, a weight below 0, all weights 0,
+            channels that do not fit, `"wgan-gp"` with batch norm in the discriminator.
 
     Source: Isola et al., CVPR 2017, arXiv:1611.07004, section 3.
 

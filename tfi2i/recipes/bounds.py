@@ -1,6 +1,6 @@
 """Bounds of a configuration's numbers, which stand beside the fields.
 
-    epochs: Annotated[int, at_least(1)] = 200
+epochs: Annotated[int, at_least(1)] = 200
 """
 
 import dataclasses
@@ -39,9 +39,7 @@ def from_to(least: float, most: float) -> Bound:
 
 
 ABOVE_ZERO = Bound(lambda value: value > 0, "a number above 0")
-SHARE = Bound(
-    lambda value: 0 <= value < 1, "a number from 0 up to but not including 1"
-)
+SHARE = Bound(lambda value: 0 <= value < 1, "a number from 0 up to but not including 1")
 DECAY = Bound(lambda value: 0 < value < 1, "a number between 0 and 1, such as 0.999")
 
 

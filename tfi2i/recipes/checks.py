@@ -4,7 +4,6 @@ import re
 
 from tfi2i.recipes.bounds import (
     check_bounds,
-    field_values,
     flag,
     refuse,
     refuse_unused,

@@ -102,9 +102,13 @@ class DataConfig:
         height, width = self.crop_shape
         return self.load_size, self.load_width or round(self.load_size * width / height)
 
+    def domain(self, name: str) -> DomainConfig:
+        """The pixels of `"a"` or `"b"`."""
+        return {"a": self.domain_a, "b": self.domain_b}[name]
+
     def channels_of(self, domain: str) -> int:
         """Channels of `"a"` or `"b"`, 3 where they are not known."""
-        return getattr(self, f"domain_{domain}").channels or 3
+        return self.domain(domain).channels or 3
 
     @property
     def is_resized(self) -> bool:
@@ -231,13 +235,20 @@ class ModelConfig:
         """Passes of one training step, by network."""
         raise NotImplementedError
 
+    def alternatives(self) -> tuple[tuple[dict[str, float], str], ...]:
+        """Changes with which it may train on images that it refuses, and why."""
+        return ()
+
+    def complete(self, trainer: "AdversarialModel", data: DataConfig) -> None:
+        """Tell a trainer what its file, which an earlier version wrote, does not."""
+
     def other_way(self, direction: str) -> str:
         """How to get a translator of a way that a run does not have."""
         return f"train a run with --data.direction {direction}"
 
     def untrained(self, run: str) -> str:
         """How to get the model of a run that has none; `run` is quoted for a shell."""
-        return f"and no backup yet. Train it: tfi2i train --resume {run}"
+        return f" and no backup yet. Train it: tfi2i train --resume {run}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,9 +306,7 @@ class TrainConfig:
         return self.model.ways(self.data)
 
 
-YOURS = (
-    "as many steps an epoch as you have images; tfi2i data check estimates the time"
-)
+YOURS = "as many steps an epoch as you have images; tfi2i data check estimates the time"
 """Cost of a recipe for a user's own images."""
 
 

@@ -75,7 +75,9 @@ class CycleGANConfig(AdversarialConfig):
             )
             refuse("data.direction", data.direction, expected)
         if data.input != "files":
-            expected = "files: a CycleGAN learns from images of A, not from what B gives"
+            expected = (
+                "files: a CycleGAN learns from images of A, not from what B gives"
+            )
             refuse("data.input", data.input, expected)
         if data.color_jitter:
             expected = "0: a CycleGAN's inputs are targets, too, whose colours are true"
@@ -93,6 +95,10 @@ class CycleGANConfig(AdversarialConfig):
             "be shown to the generator of the other"
         )
         refuse("model.identity_weight", self.identity_weight, expected)
+
+    def alternatives(self):
+        why = "A and B differ in channels, so that no identity loss is possible"
+        return (({"identity_weight": 0.0}, why),)
 
     def check_unused(self, data: DataConfig) -> None:
         super().check_unused(data)

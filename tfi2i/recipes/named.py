@@ -27,6 +27,15 @@ def get(name: str) -> Recipe:
     return RECIPES[name]
 
 
+def usual_recipe(is_paired: bool) -> str:
+    """The first recipe that takes pairs, or the first that takes two sets."""
+    return next(
+        name
+        for name, recipe in RECIPES.items()
+        if recipe.config.model.takes_pairs == is_paired
+    )
+
+
 def usual_names(recipe: str) -> tuple[str, str]:
     """Names of the folders of A and B that a recipe gives; `A` and `B` without one."""
     data = RECIPES[recipe].config.data if recipe in RECIPES else DataConfig()

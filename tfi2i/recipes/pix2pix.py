@@ -100,7 +100,9 @@ class Pix2PixConfig(AdversarialConfig):
         way = self.ways(config.data)[0]
         in_channels = config.data.channels_of(way.input)
         out_channels = config.data.channels_of(way.target)
-        generator = self.generator.build(in_channels, out_channels, draw.randrange(2**31))
+        generator = self.generator.build(
+            in_channels, out_channels, draw.randrange(2**31)
+        )
         # Drawn also where there is no discriminator, so that what follows is the same.
         seed = draw.randrange(2**31)
         discriminator = None
@@ -119,6 +121,9 @@ class Pix2PixConfig(AdversarialConfig):
             seed=draw.randrange(2**31),
             direction=way.name,
         )
+
+    def complete(self, trainer, data):
+        trainer.direction = data.direction
 
     def passes(self) -> dict[str, Passes]:
         passes = {"generator": Passes(trained=1, passed=0, kept=1)}

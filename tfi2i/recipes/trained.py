@@ -14,7 +14,7 @@ import tensorflow as tf
 
 import tfi2i.registered  # noqa: F401  (what files are made of)
 from tfi2i.errors import reason
-from tfi2i.models import ConstantThenLinear
+from tfi2i.models import AdversarialModel, ConstantThenLinear
 from tfi2i.models.state import named_variables
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.config import TrainConfig
@@ -53,7 +53,7 @@ def model_of(
     if weights not in (None, *WEIGHTS):
         raise ValueError(f"weights is {weights!r}; expected 'last' or 'best'.")
     if weights == "best":
-        return _best(run)
+        return _completed(_best(run), config)
     # Beside a model, a backup is of a run that goes on after its end. Where that ends
     # meanwhile, the backup goes, and the model is the newer one.
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
@@ -64,7 +64,13 @@ def model_of(
     if weights is not None and config.model.is_trained_here:
         epoch = stored.epochs_done(run, config)
         log.info("%s: weights of its last epoch, %d", run, epoch)
-    return read_keras(path, averaged)
+    return _completed(read_keras(path, averaged), config)
+
+
+def _completed(model, config):
+    if isinstance(model, AdversarialModel):
+        config.model.complete(model, config.data)
+    return model
 
 
 def has_weights(run: Path) -> bool:

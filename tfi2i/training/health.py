@@ -34,6 +34,7 @@ images alike, on facades for the first 100 steps."""
 GREY_LEVEL = 2 / 255
 """Difference of neighbouring 8-bit values in [-1, 1]."""
 
+
 class Diverged(ValueError):
     """A number that training depends on is not finite; the message says which."""
 

@@ -11,8 +11,8 @@ from tfi2i.data import PairedData, UnpairedData
 from tfi2i.data.pixels import to_float
 from tfi2i.data.transforms import center, resize
 from tfi2i.recipes import build
-from tfi2i.recipes.config import TrainConfig
 from tfi2i.recipes.bounds import flag
+from tfi2i.recipes.config import TrainConfig
 from tfi2i.training import ConstantThenLinear, known_images
 from tfi2i.training.devices import check_precision, choose_strategy
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import keras
 
+
 @dataclass
 class Transfer:
     """What became of one network's weights.
@@ -22,9 +23,7 @@ class Transfer:
     fresh: list[str] = field(default_factory=list)
 
 
-def transfer(
-    model: keras.Model, sources: Mapping[str, keras.Model]
-) -> list[Transfer]:
+def transfer(model: keras.Model, sources: Mapping[str, keras.Model]) -> list[Transfer]:
     """Sets what fits: weights of the same name and shape.
 
     A network begins with the source of its own way or domain. A trainer of one way
