@@ -91,7 +91,7 @@ class Matching:
         return (self.a, self.b)[side].key(stem(path))
 
     def keys(self, sides: Sequence[Iterable[Path]]) -> tuple[set[str], set[str]]:
-        """Those of all files of A and of B."""
+        """The keys of all files of A and of B."""
         first, second = (
             {self.key(side, path) for path in paths} for side, paths in enumerate(sides)
         )
@@ -100,11 +100,14 @@ class Matching:
     def without(
         self, sides: Sequence[Sequence[Path]], out: Container[Path]
     ) -> list[list[Path]]:
-        """Leave files out, and their partners, unless another of the name is kept.
+        """Leaves files out, with their partners unless another file of the name stays.
 
         Args:
             sides: files of A and of B.
-            out: what is left out.
+            out: files to leave out.
+
+        Returns:
+            The files of A and of B that stay.
         """
         kept = [[path for path in paths if path not in out] for paths in sides]
         before, after = self.keys(sides), self.keys(kept)
