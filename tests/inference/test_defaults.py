@@ -12,7 +12,7 @@ from tfi2i.inference.defaults import bind_defaults
 from tfi2i.inference.engines import KerasEngine, SavedModelEngine, TFLiteEngine
 from tfi2i.inference.noise import with_noise
 from tfi2i.inference.onnx import OnnxEngine
-from tfi2i.inference.reach import reach, statistics_layers
+from tfi2i.inference.receptive_field import reach, statistics_layers
 from tfi2i.inference.sizes import SizeRule, size_rule
 from tfi2i.inference.tiles import tiled_generator
 from tfi2i.layers import InstanceNormalization

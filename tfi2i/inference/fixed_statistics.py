@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfi2i.inference.reach import calls, statistics_layers
+from tfi2i.inference.receptive_field import calls, statistics_layers
 from tfi2i.inference.sizes import at_own_size, size_rule
 from tfi2i.layers import FixedNormalization
 
