@@ -1,4 +1,4 @@
-"""An `.onnx` file at work, in ONNX Runtime; needs the extra `onnx`."""
+"""Runs `.onnx` files in ONNX Runtime; needs the extra `onnx`."""
 
 from pathlib import Path
 
@@ -17,12 +17,12 @@ class OnnxEngine:
 
     Args:
         path: of the file.
-        input_pixels: what it is shown; None is 8 bits of its channels.
-        output_pixels: what it paints; likewise.
+        input_pixels: pixel type of inputs; None is 8 bits of its channels.
+        output_pixels: pixel type of outputs; likewise.
 
     Raises:
-        ValueError: it cannot be read, is no image translator, or ONNX Runtime is not
-            installed.
+        ValueError: it cannot be read, is not an image translator, or ONNX Runtime is
+            not installed.
     """
 
     together = False
@@ -38,11 +38,11 @@ class OnnxEngine:
         except ImportError as error:
             raise not_installed(f"'{path}'", error, "onnx") from error
         options = onnxruntime.SessionOptions()
-        # What fails is raised, too.
+        # Errors are raised; the runtime need not log them.
         options.log_severity_level = 4
         try:
             with stderr_aside():
-                # It prints before it falls back to what has failed.
+                # A fallback would print first.
                 self._session = onnxruntime.InferenceSession(
                     str(path),
                     options,
@@ -53,7 +53,7 @@ class OnnxEngine:
             (painted,) = self._session.get_outputs()
         except MemoryError:
             raise
-        # Its errors have no class of their own in common.
+        # Its errors have no common class but this.
         except Exception as error:
             raise refusal(path, reason(error)) from error
         for end in (taken, painted):
