@@ -1,10 +1,4 @@
-"""Engines run generators: in Keras, as a SavedModel, or in LiteRT.
-
-An engine is called with an array `(batch, height, width, channels)` of its
-`input_pixels` and returns one of its `output_pixels`; `run` takes and returns float32
-in [-1, 1]. `together` says whether a batch takes less time than its images one by one.
-Several threads may call one engine.
-"""
+"""Engines run generators: in Keras, as a SavedModel, or in LiteRT."""
 
 import collections
 import contextlib
@@ -30,7 +24,34 @@ _CALLS_BEFORE_GRAPH = 4
 _MAX_GRAPHS = 4
 
 
-class KerasEngine:
+class Engine:
+    """Runs a generator on images of any size; several threads may call it.
+
+    Attributes:
+        input_pixels: pixel type of the images that it takes.
+        output_pixels: pixel type of the images that it returns.
+        together: whether a batch takes less time than its images one by one.
+    """
+
+    input_pixels: PixelType
+    output_pixels: PixelType
+    together: bool = False
+
+    def run(self, images: np.ndarray) -> np.ndarray:
+        """Translates float32 `(batch, height, width, channels)` in [-1, 1].
+
+        Raises:
+            ValueError: the generator does not take images of this size.
+        """
+        raise NotImplementedError
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Translates a batch of `input_pixels` to one of `output_pixels`; see `run`."""
+        painted = self.run(to_float(images, self.input_pixels).numpy())
+        return from_float(painted, self.output_pixels).numpy()
+
+
+class KerasEngine(Engine):
     """A generator in memory.
 
     Args:
@@ -60,11 +81,6 @@ class KerasEngine:
         self._lock = threading.Lock()
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translates a batch.
-
-        Raises:
-            ValueError: the network does not take this size.
-        """
         with _explained(images.shape):
             paint = self._own_graph(images.shape)
             if paint is None:
@@ -73,7 +89,6 @@ class KerasEngine:
             return from_float(painted, self.output_pixels).numpy()
 
     def run(self, images: np.ndarray) -> np.ndarray:
-        """Translates float32 images in [-1, 1]."""
         with _explained(images.shape):
             paint = self._own_graph(images.shape) or self._paint
             return paint(tf.constant(images)).numpy()
@@ -132,7 +147,7 @@ class KerasEngine:
             )
 
 
-class SavedModelEngine:
+class SavedModelEngine(Engine):
     """A SavedModel that `tfi2i export` wrote.
 
     Args:
@@ -177,11 +192,9 @@ class SavedModelEngine:
         self.takes_files = "encoded" in self._model.signatures
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translates a batch."""
         return self._translated("serving_default", images)
 
     def run(self, images: np.ndarray) -> np.ndarray:
-        """Translates float32 images in [-1, 1]."""
         return self._translated("float", images)
 
     def encoded(self, contents: Sequence[bytes]) -> list[bytes]:
@@ -196,7 +209,7 @@ class SavedModelEngine:
             return signature(image=tf.constant(images))["translated"].numpy()
 
 
-class TFLiteEngine:
+class TFLiteEngine(Engine):
     """A `.tflite` file on [-1, 1], of fixed or free size.
 
     Args:
@@ -214,7 +227,6 @@ class TFLiteEngine:
         input_pixels: PixelType | None = None,
         output_pixels: PixelType | None = None,
     ):
-        self.together = False
         try:
             # The runtime reports its delegates on stderr.
             with stderr_aside():
@@ -237,21 +249,7 @@ class TFLiteEngine:
         self.input_pixels = input_pixels or PixelType.of(self._signature[-1])
         self.output_pixels = output_pixels or PixelType.of(painted)
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translates a batch.
-
-        Raises:
-            ValueError: the file does not take this size, or memory is too small.
-        """
-        painted = self.run(to_float(images, self.input_pixels).numpy())
-        return from_float(painted, self.output_pixels).numpy()
-
     def run(self, images: np.ndarray) -> np.ndarray:
-        """Translates float32 images in [-1, 1].
-
-        Raises:
-            ValueError: as above.
-        """
         if self._signature[0] == 1 and len(images) > 1:
             return np.concatenate([self.run(image[None]) for image in images])
         self._check(images.shape)

@@ -4,16 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from tfi2i.data.pixels import PixelType, from_float, to_float
+from tfi2i.data.pixels import PixelType
 from tfi2i.errors import not_installed, reason
 from tfi2i.files import stderr_aside
-from tfi2i.inference.engines import refusal
+from tfi2i.inference.engines import Engine, refusal
 
 
-class OnnxEngine:
+class OnnxEngine(Engine):
     """An `.onnx` file that `tfi2i export` wrote, on the CPU.
-
-    Several threads may call it.
 
     Args:
         path: of the file.
@@ -24,8 +22,6 @@ class OnnxEngine:
         ValueError: it cannot be read, is not an image translator, or ONNX Runtime is
             not installed.
     """
-
-    together = False
 
     def __init__(
         self,
@@ -64,17 +60,7 @@ class OnnxEngine:
         self.input_pixels = input_pixels or PixelType.of(taken.shape[-1])
         self.output_pixels = output_pixels or PixelType.of(painted.shape[-1])
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translates a batch of images as they are stored."""
-        painted = self.run(to_float(images, self.input_pixels).numpy())
-        return from_float(painted, self.output_pixels).numpy()
-
     def run(self, images: np.ndarray) -> np.ndarray:
-        """Translates float32 images in [-1, 1].
-
-        Raises:
-            ValueError: ONNX Runtime does not run it at this size.
-        """
         try:
             (outputs,) = self._session.run(None, {self._name: images})
         except MemoryError:

@@ -13,13 +13,13 @@ import dataclasses
 import math
 import threading
 from collections.abc import Iterator
-from typing import Literal, Protocol
+from typing import Literal
 
 import keras
 import numpy as np
 
 from tfi2i.data.pixels import PixelType, from_float, to_float
-from tfi2i.inference.engines import KerasEngine
+from tfi2i.inference.engines import Engine, KerasEngine
 from tfi2i.inference.fixed_statistics import FixedStatistics
 from tfi2i.inference.receptive_field import reach, statistics_layers
 from tfi2i.inference.sizes import SizeRule, reflected, size_rule
@@ -27,17 +27,6 @@ from tfi2i.inference.sizes import SizeRule, reflected, size_rule
 Statistics = Literal["tile", "whole"]
 
 _MIN_TILE = 32
-
-
-class Engine(Protocol):
-    """Runs a generator; see `tfi2i.inference.engines`."""
-
-    input_pixels: PixelType
-    output_pixels: PixelType
-
-    def run(self, images: np.ndarray) -> np.ndarray:
-        """Translates float32 `(batch, height, width, channels)` in [-1, 1]."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -218,7 +207,7 @@ def tiled_export(engine: Engine, tile: int) -> tuple["TiledEngine", str | None]:
     return TiledEngine(engine, plan(tile, network)), remark(tile, network, "tile")
 
 
-class TiledEngine:
+class TiledEngine(Engine):
     """Runs a generator on the tiles of images of any size.
 
     Beside input and output it needs memory for one tile and one row of tiles.
@@ -247,7 +236,7 @@ class TiledEngine:
         self._lock = threading.Lock()
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translates a batch as it is stored, `(batch, height, width, channels)`."""
+        # Converts one tile after the other, because floats need more memory.
         return self._translated(
             images,
             lambda part: to_float(part, self.input_pixels).numpy(),
@@ -255,7 +244,6 @@ class TiledEngine:
         )
 
     def run(self, images: np.ndarray) -> np.ndarray:
-        """Translates float32 images in [-1, 1]."""
         return self._translated(images, lambda part: part, lambda rows: rows)
 
     def _translated(self, images, enter, leave):
