@@ -27,17 +27,7 @@ if TYPE_CHECKING:
     from tfi2i.api import evaluate, export, load, train, translate
     from tfi2i.models import ConstantThenLinear, CycleGAN, Pix2Pix
 
-_MODULES = (
-    "data",
-    "interop",
-    "layers",
-    "losses",
-    "metrics",
-    "models",
-    "networks",
-    "recipes",
-    "training",
-)
+# Where the names come from that are not modules.
 _OBJECTS = {
     "ConstantThenLinear": "tfi2i.models",
     "CycleGAN": "tfi2i.models",
@@ -76,7 +66,7 @@ def __getattr__(name: str) -> Any:
     if name in _OBJECTS:
         _require_tensorflow_backend(name)
         value = getattr(importlib.import_module(_OBJECTS[name]), name)
-    elif name in _MODULES:
+    elif name in __all__:
         if name != "recipes":
             _require_tensorflow_backend(name)
         value = importlib.import_module(f"tfi2i.{name}")

@@ -12,10 +12,13 @@ import keras
 
 from tfi2i import evaluation, exports
 from tfi2i.inference import Report, load, translate_files
+from tfi2i.inference.shown import MadeInput, Size
+from tfi2i.inference.tiles import Statistics
 from tfi2i.interop.initial import initial_networks
 from tfi2i.recipes.config import TrainConfig
 from tfi2i.recipes.customize import customize, ready_to_train, with_fields
 from tfi2i.recipes.named import RECIPES
+from tfi2i.recipes.trained import Weights
 from tfi2i.training import run as training_run
 
 __all__ = ["evaluate", "export", "load", "train", "translate"]
@@ -102,12 +105,12 @@ def translate(
     stochastic: bool = False,
     seed: int | None = None,
     tile: int | None = None,
-    tile_statistics: str | None = None,
-    size: str = "native",
-    input: str | None = None,
+    tile_statistics: Statistics | None = None,
+    size: Size = "native",
+    input: MadeInput | None = None,
     half: str | None = None,
     alpha: str = "flatten",
-    weights: str | None = None,
+    weights: Weights | None = None,
 ) -> Report:
     """Translates an image, the images below a folder, or those that a glob matches.
 
@@ -173,8 +176,8 @@ def evaluate(
     *,
     split: str = "test",
     direction: str | None = None,
-    size: str = "trained",
-    weights: str | None = None,
+    size: Size = "trained",
+    weights: Weights | None = None,
 ) -> list[evaluation.Evaluation]:
     """Scores translators against the true outputs of images that they never saw.
 
@@ -221,7 +224,7 @@ def export(
     quantize: str | Sequence[str] = "none",
     tflite_size: int | None = None,
     direction: str | None = None,
-    weights: str | None = None,
+    weights: Weights | None = None,
 ) -> list[exports.Export]:
     """Exports trained generators for other programs, each compared with the model.
 

@@ -1,8 +1,8 @@
 """The `tfi2i` command.
 
-Everything heavy is imported inside the commands, so that `tfi2i --help` answers at
-once. A user's mistake becomes one line on stderr and exit status 1; any exception
-that is nobody's mistake keeps its traceback.
+Commands import what is slow to import, so that `tfi2i --help` answers at once. A user's
+mistake becomes one line on stderr and exit status 1; any other exception is a bug and
+shows its traceback.
 """
 
 import os
@@ -20,7 +20,7 @@ from tfi2i.commands.translate import translate
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run one command and exit.
+    """Runs one command and exits.
 
     Args:
         args: the words after `tfi2i`; None takes them from the process.
@@ -38,7 +38,7 @@ def main(args: list[str] | None = None) -> None:
         _dispatch(words)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read the output has gone; Python would complain again at exit.
+        # The reader of the output is gone; Python would fail again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:
@@ -83,7 +83,7 @@ def _exit(line: str, status: int) -> None:
     sys.exit(status)
 
 
-# What Keras wraps around an error in a layer: the layer before, its arguments after.
+# Keras wraps an error in a layer: its name stands before, its arguments after it.
 _KERAS_WRAPPER = re.compile(
     r"\s*Exception encountered when calling .*?\n\n(.*?)\n\nArguments received by .*",
     re.DOTALL,
@@ -99,8 +99,8 @@ def _one_line(error: Exception) -> str:
 
 
 def _interrupted_status(error: Exception) -> int | None:
-    """Return the exit status of a run that saved itself, None for other errors."""
-    # Asked of the loaded modules, because importing this one loads TensorFlow.
+    """Exit status of a run that was interrupted and saved; None for other errors."""
+    # Importing this module would load TensorFlow.
     run = sys.modules.get("tfi2i.training.run")
     if run is not None and isinstance(error, run.Interrupted):
         return error.exit_code

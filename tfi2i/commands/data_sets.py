@@ -90,7 +90,7 @@ def check_options(recipe: str | None = None) -> type:
     """What `tfi2i data check` takes.
 
     Args:
-        recipe: whose values the help shows; None for those of no recipe.
+        recipe: gives the defaults in the help; None for those of `DataConfig`.
     """
     from tyro.conf import Positional, Suppress, arg
 
@@ -178,7 +178,7 @@ def _check(words: list[str]) -> None:
 
 
 def _recipe(words: list[str]) -> str | None:
-    """The recipe that is named, before all else is read."""
+    """The name of the recipe, which decides the defaults of the other options."""
     for word, following in itertools.pairwise([*words, ""]):
         name, equals, value = word.partition("=")
         if name == "--recipe":
@@ -187,7 +187,7 @@ def _recipe(words: list[str]) -> str | None:
 
 
 def _asked(options: Any, words: list[str]) -> dict[str, Any]:
-    """What the user says, as fields of `preparation.images.Asked`."""
+    """The given options, as fields of `preparation.images.Asked`."""
     flags = (word.partition("=")[0] for word in words if word.startswith("--data."))
     paths = [flag.removeprefix("--data.").replace("-", "_") for flag in flags]
     names = {path.partition(".")[0].removeprefix("no_") for path in paths}

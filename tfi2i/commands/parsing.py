@@ -18,7 +18,7 @@ Options = TypeVar("Options")
 Commands = dict[str, tuple[Callable[[list[str]], None], str]]
 """What runs each command, and its line in the help."""
 
-# Options that are text and hold paths, beside those of type Path.
+# Options of type str that are paths.
 _PATHS = ("dir", "exclude", "images", "init_from", "source")
 
 
@@ -66,18 +66,17 @@ def parse(
     about: str,
     default: Options | None = None,
 ) -> Options:
-    """Read `words` as the fields of the dataclass `kind`.
+    """Parses `words` as the fields of the dataclass `kind`.
 
     Args:
         kind: a dataclass whose field docstrings are the help.
         words: what follows the command.
         program: the command, as help shows it.
         about: one sentence for the help.
-        default: an instance whose values hold where no flag says otherwise.
+        default: instance with the values of flags that are not given.
 
     Returns:
-        An instance of `kind`; `~` at the beginning of a path is the home folder, which
-        shells leave alone in `--run=~/r`.
+        An instance of `kind`, with `~` expanded in paths.
 
     Raises:
         CommandError: for words that do not fit.

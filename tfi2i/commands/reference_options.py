@@ -5,7 +5,7 @@ Options of junyanz/pytorch-CycleGAN-and-pix2pix, of today and of its first versi
 
 from collections.abc import Container
 
-# By the reference's name, with dashes: ours, of which a command may have some or none.
+# Names of the reference, with dashes, and ours; a command has some of them or none.
 _OURS: dict[str, tuple[str, ...]] = {
     # Both: what is read and written.
     "dataroot": ("--data.dir",),
@@ -94,14 +94,14 @@ _OURS: dict[str, tuple[str, ...]] = {
 
 
 def ours(flag: str, offered: Container[str]) -> list[str] | None:
-    """The names of a reference's option here.
+    """Our names of an option of the reference.
 
     Args:
-        flag: as it was typed, with dashes.
-        offered: flags of the command; `--no-x` is offered where `--x` is.
+        flag: as typed, with dashes.
+        offered: flags of the command; with `--x` it has `--no-x`.
 
     Returns:
-        Those that the command has; None where the reference has no such option.
+        Those that the command has; None if the reference has no such option.
     """
     names = _OURS.get(flag.lstrip("-"))
     if names is None:

@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 def loaded_tensorflow(
     run: Path | None = None, config: "TrainConfig | None" = None
 ) -> Iterator[None]:
-    """Load TensorFlow quietly, show the package's log, explain a lack of memory.
+    """Loads TensorFlow quietly, prints the package's log, explains a lack of memory.
 
     Args:
-        run: folder of the run that is trained, None where none is. Its config.json
-            names the sizes where `config` is None.
-        config: what is trained.
+        run: folder of the run that is trained; None if none is. Its config.json is read
+            for the sizes in the message if `config` is None.
+        config: of the run.
+
+    Raises:
+        CommandError: memory is too small.
+        OSError: the disk is full.
     """
     _load_tensorflow()
     import tensorflow as tf
@@ -36,7 +40,7 @@ def loaded_tensorflow(
     try:
         yield
     except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-        # TensorFlow reports a full disk as an exhausted resource, too.
+        # TensorFlow reports a full disk as an exhausted resource as well.
         if "No space left on device" in str(error):
             raise OSError(_full_disk_line(run)) from error
         raise CommandError(_memory_line(run, config)) from error
@@ -45,12 +49,12 @@ def loaded_tensorflow(
 
 
 def _load_tensorflow() -> None:
-    # The command works whatever backend the user's other programs run on.
+    # The user's other programs may set another backend.
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    # Products of matrices in half the time on CPUs without VNNI, where it is off.
+    # Off by default on CPUs without VNNI, where it halves the time of matrix products.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    # The level does not reach notes that are written before the logger is set up, so
-    # stderr itself is put aside too, unless the user asked for the notes.
+    # Some notes are written before the logger knows the level; stderr is silenced for
+    # those, unless the user asked for them.
     is_quiet = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3"
     with stderr_aside() if is_quiet else contextlib.nullcontext():
         import keras  # noqa: F401

@@ -134,11 +134,11 @@ def demo(words: list[str]) -> None:
 def parse_training(
     name: str, recipe: "Recipe", words: list[str]
 ) -> tuple["TrainConfig", Path]:
-    """Read the options of `tfi2i train RECIPE`.
+    """Parses the options of `tfi2i train RECIPE`.
 
     Args:
         name: of the recipe.
-        recipe: whose configuration holds where no flag says otherwise.
+        recipe: gives the values of flags that are not given.
         words: what follows RECIPE.
 
     Returns:
@@ -159,7 +159,7 @@ def parse_training(
     @dataclasses.dataclass(frozen=True)
     class TrainOptions(TrainConfig):
         recipe: typing.Annotated[str, tyro.conf.Suppress] = ""
-        # Of all models' options, those of this recipe's.
+        # The options of this recipe's model only.
         model: model_kind = dataclasses.field(default_factory=model_kind)
         """Networks and losses."""
         run: Path = Path("saved_models") / name

@@ -13,8 +13,8 @@ def explain(kind: type, words: list[str], program: str) -> str | None:
 
     Args:
         kind: dataclass of the command's options.
-        words: as they were typed.
-        program: what precedes them.
+        words: as typed.
+        program: the command that precedes them.
 
     Returns:
         One line; None if nothing is found.
@@ -67,7 +67,7 @@ def explain(kind: type, words: list[str], program: str) -> str | None:
 
 
 def _positionals(kind: type) -> list[str]:
-    """Names of the words without a flag, in order; dots stand for any number."""
+    """Names of positional arguments, in order; dots mark a repeated one."""
     from tyro.conf import Positional
 
     marker = typing.get_args(Positional[str])[1]
@@ -82,11 +82,11 @@ def _positionals(kind: type) -> list[str]:
 
 
 def _suggest_flag(name: str, flags: dict[str, Any], program: str) -> str:
-    """Prefer the flags that end like `name`: --filters is not near --epochs."""
+    """Suggests flags whose last part is `name`, else the most similar one."""
     from tfi2i.commands import reference_options
     from tfi2i.recipes.config import suggest
 
-    # `train` takes this one in place of a recipe.
+    # `train` takes `--resume` instead of a recipe.
     more = ["--resume"] if program.startswith("tfi2i train") else []
     known = reference_options.ours(name, [*flags, *more])
     if known is not None:
@@ -99,7 +99,7 @@ def _suggest_flag(name: str, flags: dict[str, Any], program: str) -> str:
 
 
 def _flags(kind: type, prefix: str = "--") -> dict[str, Any]:
-    """Return the annotation of every flag that `kind` offers."""
+    """The annotation of each flag of `kind`."""
     flags = {}
     for name, hint in typing.get_type_hints(kind, include_extras=True).items():
         flag = prefix + name.replace("_", "-")
