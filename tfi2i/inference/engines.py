@@ -23,7 +23,7 @@ from tfi2i.errors import reason
 from tfi2i.files import stderr_aside
 from tfi2i.inference.noise import Noise
 from tfi2i.inference.sizes import at_inference, size_rule
-from tfi2i.layers import fast_inference
+from tfi2i.layers.convolution import fast_inference
 
 # Calls before one image's shape gets a graph of its own, which takes a second; and how
 # many shapes do.

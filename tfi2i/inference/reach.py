@@ -9,10 +9,11 @@ import keras
 from tfi2i.inference.noise import Noise
 from tfi2i.layers import (
     BatchNormalization,
+    DepthToSpace,
     InstanceNormalization,
     ReflectionPadding2D,
+    RequireMultiple,
 )
-from tfi2i.networks.blocks import DepthToSpace, RequireMultiple
 
 _ALONG = (
     RequireMultiple,

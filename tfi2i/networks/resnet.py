@@ -2,7 +2,8 @@
 
 import keras
 
-from tfi2i.networks.blocks import Blocks, RequireMultiple, image_input, relu
+from tfi2i.layers import RequireMultiple
+from tfi2i.networks.blocks import Blocks, image_input, relu
 
 
 def resnet(

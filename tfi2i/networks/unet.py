@@ -2,13 +2,8 @@
 
 import keras
 
-from tfi2i.networks.blocks import (
-    Blocks,
-    RequireMultiple,
-    image_input,
-    leaky_relu,
-    relu,
-)
+from tfi2i.layers import RequireMultiple
+from tfi2i.networks.blocks import Blocks, image_input, leaky_relu, relu
 
 
 def unet(
