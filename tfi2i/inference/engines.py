@@ -110,9 +110,7 @@ class KerasEngine:
     def _known_graph(self, shape):
         if shape not in self._own_graphs:
             self._calls[shape] += 1
-            rule = size_rule(self._generator)
-            fits = min(shape[1:3]) >= rule.minimum
-            fits = fits and not any(side % rule.multiple for side in shape[1:3])
+            fits = all(map(size_rule(self._generator).fits, shape[1:3]))
             # What comes as a batch comes again, but for the rest that fills none.
             is_first = all(shape[1:] != known[1:] for known in self._own_graphs)
             comes_again = shape[0] > 1 and is_first or self._calls[shape] > _OFTEN

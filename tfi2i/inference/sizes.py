@@ -1,23 +1,11 @@
 """Images of any size through networks that take certain sizes only."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import tensorflow as tf
 
 from tfi2i.inference.free_size import painted
-
-
-class SizeRule(NamedTuple):
-    """Which heights and widths a generator takes.
-
-    Attributes:
-        multiple: of which both must be.
-        minimum: below which neither may be, itself a multiple.
-    """
-
-    multiple: int
-    minimum: int
+from tfi2i.network_sizes import ANY_SIZE, SizeRule
 
 
 def size_rule(generator) -> SizeRule:
@@ -25,7 +13,7 @@ def size_rule(generator) -> SizeRule:
     for layer in generator.layers:
         if layer.name == "size":
             return SizeRule(layer.multiple, layer.minimum)
-    return SizeRule(1, 1)
+    return ANY_SIZE
 
 
 def at_own_size(
