@@ -13,10 +13,10 @@ from tfi2i.inference.engines import KerasEngine, SavedModelEngine, TFLiteEngine
 from tfi2i.inference.noise import with_noise
 from tfi2i.inference.onnx import OnnxEngine
 from tfi2i.inference.receptive_field import reach, statistics_layers
-from tfi2i.inference.sizes import SizeRule, size_rule
+from tfi2i.inference.sizes import size_rule
 from tfi2i.inference.tiles import tiled_generator
-from tfi2i.layers import InstanceNormalization
-from tfi2i.networks.blocks import RequireMultiple
+from tfi2i.layers import InstanceNormalization, RequireMultiple
+from tfi2i.network_sizes import SizeRule
 
 LABEL = [0.0, 1.0, 0.5]
 

@@ -17,7 +17,7 @@ from tfi2i.errors import reason
 from tfi2i.files import stderr_aside
 from tfi2i.inference.noise import Noise
 from tfi2i.inference.sizes import at_inference, size_rule
-from tfi2i.layers import fast_inference
+from tfi2i.layers.convolution import fast_inference
 
 # Calls with a shape before it gets a graph of its own, which takes a second to make.
 _CALLS_BEFORE_GRAPH = 4
@@ -124,9 +124,7 @@ class KerasEngine(Engine):
     def _find_graph(self, shape):
         if shape not in self._own_graphs:
             self._calls[shape] += 1
-            rule = size_rule(self._generator)
-            fits = min(shape[1:3]) >= rule.minimum
-            fits = fits and not any(side % rule.multiple for side in shape[1:3])
+            fits = all(map(size_rule(self._generator).fits, shape[1:3]))
             # Batches are repeated, except a last one that is not full.
             is_first = all(shape[1:] != known[1:] for known in self._own_graphs)
             comes_again = (

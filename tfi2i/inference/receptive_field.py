@@ -12,10 +12,11 @@ from tfi2i.inference.noise import Noise
 from tfi2i.layers import (
     BatchNormalization,
     Default,
+    DepthToSpace,
     InstanceNormalization,
     ReflectionPadding2D,
+    RequireMultiple,
 )
-from tfi2i.networks.blocks import DepthToSpace, RequireMultiple
 
 # Layers whose output pixel depends on the same pixel of the input.
 _POINTWISE = (

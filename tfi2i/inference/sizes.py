@@ -1,23 +1,11 @@
 """Images of any size, for networks that take certain sizes only."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import tensorflow as tf
 
 from tfi2i.inference.free_size import painted
-
-
-class SizeRule(NamedTuple):
-    """The heights and widths that a generator takes.
-
-    Attributes:
-        multiple: divides both.
-        minimum: smallest of both, itself a multiple.
-    """
-
-    multiple: int
-    minimum: int
+from tfi2i.network_sizes import ANY_SIZE, SizeRule
 
 
 def size_rule(generator) -> SizeRule:
@@ -25,7 +13,7 @@ def size_rule(generator) -> SizeRule:
     for layer in generator.layers:
         if layer.name == "size":
             return SizeRule(layer.multiple, layer.minimum)
-    return SizeRule(1, 1)
+    return ANY_SIZE
 
 
 def at_own_size(

@@ -22,7 +22,8 @@ from tfi2i.data.pixels import PixelType, from_float, to_float
 from tfi2i.inference.engines import Engine, KerasEngine
 from tfi2i.inference.fixed_statistics import FixedStatistics
 from tfi2i.inference.receptive_field import reach, statistics_layers
-from tfi2i.inference.sizes import SizeRule, reflected, size_rule
+from tfi2i.inference.sizes import reflected, size_rule
+from tfi2i.network_sizes import SizeRule
 
 Statistics = Literal["tile", "whole"]
 

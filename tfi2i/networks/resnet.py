@@ -2,7 +2,9 @@
 
 import keras
 
-from tfi2i.networks.blocks import Blocks, RequireMultiple, image_input, relu
+from tfi2i.layers import RequireMultiple
+from tfi2i.network_sizes import RESNET_SIZES
+from tfi2i.networks.blocks import Blocks, image_input, relu
 
 
 def resnet(
@@ -41,7 +43,8 @@ def resnet(
     Returns:
         `keras.Model` from `(batch, height, width, in_channels)` to
         `(batch, height, width, out_channels)`, both in [-1, 1]; height and width
-        must be multiples of 4, and at least 8.
+        must be multiples of 4. It runs from 8 pixels on, but is meant for 16 and more,
+        to which `tfi2i.load` pads (`tfi2i.network_sizes.RESNET_SIZES`).
 
     Raises:
         ValueError: `num_blocks` below 0, an unknown choice, a bad rate.
@@ -52,7 +55,9 @@ def resnet(
         raise ValueError(f"dropout must be in [0, 1). Received {dropout}.")
     blocks = Blocks(norm, statistics, upsample, seed, use_bias=use_bias)
     inputs = image_input(in_channels)
-    x = RequireMultiple(4, "Resize, or crop", minimum=16, name="size")(inputs)
+    multiple, minimum = RESNET_SIZES
+    size = RequireMultiple(multiple, "Resize, or crop", minimum, name="size")
+    x = size(inputs)
     x = blocks.conv(filters, 7, "stem", pad=3, pad_mode="reflect")(x)
     x = relu(blocks.norm(x, "stem_norm"), "stem_relu")
     for level in (1, 2):

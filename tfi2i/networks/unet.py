@@ -2,13 +2,9 @@
 
 import keras
 
-from tfi2i.networks.blocks import (
-    Blocks,
-    RequireMultiple,
-    image_input,
-    leaky_relu,
-    relu,
-)
+from tfi2i.layers import RequireMultiple
+from tfi2i.network_sizes import unet_sizes
+from tfi2i.networks.blocks import Blocks, image_input, leaky_relu, relu
 
 
 def unet(
@@ -65,7 +61,7 @@ def unet(
     widths = [filters * min(2**level, 8) for level in range(num_downs)]
     inputs = image_input(in_channels)
     size = RequireMultiple(
-        2**num_downs,
+        unet_sizes(num_downs).multiple,
         f"This U-Net halves {num_downs} times: resize, or pass a smaller num_downs",
         name="size",
     )

@@ -22,7 +22,7 @@ from tfi2i.interop.keras2.nodes import (
     references,
     resolve,
 )
-from tfi2i.networks.blocks import RequireMultiple
+from tfi2i.layers import RequireMultiple
 
 # These have something else in their place where they are always "in training".
 _ALWAYS_TRAINING = ("BatchNormalization", "Dropout", "SpatialDropout2D")

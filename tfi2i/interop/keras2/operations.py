@@ -9,8 +9,7 @@ from typing import Any
 import keras
 
 from tfi2i.interop.keras2.layers import FileLayer, even_padding
-from tfi2i.layers import ReflectionPadding2D
-from tfi2i.networks.blocks import DepthToSpace
+from tfi2i.layers import DepthToSpace, ReflectionPadding2D
 
 _ACTIVATIONS = {
     "nn.relu": "relu",

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tests.checks import two_devices
-from tfi2i.models import ImagePool
+from tfi2i.layers import ImagePool
 
 
 def _numbered(numbers):
