@@ -8,9 +8,24 @@ or else on first use: after `import keras, tfi2i` its `load_model` reads our fil
 import importlib
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfi2i._version import __version__
+
+if TYPE_CHECKING:
+    from tfi2i import (
+        data,
+        interop,
+        layers,
+        losses,
+        metrics,
+        models,
+        networks,
+        recipes,
+        training,
+    )
+    from tfi2i.api import evaluate, export, load, train, translate
+    from tfi2i.models import ConstantThenLinear, CycleGAN, Pix2Pix
 
 _MODULES = (
     "data",
@@ -24,13 +39,37 @@ _MODULES = (
     "training",
 )
 _OBJECTS = {
-    "ConstantThenLinear": "tfi2i.models.schedules",
-    "CycleGAN": "tfi2i.models.cyclegan",
-    "Pix2Pix": "tfi2i.models.pix2pix",
-    "load": "tfi2i.inference.load",
+    "ConstantThenLinear": "tfi2i.models",
+    "CycleGAN": "tfi2i.models",
+    "Pix2Pix": "tfi2i.models",
+    "evaluate": "tfi2i.api",
+    "export": "tfi2i.api",
+    "load": "tfi2i.inference",
+    "train": "tfi2i.api",
+    "translate": "tfi2i.api",
 }
 
-__all__ = ["__version__", *_OBJECTS, *_MODULES]
+# As literals, which type checkers and editors read.
+__all__ = [
+    "ConstantThenLinear",
+    "CycleGAN",
+    "Pix2Pix",
+    "__version__",
+    "data",
+    "evaluate",
+    "export",
+    "interop",
+    "layers",
+    "load",
+    "losses",
+    "metrics",
+    "models",
+    "networks",
+    "recipes",
+    "train",
+    "training",
+    "translate",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tfi2i.commands.parsing import CommandError
 from tfi2i.files import stderr_aside
-from tfi2i.options import CommandError
 
 if TYPE_CHECKING:
     from tfi2i.recipes.config import TrainConfig

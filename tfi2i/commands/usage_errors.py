@@ -83,7 +83,7 @@ def _positionals(kind: type) -> list[str]:
 
 def _suggest_flag(name: str, flags: dict[str, Any], program: str) -> str:
     """Prefer the flags that end like `name`: --filters is not near --epochs."""
-    from tfi2i import reference_options
+    from tfi2i.commands import reference_options
     from tfi2i.recipes.config import suggest
 
     # `train` takes this one in place of a recipe.

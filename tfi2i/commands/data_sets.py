@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tfi2i.commands.parsing import CommandError, parse
+from tfi2i.commands.tensorflow_context import loaded_tensorflow
 from tfi2i.files import check_is_folder
-from tfi2i.loading import loaded_tensorflow
-from tfi2i.options import CommandError, parse
 
 
 def data(words: list[str]) -> None:

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from tfi2i import cli_data, options
+from tfi2i.commands import (
+    data_sets,
+    evaluate,
+    export,
+    import_model,
+    parsing,
+    train,
+    translate,
+)
 from tfi2i.recipes.named import get
 
 
@@ -15,28 +23,28 @@ def home(monkeypatch):
 
 
 def _parsed(kind, *words):
-    return options.parse(kind, list(words), "tfi2i", "")
+    return parsing.parse(kind, list(words), "tfi2i", "")
 
 
 def test_training():
     words = ["--run=~/r", "--init-from=~/i", "--data.dir=~/d", "--data.exclude=~"]
-    config, run = options.parse_training("pix2pix", get("pix2pix"), words)
+    config, run = train.parse_training("pix2pix", get("pix2pix"), words)
     assert run == Path("/home/user/r")
     assert (config.init_from, config.data.dir) == ("/home/user/i", "/home/user/d")
     assert config.data.exclude == "/home/user"
 
 
 def test_going_on():
-    found = _parsed(options.ResumeOptions, "--resume=~/r", "--data.dir=~/d")
+    found = _parsed(train.ResumeOptions, "--resume=~/r", "--data.dir=~/d")
     assert (found.resume, found.data.dir) == (Path("/home/user/r"), "/home/user/d")
 
 
 @pytest.mark.parametrize(
     "kind, words, expected",
     [
-        (options.DemoOptions, ["--run=~/r"], {"run": Path("/home/user/r")}),
+        (train.DemoOptions, ["--run=~/r"], {"run": Path("/home/user/r")}),
         (
-            options.translate_options(),
+            translate.translate_options(),
             ["~/s", "~/*.png", "~/o"],
             {
                 "source": Path("/home/user/s"),
@@ -44,24 +52,24 @@ def test_going_on():
                 "output": Path("/home/user/o"),
             },
         ),
-        (options.export_options(), ["~/r"], {"run": Path("/home/user/r")}),
+        (export.export_options(), ["~/r"], {"run": Path("/home/user/r")}),
         (
-            options.evaluate_options(),
+            evaluate.evaluate_options(),
             ["~/r", "s", "~/t"],
             {"source": (Path("/home/user/r"), Path("s"), Path("/home/user/t"))},
         ),
         (
-            options.import_options(),
+            import_model.import_options(),
             ["~/x.pth", "~/r"],
             {"source": "/home/user/x.pth", "run": Path("/home/user/r")},
         ),
         (
-            cli_data.check_options(),
+            data_sets.check_options(),
             ["~/d", "--exclude=~/e"],
             {"dir": Path("/home/user/d"), "exclude": Path("/home/user/e")},
         ),
         (
-            cli_data.split_options(),
+            data_sets.split_options(),
             ["~/d", "~/o", "--group=~(.)"],
             {
                 "dir": Path("/home/user/d"),
@@ -70,12 +78,12 @@ def test_going_on():
             },
         ),
         (
-            cli_data.pair_options(),
+            data_sets.pair_options(),
             ["~/a", "~/b", "~/o"],
             {name: Path(f"/home/user/{name[-1]}") for name in ("dir_a", "dir_b")}
             | {"out": Path("/home/user/o")},
         ),
-        (cli_data.get_options(), ["x", "~/d"], {"dir": Path("/home/user/d")}),
+        (data_sets.get_options(), ["x", "~/d"], {"dir": Path("/home/user/d")}),
     ],
 )
 def test_other_commands(kind, words, expected):
@@ -84,6 +92,6 @@ def test_other_commands(kind, words, expected):
 
 
 def test_what_is_no_home_stays():
-    found = _parsed(options.translate_options(), "x/~", "~nobody-here/x.png", "a~/b")
+    found = _parsed(translate.translate_options(), "x/~", "~nobody-here/x.png", "a~/b")
     assert (found.source, found.images) == (Path("x/~"), "~nobody-here/x.png")
     assert found.output == Path("a~/b")

@@ -91,7 +91,7 @@ def test_mistakes_are_one_line(capsys, place, tmp_path):
         capsys, "translate", run, "a", "b", "--direction", "left"
     )
     assert "--seed is 0, but applies only with --stochastic" in refused(
-        capsys, "translate", run, "a", "b", "--seed", "0"
+        capsys, "translate", run, photos, "b", "--seed", "0"
     )
     assert "has no dropout" in refused(
         capsys, "translate", run, photos, "b", "--stochastic", "--seed", "0"

@@ -1,0 +1,99 @@
+"""The words after a command, read as dataclasses; mistakes explained in one line.
+
+tyro parses. It explains mistakes in boxes of many lines, so `usage_errors` says the
+same in one.
+"""
+
+import contextlib
+import dataclasses
+import io
+import os
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tfi2i.commands.usage_errors import explain
+
+Options = TypeVar("Options")
+
+# Options that are text and hold paths, beside those of type Path.
+_PATHS = ("dir", "exclude", "images", "init_from", "source")
+
+
+class CommandError(ValueError):
+    """A command line that cannot be carried out, explained in one line."""
+
+
+@dataclasses.dataclass(frozen=True)
+class NoOptions:
+    """A command without options."""
+
+
+def parse(
+    kind: type[Options],
+    words: list[str],
+    program: str,
+    about: str,
+    default: Options | None = None,
+) -> Options:
+    """Read `words` as the fields of the dataclass `kind`.
+
+    Args:
+        kind: a dataclass whose field docstrings are the help.
+        words: what follows the command.
+        program: the command, as help shows it.
+        about: one sentence for the help.
+        default: an instance whose values hold where no flag says otherwise.
+
+    Returns:
+        An instance of `kind`; `~` at the beginning of a path is the home folder, which
+        shells leave alone in `--run=~/r`.
+
+    Raises:
+        CommandError: for words that do not fit.
+        SystemExit: after showing help.
+    """
+    import tyro
+
+    boxes = io.StringIO()
+    given = {} if default is None else {"default": default}
+    try:
+        with contextlib.redirect_stderr(boxes):
+            said = tyro.cli(kind, args=words, prog=program, description=about, **given)
+            return with_home(said)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+    # tyro explains in a box over many lines; its text is the last resort.
+    text = " ".join(
+        boxes.getvalue().translate(dict.fromkeys(map(ord, "╭─╮│╰╯"))).split()
+    )
+    raise CommandError(explain(kind, words, program) or text)
+
+
+def with_home(options: Any) -> Any:
+    """Expands a leading `~` to the home folder in every path among the options.
+
+    Shells do so for `--run ~/r`, but not for `--run=~/r`.
+
+    Args:
+        options: a dataclass, whose fields may be dataclasses.
+
+    Returns:
+        Another of its kind.
+    """
+    changes = {}
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        if dataclasses.is_dataclass(value):
+            changes[field.name] = with_home(value)
+        elif isinstance(value, tuple):
+            changes[field.name] = tuple(
+                _expanded(item) if isinstance(item, Path) else item for item in value
+            )
+        elif isinstance(value, Path) or (value and field.name in _PATHS):
+            changes[field.name] = _expanded(value)
+    return dataclasses.replace(options, **changes)
+
+
+def _expanded(path: str | Path) -> str | Path:
+    return type(path)(os.path.expanduser(path))
