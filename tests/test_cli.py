@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfi2i import cli
 from tfi2i.commands import tensorflow_context
+from tfi2i.commands.parsing import CommandError
 from tfi2i.commands.train import parse_training
 from tfi2i.recipes import stored
 from tfi2i.recipes.config import DataConfig, TrainConfig
@@ -381,7 +382,7 @@ def test_another_backend_of_the_user_does_not_matter(tmp_path):
 )
 def test_out_of_memory_names_the_sizes(tmp_path, exhaust):
     config = TrainConfig(data=DataConfig(batch_size=3, crop_size=64))
-    with pytest.raises(cli.CommandError) as caught:
+    with pytest.raises(CommandError) as caught:
         with tensorflow_context.loaded_tensorflow(tmp_path, config):
             exhaust()
     assert str(caught.value) == (
@@ -397,7 +398,7 @@ def _raise(error):
 def test_out_of_memory_of_a_run_reads_its_configuration(tmp_path):
     config = TrainConfig(data=DataConfig(batch_size=5, crop_size=32))
     stored.write(config, tmp_path)
-    with pytest.raises(cli.CommandError, match="with batch size 5, crop size 32 and"):
+    with pytest.raises(CommandError, match="with batch size 5, crop size 32 and"):
         with tensorflow_context.loaded_tensorflow(tmp_path):
             raise MemoryError
 
@@ -423,7 +424,7 @@ def test_a_full_disk_is_not_called_memory(tmp_path):
     ],
 )
 def test_no_advice_on_training_where_none_is(text, line):
-    with pytest.raises((OSError, cli.CommandError), match=line) as error:
+    with pytest.raises((OSError, CommandError), match=line) as error:
         with tensorflow_context.loaded_tensorflow():
             raise tf.errors.ResourceExhaustedError(None, None, text)
     assert "--" not in str(error.value)

@@ -8,14 +8,13 @@ that is nobody's mistake keeps its traceback.
 import os
 import re
 import sys
-from collections.abc import Callable
 
 from tfi2i._version import __version__
 from tfi2i.commands.data_sets import data
 from tfi2i.commands.evaluate import evaluate
 from tfi2i.commands.export import export
 from tfi2i.commands.import_model import import_model
-from tfi2i.commands.parsing import CommandError
+from tfi2i.commands.parsing import Commands, outline, run_command
 from tfi2i.commands.train import demo, list_recipes, train
 from tfi2i.commands.translate import translate
 
@@ -61,27 +60,17 @@ def _dispatch(words: list[str]) -> None:
         print(_help())
     elif words[0] == "--version":
         print(f"tfi2i {__version__}")
-    elif words[0] in COMMANDS:
-        COMMANDS[words[0]][0](words[1:])
     else:
-        from tfi2i.recipes.config import suggest
-
-        raise CommandError(
-            f"There is no command {words[0]!r}.{suggest(words[0], COMMANDS)} "
-            f"Commands: {', '.join(COMMANDS)}."
-        )
+        run_command(words, COMMANDS)
 
 
 def _help() -> str:
-    commands = "\n".join(
-        f"  {name:<11}{about}" for name, (_, about) in COMMANDS.items()
-    )
     return f"""usage: tfi2i COMMAND [OPTIONS]
 
 Image-to-image translation with TensorFlow and Keras.
 
 commands:
-{commands}
+{outline(COMMANDS)}
 
 options:
   -h, --help  show this help; after a command, that command's
@@ -118,7 +107,7 @@ def _interrupted_status(error: Exception) -> int | None:
     return None
 
 
-COMMANDS: dict[str, tuple[Callable[[list[str]], None], str]] = {
+COMMANDS: Commands = {
     "recipes": (list_recipes, "what can be trained, with cost and expected scores"),
     "data": (data, "look at images, and make data sets of them"),
     "train": (train, "train a recipe on a folder of images, or resume a run"),

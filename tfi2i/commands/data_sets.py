@@ -6,11 +6,10 @@ import json
 import shlex
 import sys
 import typing
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tfi2i.commands.parsing import CommandError, parse
+from tfi2i.commands.parsing import CommandError, Commands, outline, parse, run_command
 from tfi2i.commands.tensorflow_context import loaded_tensorflow
 from tfi2i.files import check_is_folder
 
@@ -25,32 +24,20 @@ def data(words: list[str]) -> None:
         CommandError: there is no such command, or its words do not fit.
         SystemExit: after showing help, and with status 1 where images cannot train.
     """
-    if not words or words[0] in ("-h", "--help"):
-        print(_help())
-    elif words[0] in COMMANDS:
-        COMMANDS[words[0]][0](words[1:])
-    else:
-        from tfi2i.recipes.config import suggest
-
-        raise CommandError(
-            f"There is no command 'data {words[0]}'.{suggest(words[0], COMMANDS)} "
-            f"Commands: {', '.join(COMMANDS)}."
-        )
-
-
-def _help() -> str:
-    commands = "\n".join(
-        f"  {name:<11}{about}" for name, (_, about) in COMMANDS.items()
-    )
-    return f"""usage: tfi2i data COMMAND [OPTIONS]
+    if words and words[0] not in ("-h", "--help"):
+        run_command(words, COMMANDS, "data")
+        return
+    print(
+        f"""usage: tfi2i data COMMAND [OPTIONS]
 
 Look at images, and make data sets of them.
 
 commands:
-{commands}
+{outline(COMMANDS)}
 
 options:
   -h, --help  show this help; after a command, that command's"""
+    )
 
 
 def pair_options() -> type:
@@ -315,7 +302,7 @@ def _quoted(word: Any) -> str:
     return shlex.quote(str(word))
 
 
-COMMANDS: dict[str, tuple[Callable[[list[str]], None], str]] = {
+COMMANDS: Commands = {
     "check": (_check, "what a folder holds, what is wrong, and how to train on it"),
     "pair": (_pair, "join two folders of images into one of images side by side"),
     "split": (_split, "copy images to folders train, val and test"),

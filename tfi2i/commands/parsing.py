@@ -8,12 +8,15 @@ import contextlib
 import dataclasses
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tfi2i.commands.usage_errors import explain
 
 Options = TypeVar("Options")
+Commands = dict[str, tuple[Callable[[list[str]], None], str]]
+"""What runs each command, and its line in the help."""
 
 # Options that are text and hold paths, beside those of type Path.
 _PATHS = ("dir", "exclude", "images", "init_from", "source")
@@ -26,6 +29,34 @@ class CommandError(ValueError):
 @dataclasses.dataclass(frozen=True)
 class NoOptions:
     """A command without options."""
+
+
+def run_command(words: list[str], commands: Commands, group: str = "") -> None:
+    """Runs the command that the first word names.
+
+    Args:
+        words: what follows `tfi2i`, or the group.
+        commands: those to choose from.
+        group: word that precedes them, such as `"data"`.
+
+    Raises:
+        CommandError: there is no such command, or its words do not fit.
+        SystemExit: after showing the help of a command.
+    """
+    if words[0] not in commands:
+        from tfi2i.recipes.config import suggest
+
+        named = f"{group} {words[0]}".strip()
+        raise CommandError(
+            f"There is no command {named!r}.{suggest(words[0], commands)} "
+            f"Commands: {', '.join(commands)}."
+        )
+    commands[words[0]][0](words[1:])
+
+
+def outline(commands: Commands) -> str:
+    """The commands and what they are for, a line each."""
+    return "\n".join(f"  {name:<11}{about}" for name, (_, about) in commands.items())
 
 
 def parse(

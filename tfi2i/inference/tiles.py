@@ -20,8 +20,8 @@ import numpy as np
 
 from tfi2i.data.pixels import PixelType, from_float, to_float
 from tfi2i.inference.engines import KerasEngine
-from tfi2i.inference.fixed import FixedStatistics
-from tfi2i.inference.reach import reach, statistics_layers
+from tfi2i.inference.fixed_statistics import FixedStatistics
+from tfi2i.inference.receptive_field import reach, statistics_layers
 from tfi2i.inference.sizes import SizeRule, reflected, size_rule
 
 Statistics = Literal["tile", "whole"]

@@ -7,6 +7,7 @@ pad by themselves and take the way that is fastest for their shapes.
 
 from tfi2i.layers.base import PACKAGE
 from tfi2i.layers.convolution import Conv2D, Conv2DTranspose, fast_inference
+from tfi2i.layers.default import Default
 from tfi2i.layers.fixed import FixedNormalization
 from tfi2i.layers.noise import Noise
 from tfi2i.layers.normalization import BatchNormalization, InstanceNormalization
@@ -18,6 +19,7 @@ __all__ = [
     "Conv2D",
     "Conv2DTranspose",
     "Cropping2D",
+    "Default",
     "FixedNormalization",
     "InstanceNormalization",
     "Noise",

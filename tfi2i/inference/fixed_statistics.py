@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfi2i.inference.reach import statistics_layers
+from tfi2i.inference.receptive_field import calls, statistics_layers
 from tfi2i.inference.sizes import at_own_size, size_rule
 from tfi2i.layers import FixedNormalization
 
@@ -61,7 +61,8 @@ class FixedStatistics:
 
 def _measurement(generator, layers) -> Callable:
     """From an image to the mean and variance of what each layer normalizes."""
-    inner = keras.Model(generator.inputs, [layer.input for layer in layers])
+    seen = {layer.name: inputs for layer, inputs, _ in calls(generator)}
+    inner = keras.Model(generator.inputs, [seen[layer.name][0] for layer in layers])
     rule = size_rule(generator)
 
     @tf.function(
@@ -73,7 +74,7 @@ def _measurement(generator, layers) -> Callable:
         found = []
 
         def network(padded):
-            for value in inner(padded, training=False):
+            for value in keras.tree.flatten(inner(padded, training=False)):
                 value = tf.cast(value, tf.float32)
                 mean = _mean(value)
                 found.append((mean, _mean((value - mean) ** 2)))

@@ -1,4 +1,4 @@
-"""Files and folders through a translator."""
+"""Translation of image files, folders and globs."""
 
 import contextlib
 import dataclasses
@@ -16,10 +16,10 @@ from tfi2i.data.profiles import read_profile
 from tfi2i.data.reading import read_alpha, read_image
 from tfi2i.data.writing import can_hold, write
 from tfi2i.files import whole
-from tfi2i.inference.flow import Flow
+from tfi2i.inference.concurrent_translation import ConcurrentTranslation
 from tfi2i.inference.halves import Halves, cut
-from tfi2i.inference.jobs import plan
-from tfi2i.inference.remarks import Remarks
+from tfi2i.inference.input_notes import InputNotes
+from tfi2i.inference.output_paths import find_jobs
 from tfi2i.inference.shown import Shown
 from tfi2i.inference.translator import Translator
 
@@ -28,13 +28,13 @@ ALPHAS = ("flatten", "keep")
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What became of the images.
+    """The result of translating files.
 
     Attributes:
-        translated: outputs written now.
-        skipped: outputs that were there already.
-        failed: one line per image that could not be translated.
-        left_out: files that are no images by their names.
+        translated: outputs that were written.
+        skipped: outputs that existed already.
+        failed: one line for each image that could not be translated.
+        left_out: files whose names are not those of images.
     """
 
     translated: tuple[Path, ...]
@@ -43,7 +43,7 @@ class Report:
     left_out: tuple[Path, ...] = ()
 
     def summary(self) -> str:
-        """How many images came to what, in one line."""
+        """Counts of all of these, in one line."""
         counts = (
             f"{len(self.translated)} translated, {len(self.skipped)} there already, "
             f"{len(self.failed)} failed"
@@ -68,17 +68,20 @@ def translate_files(
 ) -> Report:
     """Translates an image, the images below a folder, or those that a glob matches.
 
-    Outputs have their inputs' sizes, and the pixels of the images that were trained
-    on: a translator into 16 bits writes 16 bits. They keep the ICC profile of the
-    input where their colours are of its kind. A folder's or glob's outputs keep
-    their names, below `output`, with another suffix where a file of that kind cannot
-    hold them; those that exist are left as they are, so that a half-done folder
-    goes on where it stopped. Linked folders are folders; hidden ones are left out. What
-    a glob matches below `output` is taken for outputs. One image goes to `output`
-    itself, or into it where it is a folder or has no suffix. Images are read, painted
-    and written at the same time, and several of one size painted together, which
-    changes them by rounding at most. How images differ from those of training is
-    logged, one line for each kind.
+    Outputs have the size of their inputs, and the pixel type of the training images: a
+    translator into 16 bits writes 16 bits. They get the ICC profile of their input
+    where it fits their channels.
+
+    Outputs of a folder or glob keep the names of their inputs, below `output`; the
+    suffix changes where its format cannot hold the pixels. Outputs that exist are
+    skipped, so that a second call continues an interrupted one. Links to folders are
+    followed, and hidden folders skipped. Files below `output` that a glob matches are
+    taken for outputs. One image is written to `output` itself, or into it where it is
+    a folder or has no suffix.
+
+    Images are read, translated and written at the same time, and consecutive ones of
+    one size as a batch, which changes them by rounding at most. The first image of
+    each kind that differs from the training images is logged.
 
     Args:
         translator: from `load`.
@@ -86,25 +89,27 @@ def translate_files(
         output: file or folder.
         overwrite: whether to replace outputs that exist.
         half: `"left"` or `"right"` translates that half of side-by-side images,
-            `"whole"` all of it; None takes the input's half of images that have the
-            shape of the training images, where these were side by side.
-        alpha: `"keep"` gives outputs the alpha of their inputs; `"flatten"` gives them
-            none. Networks are shown the background through transparent pixels.
+            `"whole"` the whole image; None takes the input's half of images that have
+            the shape of the training images, where these were side by side.
+        alpha: `"keep"` copies the alpha of inputs to outputs; `"flatten"` writes none.
+            The network sees the background colour through transparent pixels.
 
     Raises:
         FileNotFoundError: `source` does not exist.
-        FileExistsError: the one output exists.
-        ValueError: no image is found, the output is inside the input, is one of the
-            inputs, or has the suffix of images that are not written; another word for
-            `half` or `alpha`.
+        FileExistsError: `source` is one image, and its output exists.
+        ValueError: there are no images, the output is inside the input or is one of
+            the inputs, its suffix is of a format that is not written, or `half` or
+            `alpha` is unknown.
         OSError: an output cannot be written.
     """
     if alpha not in ALPHAS:
         raise ValueError(f"--alpha is {alpha!r}; expected 'flatten' or 'keep'.")
     shown = translator.shown or Shown()
     halves = Halves(shown.training, half)
-    reader = _Reader(translator, halves, Remarks(shown, halves), alpha == "keep")
-    jobs = plan(str(source), Path(output), translator.output_pixels, alpha == "keep")
+    notes = InputNotes(shown, halves)
+    reader = _Reader(translator, halves, notes, keeps_alpha=alpha == "keep")
+    pixels = translator.output_pixels
+    jobs = find_jobs(str(source), Path(output), pixels, keeps_alpha=alpha == "keep")
     if jobs.is_single and not overwrite:
         target = jobs.images[0][1]
         if target.exists():
@@ -118,7 +123,7 @@ def translate_files(
             else:
                 yield job
 
-    outcomes = Flow(translator, reader, _write).outcomes(missing())
+    outcomes = ConcurrentTranslation(translator, reader, _write).outcomes(missing())
     with contextlib.closing(outcomes), _bar(len(jobs.images)) as advance:
         for outcome in outcomes:
             if outcome.failure is None:
@@ -129,8 +134,8 @@ def translate_files(
     return Report(tuple(translated), tuple(skipped), tuple(failed), jobs.left_out)
 
 
-class _Beside(NamedTuple):
-    """What an output takes over from its input's file.
+class _Extras(NamedTuple):
+    """What an output keeps of its input's file, beside the pixels.
 
     Attributes:
         profile: ICC profile; None where there is none.
@@ -142,30 +147,30 @@ class _Beside(NamedTuple):
 
 
 class _Reader:
-    """Reads an image for the network, and what its output takes over."""
+    """Reads the part of an image that is translated, and what its output keeps."""
 
-    def __init__(self, translator, halves, remarks, keeps_alpha):
+    def __init__(self, translator, halves, notes, keeps_alpha):
         self._pixels = translator.input_pixels
         self._background = translator.background
         self._halves = halves
-        self._remarks = remarks
+        self._notes = notes
         painted = translator.output_pixels
-        # Floats have none, and where it is a channel of the domain it is painted.
+        # Floats have no alpha; with 2 or 4 channels the network itself paints it.
         has_room = painted.channels in (1, 3) and painted.dtype != "float32"
         self._alpha_dtype = painted.dtype if keeps_alpha and has_room else None
 
-    def __call__(self, path: Path, target: Path) -> tuple[np.ndarray, _Beside]:
+    def __call__(self, path: Path, target: Path) -> tuple[np.ndarray, _Extras]:
         image = read_image(path, self._background, self._pixels)
         half = self._halves.of(*image.shape[:2])
         part = cut(image, half)
-        self._remarks.look(path, image, part)
+        self._notes.log_differences(path, image, part)
         alpha = None
         if self._alpha_dtype is not None:
             alpha = read_alpha(path, self._alpha_dtype)
         if alpha is not None:
             alpha = cut(alpha, half)
             _check_alpha(target, self._alpha_dtype)
-        return part, _Beside(read_profile(path), alpha)
+        return part, _Extras(read_profile(path), alpha)
 
 
 def _check_alpha(target, dtype):
@@ -176,14 +181,14 @@ def _check_alpha(target, dtype):
         )
 
 
-def _write(image: np.ndarray, target: Path, beside: _Beside) -> None:
+def _write(image: np.ndarray, target: Path, extras: _Extras) -> None:
     with whole(target) as path:
-        write(image, path, beside.profile, beside.alpha)
+        write(image, path, extras.profile, extras.alpha)
 
 
 @contextlib.contextmanager
 def _bar(total):
-    """A progress bar, where anybody sees it, and what sets it."""
+    """Shows a progress bar on a terminal; yields a function that sets it."""
     is_off = total < 2 or not sys.stderr.isatty()
     bar = Progress(console=Console(stderr=True), transient=True, disable=is_off)
     with bar:

@@ -1,4 +1,4 @@
-"""Which images are translated, and where each goes."""
+"""Inputs of a translation, and the path of each output."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Jobs:
     """The images to translate.
 
     Attributes:
-        images: every input with its output.
-        is_single: whether one image was named, not a folder or a glob.
-        left_out: files that are no images by their names.
+        images: paths of each input and its output.
+        is_single: whether the source is one image, not a folder or a glob.
+        left_out: files whose names are not those of images.
         failed: one line for each folder that cannot be read.
     """
 
@@ -38,38 +38,38 @@ class Jobs:
 
 @dataclasses.dataclass
 class _Found:
-    """Files of a folder or glob, and folders that cannot be read."""
+    """Files of a folder or glob, and unreadable folders, as in `Jobs`."""
 
     images: list[Path] = dataclasses.field(default_factory=list)
     left_out: list[Path] = dataclasses.field(default_factory=list)
     failed: list[str] = dataclasses.field(default_factory=list)
 
     def add(self, path: Path) -> None:
-        """Sort a file by its name alone; unreadable images are reported later."""
+        """Adds a file by its name; damaged images fail when they are read."""
         if path.name.startswith("."):
             return
         is_image = path.suffix.lower() in EXTENSIONS
         (self.images if is_image else self.left_out).append(path)
 
 
-def plan(source: str, output: Path, pixels: PixelType, keep_alpha: bool) -> Jobs:
-    """Every input with its output, whose suffix can hold what will be painted.
+def find_jobs(source: str, output: Path, pixels: PixelType, keeps_alpha: bool) -> Jobs:
+    """Finds the inputs, and gives outputs suffixes whose formats can hold them.
 
     Args:
         source: file, folder or glob.
         output: file or folder.
-        pixels: what is painted.
-        keep_alpha: whether alpha may come with it, so that files have to hold that.
+        pixels: of the outputs.
+        keeps_alpha: whether outputs may have alpha besides.
 
     Raises:
-        FileNotFoundError, ValueError: of `translate_files`.
+        FileNotFoundError, ValueError: as `translate_files`.
     """
     path = Path(source)
 
     def below(name: Path | str) -> Path:
         target = output / name
         suffix = suffix_for(target.suffix, pixels)
-        if keep_alpha and suffix.lower() == ".bmp":
+        if keeps_alpha and suffix.lower() == ".bmp":
             suffix = ".png"
         return target.with_suffix(suffix)
 
@@ -99,9 +99,9 @@ def plan(source: str, output: Path, pixels: PixelType, keep_alpha: bool) -> Jobs
 
 
 def _walk(folder: Path, output: Path) -> _Found:
-    """Files below a folder, those in linked folders among them.
+    """Files below a folder, also through links.
 
-    Hidden folders are left out, and links that lead back to a folder above.
+    Hidden folders are skipped, and links that lead back to a folder above.
     """
     found = _Found()
     destination = os.path.realpath(output)
@@ -132,7 +132,7 @@ def _walk(folder: Path, output: Path) -> _Found:
 
 
 def _matches(pattern: str, output: Path) -> _Found:
-    """Files that a glob matches, without outputs of an earlier call."""
+    """Files that a glob matches, without the outputs of an earlier call."""
     destination = os.path.realpath(output)
     found, is_any_left = _Found(), False
     for path in _globbed(pattern):
@@ -149,7 +149,7 @@ def _matches(pattern: str, output: Path) -> _Found:
 
 
 def _globbed(pattern: str) -> Iterator[Path]:
-    """Files, sorted, without those behind links that lead back to a folder above."""
+    """Sorted files, without those behind links that lead back to a folder above."""
 
     @functools.cache
     def goes_round(folder: Path) -> bool:
@@ -187,7 +187,7 @@ def _known_suffixes():
 
 
 def _check_folder(output: Path) -> None:
-    """Refuse to make a folder that is called like an image."""
+    """Refuses a new folder whose name has the suffix of an image."""
     if not output.is_dir() and output.suffix.lower() in _known_suffixes():
         raise ValueError(
             f"'{output}' is called like an image, but several images need a folder: "
@@ -196,7 +196,7 @@ def _check_folder(output: Path) -> None:
 
 
 def _is_folder(output: Path, pixels: PixelType) -> bool:
-    """Whether the output for one image is the folder to put it into."""
+    """Whether the output of one image is a folder that gets it."""
     suffix = output.suffix.lower()
     if output.is_dir() or not suffix or _VERSION.fullmatch(suffix):
         return True

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfi2i.inference.noise import with_noise
-from tfi2i.inference.reach import reach, statistics_layers
+from tfi2i.inference.receptive_field import reach, statistics_layers
 from tfi2i.networks.resnet import resnet
 from tfi2i.networks.unet import unet
 

@@ -10,7 +10,7 @@ from tests.translators import NETWORKS, make_run, photos
 from tfi2i.data.pixels import PixelType
 from tfi2i.data.reading import read_image
 from tfi2i.inference import Translator, load, translate_files
-from tfi2i.inference.flow import Flow
+from tfi2i.inference.concurrent_translation import ConcurrentTranslation
 
 
 class Negative:
@@ -144,7 +144,7 @@ def test_images_in_memory_are_few(tmp_path, side):
         count(size)
         return image, None
 
-    flow = Flow(
+    flow = ConcurrentTranslation(
         Translator(lambda images: images, pixels, pixels),
         read,
         lambda painted, path, beside: count(-size),

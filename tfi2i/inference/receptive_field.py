@@ -1,14 +1,17 @@
 """How far a generator looks: which pixels of its input reach one of its output."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import keras
 
 from tfi2i.inference.noise import Noise
 from tfi2i.layers import (
     BatchNormalization,
+    Default,
     InstanceNormalization,
     ReflectionPadding2D,
 )
@@ -24,7 +27,7 @@ _ALONG = (
     keras.layers.ReLU,
     InstanceNormalization,
 )
-_JOINS = (keras.layers.Add, keras.layers.Concatenate)
+_JOINS = (keras.layers.Add, keras.layers.Concatenate, keras.layers.Multiply)
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class _View:
         )
 
 
-class _Unknown(Exception):
+class _Unknown(ValueError):
     """A layer whose reach is not known here."""
 
 
@@ -79,15 +82,16 @@ def reach(generator: keras.Model) -> int | None:
     Returns:
         Pixels; None where it holds a layer that is not known here.
     """
-    views: dict[int, _View] = {}
+    # Tensors that no pixel reaches have None.
+    views: dict[int, _View | None] = {}
     try:
-        for layer, inputs, output in _calls(generator):
+        for layer, inputs, output in calls(generator):
             seen = [views[id(tensor)] for tensor in inputs]
             views[id(output)] = _seen_by(layer, seen)
         view = views[id(generator.outputs[0])]
     except (_Unknown, KeyError):
         return None
-    if view.step != 1:
+    if view is None or view.step != 1:
         return None
     return max(math.ceil(-view.first), math.ceil(view.last), 0)
 
@@ -102,19 +106,27 @@ def statistics_layers(generator: keras.Model) -> list[keras.layers.Layer]:
     ]
 
 
-def _calls(generator):
-    """Every layer with the tensors that it takes and gives, in order."""
-    if not isinstance(generator, keras.Model) or not hasattr(generator, "operations"):
+def calls(generator: keras.Model) -> Iterator[tuple[keras.layers.Layer, list, Any]]:
+    """Every call of a layer, in order, with the tensors that it takes and gives.
+
+    Raises:
+        ValueError: `generator` is not a functional model.
+    """
+    if not hasattr(generator, "_nodes_by_depth"):
         raise _Unknown
-    for layer in generator.operations:
-        if len(layer._inbound_nodes) != 1:
-            raise _Unknown
-        yield layer, layer._inbound_nodes[0].input_tensors, layer.output
+    for depth in sorted(generator._nodes_by_depth, reverse=True):
+        for node in generator._nodes_by_depth[depth]:
+            yield node.operation, node.input_tensors, node.outputs[0]
 
 
 def _seen_by(layer, seen):
     if isinstance(layer, keras.layers.InputLayer):
         return _View(Fraction(1), Fraction(0), Fraction(0))
+    if isinstance(layer, Default):
+        return None
+    seen = [view for view in seen if view is not None]
+    if not seen:
+        return None
     if isinstance(layer, _JOINS):
         joined = seen[0]
         for view in seen[1:]:
