@@ -26,7 +26,7 @@ assert_type(RECIPES["pix2pix"], Recipe)
 assert_type(RECIPES["pix2pix"].config, TrainConfig)
 
 # What is wrong is found before anything runs: an ignored error that is none is one.
-tfi2i.loda  # type: ignore[attr-defined]
+tfi2i.lode("saved_models/photos")  # type: ignore[attr-defined]
 tfi2i.load("saved_models/photos", size="large")  # type: ignore[arg-type]
 tfi2i.load("saved_models/photos", tiles=512)  # type: ignore[call-arg]
 tfi2i.translate("saved_models/photos", "in", "out", half="up")  # type: ignore[arg-type]
@@ -35,3 +35,5 @@ tfi2i.export("saved_models/photos", formats=["h5"])  # type: ignore[list-item]
 tfi2i.networks.unet(num_down=8)  # type: ignore[call-arg]
 tfi2i.networks.resnet(upsample="nearest")  # type: ignore[arg-type]
 tfi2i.data.paired("photos", split=1)  # type: ignore[arg-type]
+tfi2i.interop.from_torch("latest_net_G.pth", dropout="0.5")  # type: ignore[arg-type]
+tfi2i.interop.from_addons("model.h5", free_size="no")  # type: ignore[arg-type]
