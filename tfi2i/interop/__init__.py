@@ -7,8 +7,8 @@ import importlib
 from typing import Any
 
 _OBJECTS = {
-    "from_addons": "tfi2i.interop.addons",
-    "from_torch": "tfi2i.interop.torch",
+    "from_addons": "tfi2i.interop.keras2",
+    "from_torch": "tfi2i.interop.pytorch.conversion",
 }
 
 __all__ = ["from_addons", "from_torch"]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfi2i.interop import checkpoint
+from tfi2i.interop.pytorch import checkpoint
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.interop import written
-from tfi2i.interop import checkpoint
+from tfi2i.interop.pytorch import checkpoint
 
 FILES = Path(__file__).with_name("checkpoints")
 CODE = written.mapping(weight=written.tensor())

@@ -1,6 +1,7 @@
-"""What Keras 2 wrote, whichever format: a description of the model, and its weights."""
+"""The file formats of Keras 2: model configurations and weights."""
 
 import contextlib
+import glob
 import io
 import json
 import re
@@ -14,14 +15,15 @@ from typing import Any
 import h5py
 
 from tfi2i.errors import reason
-from tfi2i.interop.keras2 import descriptions
-from tfi2i.interop.keras2.hdf5 import (
+from tfi2i.interop.keras2 import model_config
+from tfi2i.interop.keras2.hdf5_weights import (
     LegacyWeights,
     NumberedWeights,
     member,
     networks_in,
 )
-from tfi2i.interop.keras2.weights import CheckpointWeights, Weights, choose
+from tfi2i.interop.keras2.tf_checkpoint import CheckpointWeights
+from tfi2i.interop.keras2.weighted_layers import StoredWeights, choose_part
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
@@ -33,21 +35,21 @@ _EXPECTED = (
 
 @dataclass
 class ModelFile:
-    """A file, or a folder, of Keras 2.
+    """A file or folder that Keras 2 wrote.
 
     Attributes:
-        networks: configurations by the name of the part; `""` is the whole. None of
-            them where the file holds weights alone.
-        weights: of all.
+        weights: the weights of all networks.
         size: in bytes.
+        networks: configurations by part; `""` is the whole model. Empty if the file
+            holds weights only.
     """
 
-    weights: Weights
+    weights: StoredWeights
     size: int
     networks: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def network(self, part: str | None, what: str) -> tuple[str | None, dict[str, Any]]:
-        """The part that is meant, and its configuration.
+        """Returns the part to read and its configuration.
 
         Raises:
             ValueError: there is no such part, or there are several.
@@ -65,13 +67,27 @@ class ModelFile:
                     "architecture."
                 )
             return None, self.networks[""]
-        part = choose(part, list(self.networks), what)
+        part = choose_part(part, list(self.networks), what)
         return part, self.networks[part]
 
 
+def is_keras2(path: Path) -> bool:
+    """Whether a path looks like a Keras 2 model rather than a PyTorch checkpoint.
+
+    Args:
+        path: file, folder, or prefix of a TensorFlow checkpoint.
+    """
+    if path.is_dir():
+        return (path / "saved_model.pb").exists() or any(path.glob("*.index"))
+    if path.is_file() and h5py.is_hdf5(path):
+        return True
+    is_prefix = path.with_name(f"{path.name}.index").is_file()
+    return is_prefix or path.suffix in (".keras", ".index")
+
+
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[ModelFile]:
-    """Opens what Keras 2 wrote.
+def open_model(path: Path) -> Iterator[ModelFile]:
+    """Opens a file or folder that Keras 2 wrote.
 
     Raises:
         FileNotFoundError: there is nothing at `path`.
@@ -80,11 +96,11 @@ def opened(path: Path) -> Iterator[ModelFile]:
     what = f"'{path}'"
     with contextlib.ExitStack() as stack:
         if (path / "saved_model.pb").is_file():
-            yield _saved_model(path, what)
+            yield _read_saved_model(path, what)
             return
-        prefix = _checkpoint(path)
+        prefix = _checkpoint_prefix(path)
         if prefix is not None:
-            size = sum(p.stat().st_size for p in _files_of(prefix))
+            size = sum(p.stat().st_size for p in _checkpoint_files(prefix))
             yield ModelFile(CheckpointWeights(str(prefix)), size)
             return
         if not path.exists():
@@ -94,21 +110,21 @@ def opened(path: Path) -> Iterator[ModelFile]:
         with path.open("rb") as file:
             start = file.read(512)
         if start.startswith(_HDF5):
-            yield _hdf5(_h5(stack, path, what), what, path.stat().st_size)
+            yield _read_hdf5(_open_hdf5(stack, path, what), what, path.stat().st_size)
         elif start.startswith(_ZIP):
-            yield _archive(stack, path, what)
+            yield _read_zip(stack, path, what)
         else:
             raise ValueError(f"{what} is {_describe(start)}: {_EXPECTED}.")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Reads what `model.to_json()` of Keras 2 gave.
+    """Reads a file written by Keras 2's `model.to_json()`.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it describes no model of Keras 2.
+        ValueError: it is not a Keras 2 model configuration.
     """
-    return descriptions.description(path.read_bytes(), f"'{path}'")
+    return model_config.parse(path.read_bytes(), f"'{path}'")
 
 
 def _describe(start):
@@ -125,23 +141,23 @@ def _describe(start):
     return f"of an unknown kind, it begins with {start[:8]!r}"
 
 
-def _h5(stack, source, what):
+def _open_hdf5(stack, source, what):
     try:
         return stack.enter_context(h5py.File(source, "r"))
     except OSError as error:
         raise ValueError(f"{what} is damaged HDF5: {reason(error)}") from error
 
 
-def _hdf5(file, what, size):
-    """Whole models, old weights and new weights all end in .h5."""
+def _read_hdf5(file, what, size):
+    """Reads a whole model, weights in the old layout, or weights in the new one."""
     attributes = file.attrs
     version = attributes.get("keras_version", b"2")
     version = version.decode() if isinstance(version, bytes) else str(version)
-    descriptions.refuse_keras_3(version, what)
+    model_config.refuse_keras_3(version, what)
     if "model_config" in attributes:
         config = attributes["model_config"]
         data = config if isinstance(config, bytes) else str(config).encode()
-        networks = {"": descriptions.description(data, what)}
+        networks = {"": model_config.parse(data, what)}
         weights = LegacyWeights(member(file, "model_weights", what), what)
         return ModelFile(weights, size, networks)
     if "layer_names" in attributes or "layer_names0" in attributes:
@@ -154,24 +170,24 @@ def _hdf5(file, what, size):
     )
 
 
-def _archive(stack, path, what):
-    """Keras 2's `.keras`: a description, and weights in HDF5."""
+def _read_zip(stack, path, what):
+    """Reads Keras 2's `.keras`: a configuration in JSON, and weights in HDF5."""
     try:
         archive = stack.enter_context(zipfile.ZipFile(path))
         members = {info.filename: info for info in archive.infolist()}
         _check_members(members, what)
         if "metadata.json" in members:
             metadata = json.loads(archive.read("metadata.json"))
-            descriptions.refuse_keras_3(str(metadata["keras_version"]), what)
-        entry = descriptions.description(archive.read("config.json"), what)
+            model_config.refuse_keras_3(str(metadata["keras_version"]), what)
+        config = model_config.parse(archive.read("config.json"), what)
         weights = archive.read("model.weights.h5")
-    except _DAMAGES as error:
+    except _ZIP_ERRORS as error:
         raise ValueError(f"{what} is a damaged archive: {reason(error)}") from error
-    file = _h5(stack, io.BytesIO(weights), what)
-    return ModelFile(NumberedWeights(file, what), len(weights), {"": entry})
+    file = _open_hdf5(stack, io.BytesIO(weights), what)
+    return ModelFile(NumberedWeights(file, what), len(weights), {"": config})
 
 
-_DAMAGES = (
+_ZIP_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
@@ -190,7 +206,7 @@ def _check_members(members, what):
             hint = " (perhaps of PyTorch, which from_torch reads)"
         raise ValueError(f"{what} is an archive without a model{hint}: {_EXPECTED}.")
     for info in members.values():
-        # Keras does not compress, and weights hardly can be.
+        # Keras does not compress, and weights hardly compress.
         if info.file_size > 4 * info.compress_size + 2**20:
             raise ValueError(
                 f"{what} would unpack '{info.filename}' to {info.file_size} bytes from "
@@ -198,8 +214,8 @@ def _check_members(members, what):
             )
 
 
-def _checkpoint(path):
-    """The prefix of a checkpoint's files, None where there is none."""
+def _checkpoint_prefix(path):
+    """Returns the prefix of a checkpoint's files, or None if there is no checkpoint."""
     name = re.sub(r"\.(index|data-\d+-of-\d+)$", "", path.name)
     if path.with_name(name + ".index").is_file():
         return path.with_name(name)
@@ -208,7 +224,7 @@ def _checkpoint(path):
     found = sorted(path.glob("*.index"))
     latest = path / "checkpoint"
     if latest.is_file():
-        # TensorFlow's own text format, whose path may be that of another computer.
+        # In TensorFlow's text format; the path may be from another computer.
         text = latest.read_text(errors="replace")
         match = re.match(r'model_checkpoint_path: "(?:[^"]*[\\/])?([^"\\/]+)"', text)
         named = path / f"{match[1]}.index" if match else None
@@ -222,21 +238,17 @@ def _checkpoint(path):
     return None
 
 
-def _files_of(prefix):
-    return prefix.parent.glob(f"{_escaped(prefix.name)}.*")
+def _checkpoint_files(prefix):
+    return prefix.parent.glob(f"{glob.escape(prefix.name)}.*")
 
 
-def _escaped(name):
-    return re.sub(r"([*?[])", r"[\1]", name)
-
-
-def _saved_model(path, what):
+def _read_saved_model(path, what):
     variables = path / "variables" / "variables"
-    size = sum(p.stat().st_size for p in _files_of(variables))
+    size = sum(p.stat().st_size for p in _checkpoint_files(variables))
     networks = {}
     metadata = path / "keras_metadata.pb"
     if metadata.is_file():
-        networks = descriptions.networks(metadata.read_bytes(), what)
+        networks = model_config.parse_saved_model(metadata.read_bytes(), what)
     try:
         weights = CheckpointWeights(str(variables))
     except ValueError as error:

@@ -1,24 +1,24 @@
-"""Descriptions of models, in the JSON and the protocol buffers of Keras 2."""
+"""Model configurations in the JSON and protocol buffers of Keras 2."""
 
 import json
 from typing import Any
 
 from tfi2i.interop.keras2.nodes import is_network, references
 
-_LARGEST = 2**26
+_MAX_BYTES = 2**26
 
 
-def description(data: bytes, what: str) -> dict[str, Any]:
-    """A model's configuration in plain values, tuples as lists.
+def parse(data: bytes, what: str) -> dict[str, Any]:
+    """Returns a model's configuration as plain values, with tuples as lists.
 
     Args:
         data: JSON.
-        what: the file, for errors.
+        what: the file, for error messages.
 
     Raises:
-        ValueError: it describes no model of Keras 2.
+        ValueError: it is not a Keras 2 model configuration.
     """
-    if len(data) > _LARGEST:
+    if len(data) > _MAX_BYTES:
         raise ValueError(f"{what} describes its model in {len(data)} bytes: damaged.")
     try:
         entry = _plain(json.loads(data))
@@ -27,12 +27,12 @@ def description(data: bytes, what: str) -> dict[str, Any]:
     if not isinstance(entry, dict) or "config" not in entry:
         raise ValueError(f"{what} describes no model.")
     refuse_keras_3(str(entry.get("keras_version", "2")), what)
-    _note_padding(entry)
+    _add_padding(entry)
     return entry
 
 
 def refuse_keras_3(version: str, what: str):
-    """Refuses what Keras itself reads.
+    """Refuses files that Keras 3 itself reads.
 
     Raises:
         ValueError: the version is 3 or later.
@@ -45,7 +45,7 @@ def refuse_keras_3(version: str, what: str):
 
 
 def _plain(value):
-    """Undoes Keras 2's ways to write tuples, shapes and NumPy's numbers in JSON."""
+    """Decodes Keras 2's JSON encodings of tuples, shapes and NumPy numbers."""
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if not isinstance(value, dict):
@@ -59,11 +59,8 @@ def _plain(value):
     return {key: _plain(item) for key, item in value.items()}
 
 
-def _note_padding(entry):
-    """Writes by how much an unknown layer pads into it, where shapes were stored.
-
-    The shapes of its input and of the next layer's input tell.
-    """
+def _add_padding(entry):
+    """Adds each layer's padding, from its stored input shape and the next layer's."""
     if not is_network(entry):
         return
     config = entry["config"]
@@ -72,17 +69,17 @@ def _note_padding(entry):
     is_sequential = isinstance(config, list) or "output_layers" not in config
     before = None
     for layer in layers:
-        _note_padding(layer)
+        _add_padding(layer)
         sources = {ref[0] for ref in references(layer.get("inbound_nodes"))}
         if is_sequential:
             sources, before = {before}, _name(layer)
-        # The shape that a layer of several inputs stored is not that of one of them.
+        # A layer with several inputs does not store the shape of a single one.
         source = by_name.get(*sources) if len(sources) == 1 else None
         if source is not None:
-            source["padding"] = _difference(_shape(source), _shape(layer))
+            source["padding"] = _padding(_input_shape(source), _input_shape(layer))
 
 
-def _shape(layer):
+def _input_shape(layer):
     return layer.get("build_config", {}).get("input_shape")
 
 
@@ -92,8 +89,8 @@ def _name(layer):
     return name or layer.get("name")
 
 
-def _difference(before, after):
-    """Half the growth of height and width, None where it is unknown or uneven."""
+def _padding(before, after):
+    """Returns half the growth of height and width; None if unknown or uneven."""
     for shape in (before, after):
         if not isinstance(shape, list) or len(shape) != 4:
             return None
@@ -104,16 +101,16 @@ def _difference(before, after):
     return grown // 2 if grown >= 0 and grown % 2 == 0 else None
 
 
-def networks(data: bytes, what: str) -> dict[str, dict[str, Any]]:
-    """The configurations in a SavedModel's keras_metadata.pb.
+def parse_saved_model(data: bytes, what: str) -> dict[str, dict[str, Any]]:
+    """Returns the configurations in a SavedModel's keras_metadata.pb.
 
     Args:
-        data: of that file.
-        what: the SavedModel, for errors.
+        data: content of that file.
+        what: the SavedModel, for error messages.
 
     Returns:
-        That of the whole as `""`; where the whole is a class of its own, those of its
-        parts by their names.
+        The whole model's configuration as `""`; for a subclassed model, those of its
+        parts by name.
 
     Raises:
         ValueError: it is damaged.
@@ -134,13 +131,13 @@ def networks(data: bytes, what: str) -> dict[str, dict[str, Any]]:
         }
         found = parts or found
     for name, entry in found.items():
-        _note_shapes(entry, f"root.{name}" if name else "root", paths, objects)
-        _note_padding(entry)
+        _add_shapes(entry, f"root.{name}" if name else "root", paths, objects)
+        _add_padding(entry)
     return found
 
 
-def _note_shapes(entry, path, paths, objects):
-    """Writes the shapes that a SavedModel stores elsewhere where `.keras` has them."""
+def _add_shapes(entry, path, paths, objects):
+    """Copies a SavedModel's input shapes to where `.keras` files have them."""
     if not is_network(entry):
         return
     config = entry["config"]
@@ -149,14 +146,14 @@ def _note_shapes(entry, path, paths, objects):
         if child is not None:
             shape = objects[child].get("build_input_shape")
             layer["build_config"] = {"input_shape": shape}
-            _note_shapes(layer, child, paths, objects)
+            _add_shapes(layer, child, paths, objects)
 
 
 def _saved_objects(data, what):
-    """Reads keras_metadata.pb: Keras' JSON of each object, by its path.
+    """Reads keras_metadata.pb: the JSON of each object, by its path.
 
-    The message is `SavedMetadata` of Keras 2's saved_metadata.proto: field 1 repeats
-    objects, whose fields 3 and 5 are a path such as "root.layer-1" and the JSON.
+    The message is `SavedMetadata` in Keras 2's saved_metadata.proto: field 1 repeats
+    objects; their fields 3 and 5 are a path such as "root.layer-1" and the JSON.
     """
     try:
         objects = {}
@@ -171,7 +168,7 @@ def _saved_objects(data, what):
 
 
 def _fields(data):
-    """The fields of a protocol buffer: numbers, and bytes or integers."""
+    """Yields a protocol buffer's field numbers with their bytes or integers."""
     position = 0
 
     def varint():

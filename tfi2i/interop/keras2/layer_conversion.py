@@ -1,6 +1,6 @@
-"""Layers of Keras 2 and tensorflow-addons as layers of Keras 3 and of this package.
+"""Converts Keras 2 and tensorflow-addons layers to Keras 3 layers and our own.
 
-A layer is looked up in the lists below, never imported by the name that a file gives.
+Only the layers listed below are made; no name in a file is imported.
 """
 
 import inspect
@@ -20,13 +20,13 @@ from tfi2i.layers import (
     ReflectionPadding2D,
 )
 
-# Of tensorflow-addons' normalizations, and of Keras' own.
+# Default of the normalizations of tensorflow-addons and of Keras.
 EPSILON = 1e-3
 
 _log = logging.getLogger(__name__)
 
-# Keras 3 spells and computes these as Keras 2 does.
-_SAME = (
+# Same name, arguments and results in Keras 2 and Keras 3.
+_UNCHANGED = (
     "Activation Add Average AveragePooling2D BatchNormalization Concatenate Conv2D "
     "Conv2DTranspose Cropping2D Dense DepthwiseConv2D Dropout ELU Embedding Flatten "
     "GaussianDropout GaussianNoise GlobalAveragePooling2D GlobalMaxPooling2D "
@@ -40,7 +40,7 @@ _NORMALIZATIONS = (
     "GroupNormalization",
 )
 _PADDINGS = ("padding", "pad", "paddings")
-# Not hard_sigmoid, whose slope Keras 3 changed.
+# Without hard_sigmoid, because Keras 3 changed its slope.
 _ACTIVATIONS = (
     "elu exponential gelu leaky_relu linear mish relu selu sigmoid silu softmax "
     "softplus softsign swish tanh"
@@ -52,8 +52,8 @@ _INITIALIZERS = (
 _REGULARIZERS = ("L1", "L2", "L1L2")
 _DTYPES = ("float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
 _CONSTRAINTS = ("MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm")
-# What Keras 2 also writes, and what has no effect on a layer that is called on images.
-_WITHOUT_EFFECT = (
+# Arguments that Keras 2 stores and that do not affect a layer called on images.
+_IGNORED = (
     "batch_input_shape",
     "batch_size",
     "data_format",
@@ -69,10 +69,10 @@ class FileLayer:
     """A layer as a file describes it.
 
     Attributes:
-        name: in the file.
-        kind: its registered name, such as `"Conv2D"`, `"Addons>InstanceNormalization"`.
+        name: name in the file.
+        kind: registered name, such as `"Conv2D"` or `"Addons>InstanceNormalization"`.
         config: plain values; tuples are lists.
-        padding: that a custom padding layer without a stored one was seen to have.
+        padding: padding of a custom layer inferred from stored shapes, in pixels.
         is_always_training: whether it is called with `training=True`.
     """
 
@@ -83,48 +83,47 @@ class FileLayer:
     is_always_training: bool = False
 
 
-def make(
+def make_layer(
     layer: FileLayer,
     shape: tuple[int | None, ...],
     name: str,
     custom_objects: Mapping[str, Callable[..., keras.layers.Layer]],
-    budget: float = math.inf,
+    max_parameters: float,
 ) -> tuple[keras.layers.Layer, tuple[str, ...] | None]:
-    """Makes the layer that computes the same.
+    """Makes the Keras 3 layer that computes the same.
 
     Args:
-        layer: from the file.
-        shape: of its (first) input.
-        name: that it gets.
+        layer: the layer in the file.
+        shape: shape of its (first) input.
+        name: name of the new layer.
         custom_objects: classes or functions by the names of custom layers.
-        budget: how many parameters a layer may have, as the file can hold no more.
+        max_parameters: how many parameters the file can hold.
 
     Returns:
-        The layer, and the names of the variables that the file holds for it, in their
-        order; None where these are the layer's own.
+        The layer, and the names of its variables in the file, in order; None if they
+        are the layer's own.
 
     Raises:
-        ValueError: there is no such layer, or it cannot be computed here.
+        ValueError: the layer is unknown or not supported.
     """
     config = {key: value for key, value in layer.config.items() if key != "name"}
     if is_custom(layer, custom_objects):
         factory = custom_objects.get(layer.kind) or custom_objects[_short(layer.kind)]
-        return _custom(factory, layer, name), None
+        return _make_custom(factory, layer, name), None
     if config.get("data_format") == "channels_first":
         raise _refusal(layer, "has its channels first, which does not run on a CPU")
     if layer.kind in _NORMALIZATIONS:
-        return _normalization(layer, config, shape, name)
+        return _make_normalization(layer, config, shape, name)
     if is_reflection_padding(layer.kind):
-        padding = _padding(layer)
-        return ReflectionPadding2D(padding, name=name, **_dtype(layer)), None
-    if layer.kind not in _SAME:
-        raise unknown(layer)
-    _check_size(layer, config, shape, budget)
-    return _same(layer, config, shape, name), None
+        padding = _stored_padding(layer)
+        return ReflectionPadding2D(padding, name=name, **_dtype_argument(layer)), None
+    if layer.kind not in _UNCHANGED:
+        raise _unknown_layer_error(layer)
+    _check_parameters(layer, config, shape, max_parameters)
+    return _make_unchanged(layer, config, shape, name), None
 
 
-def unknown(layer: FileLayer) -> ValueError:
-    """The error for a layer that is not known here."""
+def _unknown_layer_error(layer):
     kind, name = layer.kind, layer.name
     if kind == "Lambda":
         return ValueError(
@@ -150,7 +149,7 @@ def is_reflection_padding(kind: str) -> bool:
     return re.fullmatch("reflect(ion)?pad(ding)?(2d)?(layer)?", name, re.I) is not None
 
 
-def _custom(factory, layer, name):
+def _make_custom(factory, layer, name):
     config = {**layer.config, "name": name}
     try:
         made = getattr(factory, "from_config", lambda config: factory(**config))(config)
@@ -167,8 +166,8 @@ def _custom(factory, layer, name):
     return made
 
 
-def _normalization(layer, config, shape, name):
-    """Instance normalization where every channel is a group, else group's."""
+def _make_normalization(layer, config, shape, name):
+    """Makes an instance normalization if each channel is a group, else a group one."""
     if len(shape) != 4 or config.get("axis", -1) not in (-1, 3):
         raise _refusal(
             layer,
@@ -185,7 +184,7 @@ def _normalization(layer, config, shape, name):
     names = ("gamma",) * bool(scale) + ("beta",) * bool(center)
     if layer.kind.endswith("InstanceNormalization") or groups in (-1, shape[-1]):
         made = InstanceNormalization(
-            affine=bool(names), epsilon=epsilon, name=name, **_dtype(layer)
+            affine=bool(names), epsilon=epsilon, name=name, **_dtype_argument(layer)
         )
     else:
         made = keras.layers.GroupNormalization(
@@ -194,31 +193,31 @@ def _normalization(layer, config, shape, name):
             center=center,
             scale=scale,
             name=name,
-            **_dtype(layer),
+            **_dtype_argument(layer),
         )
     return made, names
 
 
-def _padding(layer):
-    """One number of pixels for all sides, from any of the ways to write it."""
+def _stored_padding(layer):
+    """Returns the padding of all sides in pixels, from any of its spellings."""
     value = next((layer.config[key] for key in _PADDINGS if key in layer.config), None)
     if value is not None:
-        return even_padding(value, layer)
+        return uniform_padding(value, layer)
     if layer.padding is not None:
         return layer.padding
-    # Keras 2.13 to 2.15 leave out what a layer without get_config was not given.
+    # Keras 2.13 to 2.15 omit default arguments of layers without get_config.
     if layer.kind.endswith("ReflectionPadding2D"):
         return 1
-    raise no_padding(layer)
+    raise unknown_padding_error(layer)
 
 
 def is_custom(layer: FileLayer, custom_objects: Mapping[str, Any]) -> bool:
-    """Whether a caller's own layer takes the place of this one."""
+    """Whether the caller replaces this layer by another."""
     return layer.kind in custom_objects or _short(layer.kind) in custom_objects
 
 
-def is_guess(layer: FileLayer) -> bool:
-    """Whether the file does not hold by how many pixels a layer pads."""
+def is_padding_guessed(layer: FileLayer) -> bool:
+    """Whether the layer pads by a number of pixels that the file does not hold."""
     return (
         is_reflection_padding(layer.kind)
         and layer.padding is None
@@ -230,8 +229,8 @@ def _short(kind):
     return kind.split(">")[-1]
 
 
-def no_padding(layer: FileLayer) -> ValueError:
-    """The error for a padding layer whose number of pixels cannot be known."""
+def unknown_padding_error(layer: FileLayer) -> ValueError:
+    """Returns the error for a layer that pads by an unknown number of pixels."""
     return _refusal(
         layer,
         "pads by a number of pixels that the file does not hold",
@@ -240,7 +239,7 @@ def no_padding(layer: FileLayer) -> ValueError:
     )
 
 
-def even_padding(value: Any, layer: FileLayer) -> int:
+def uniform_padding(value: Any, layer: FileLayer) -> int:
     """Reads `p`, `[p, p]`, `[[p, p], [p, p]]` or the four axes' pairs of `tf.pad`.
 
     Raises:
@@ -257,7 +256,7 @@ def even_padding(value: Any, layer: FileLayer) -> int:
     return flat[0]
 
 
-def _same(layer, config, shape, name):
+def _make_unchanged(layer, config, shape, name):
     cls = getattr(keras.layers, layer.kind)
     if layer.kind == "LeakyReLU" and "alpha" in config:
         config["negative_slope"] = config.pop("alpha")
@@ -265,7 +264,7 @@ def _same(layer, config, shape, name):
         (config["axis"],) = config["axis"]
     if layer.kind == "LayerNormalization" and isinstance(config.get("axis"), list):
         config["axis"] = [a - len(shape) if a > 0 else a for a in config["axis"]]
-    arguments = _dtype(layer)
+    arguments = _dtype_argument(layer)
     if layer.is_always_training and layer.kind == "BatchNormalization":
         cls, arguments["statistics"] = BatchNormalization, "image"
     elif layer.is_always_training:
@@ -276,7 +275,7 @@ def _same(layer, config, shape, name):
             continue
         if key in accepted:
             arguments[key] = _argument(layer, key, value)
-        elif not _is_without_effect(key, value):
+        elif not _is_ignorable(key, value):
             raise _refusal(layer, f"has {key}={value!r}, which Keras 3 lacks")
     try:
         return cls(name=name, **arguments)
@@ -284,8 +283,8 @@ def _same(layer, config, shape, name):
         raise _refusal(layer, f"cannot be made ({reason(error)})") from error
 
 
-def _is_without_effect(key, value):
-    if key in _WITHOUT_EFFECT or key.endswith("_initializer") or key == "dtype":
+def _is_ignorable(key, value):
+    if key in _IGNORED or key.endswith("_initializer") or key == "dtype":
         return True
     return value in (None, False) or (key == "groups" and value == 1)
 
@@ -299,7 +298,7 @@ def _argument(layer, key, value):
         ("_constraint", keras.constraints, _CONSTRAINTS),
     ):
         if key.endswith(suffix) and value is not None:
-            return _object(layer, key, value, module, names)
+            return _make_object(layer, key, value, module, names)
     return value
 
 
@@ -315,8 +314,8 @@ def _activation(layer, value):
     return name
 
 
-def _object(layer, key, value, module, names):
-    """An initializer or the like; None, which means Keras' default, where unknown."""
+def _make_object(layer, key, value, module, names):
+    """Makes an initializer, regularizer or constraint; None if it is unknown."""
     found = value.get("class_name") if isinstance(value, dict) else None
     if found in names:
         cls = getattr(module, found)
@@ -326,14 +325,14 @@ def _object(layer, key, value, module, names):
         except (TypeError, ValueError) as error:
             raise _refusal(layer, f"has {key}={value!r} ({error})") from error
     if key.endswith("_initializer"):
-        # The weights come from the file.
+        # The file provides the weights.
         return "zeros"
     _log.warning("'%s' loses its %s, which is unknown here.", layer.name, key)
     return None
 
 
-def _dtype(layer):
-    """Which precision, as an argument, where it is not Keras' default."""
+def _dtype_argument(layer):
+    """Returns the `dtype` argument; empty for Keras' default."""
     value = layer.config.get("dtype")
     if isinstance(value, dict):
         value = value.get("config", {}).get("name")
@@ -344,8 +343,8 @@ def _dtype(layer):
     return {"dtype": value}
 
 
-def _check_size(layer, config, shape, budget):
-    """Refuses a layer of more parameters than the file has bytes, before it is made."""
+def _check_parameters(layer, config, shape, max_parameters):
+    """Refuses a layer with more parameters than the file can hold."""
     outputs = config.get("filters", config.get("units", config.get("output_dim", 1)))
     inputs = config.get("input_dim", shape[-1])
     kernel = _product(config.get("kernel_size", 1))
@@ -358,7 +357,7 @@ def _check_size(layer, config, shape, budget):
         parameters = _product(sides)
     else:
         parameters = inputs * kernel * _product(outputs)
-    if parameters > budget * _product(config.get("groups", 1)):
+    if parameters > max_parameters * _product(config.get("groups", 1)):
         raise _refusal(
             layer, f"would have {parameters} parameters, more than the file can hold"
         )

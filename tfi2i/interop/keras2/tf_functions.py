@@ -1,14 +1,14 @@
-"""TensorFlow's functions in a Keras 2 graph (TFOpLambda) as layers of Keras 3.
+"""Converts TensorFlow functions in Keras 2 graphs (TFOpLambda) to Keras 3 layers.
 
-`tf.pad(x, ...)` or `x + y` between Keras 2 layers is stored by the function's name.
-The names below are known; nothing is looked up in TensorFlow.
+Keras 2 stores `tf.pad(x, ...)` or `x + y` by the function's name. Only the names below
+are supported; nothing is looked up in TensorFlow.
 """
 
 from typing import Any
 
 import keras
 
-from tfi2i.interop.keras2.layers import FileLayer, even_padding
+from tfi2i.interop.keras2.layer_conversion import FileLayer, uniform_padding
 from tfi2i.layers import ReflectionPadding2D
 from tfi2i.networks.blocks import DepthToSpace
 
@@ -32,38 +32,38 @@ _PRODUCTS = ("math.multiply", "multiply", "__operators__.mul")
 _QUOTIENTS = ("math.truediv", "math.divide", "truediv", "divide")
 
 
-def make(
+def make_layer(
     layer: FileLayer, value: Any, arguments: dict[str, Any], name: str
 ) -> tuple[keras.layers.Layer, Any]:
     """Makes the layer that computes a function.
 
     Args:
-        layer: whose configuration names the function.
-        value: its first argument: a tensor, a list of tensors or a number.
-        arguments: the others by name.
-        name: that the layer gets.
+        layer: a layer with the function's name in its configuration.
+        value: the first argument: a tensor, a list of tensors or a number.
+        arguments: the other arguments by name.
+        name: name of the new layer.
 
     Returns:
         The layer, and the tensor or list of tensors to call it on.
 
     Raises:
-        ValueError: the function, or an argument of it, is not known here.
+        ValueError: the function or one of its arguments is not supported.
     """
     function = layer.config.get("function")
     arguments = {k: x for k, x in arguments.items() if k != "name" and x is not None}
     if function in _SUMS + _DIFFERENCES + _PRODUCTS + _QUOTIENTS:
-        made, value = _arithmetic(
+        made, value = _make_arithmetic(
             layer, function, value, arguments.pop("y", None), name
         )
     else:
-        made = _of_one_value(layer, function, value, arguments, name)
+        made = _make_unary(layer, function, value, arguments, name)
     if arguments:
-        raise _odd(layer, f"arguments {sorted(arguments)}")
+        raise _unsupported(layer, f"arguments {sorted(arguments)}")
     return made, value
 
 
-def _of_one_value(layer, function, value, arguments, name):
-    """The layer for a function; takes what it knows off `arguments`."""
+def _make_unary(layer, function, value, arguments, name):
+    """Makes the layer for a function, and pops supported arguments."""
     if function in _ACTIVATIONS:
         return keras.layers.Activation(_ACTIVATIONS[function], name=name)
     if function == "nn.leaky_relu":
@@ -72,11 +72,11 @@ def _of_one_value(layer, function, value, arguments, name):
     if function in ("concat", "compat.v1.concat"):
         return keras.layers.Concatenate(axis=arguments.pop("axis", 0), name=name)
     if function in ("compat.v1.pad", "pad"):
-        return _pad(layer, arguments, name)
+        return _make_padding(layer, arguments, name)
     if function == "nn.depth_to_space":
         return DepthToSpace(arguments.pop("block_size"), name=name)
     if function in ("image.resize", "compat.v1.image.resize"):
-        return _resize(layer, value, arguments, name)
+        return _make_resizing(layer, value, arguments, name)
     raise ValueError(
         f"Layer '{layer.name}' is TensorFlow's '{function}', which has no layer in its "
         "place here: rebuild the model with Keras 3 and tfi2i.layers and pass it as "
@@ -84,10 +84,10 @@ def _of_one_value(layer, function, value, arguments, name):
     )
 
 
-def _arithmetic(layer, function, left, right, name):
+def _make_arithmetic(layer, function, left, right, name):
     for side in (left, right):
         if not isinstance(side, keras.KerasTensor | int | float):
-            raise _odd(layer, f"{side!r}")
+            raise _unsupported(layer, f"{side!r}")
     tensors = [side for side in (left, right) if isinstance(side, keras.KerasTensor)]
     if len(tensors) == 2 and function not in _QUOTIENTS:
         made = keras.layers.Multiply
@@ -108,37 +108,37 @@ def _arithmetic(layer, function, left, right, name):
     elif len(tensors) == 1 and is_first and number:
         scale = 1.0 / number
     else:
-        raise _odd(layer, "a divisor that is a layer or zero")
+        raise _unsupported(layer, "a divisor that is a layer or zero")
     return keras.layers.Rescaling(scale, offset, name=name), tensors[0]
 
 
-def _pad(layer, arguments, name):
+def _make_padding(layer, arguments, name):
     mode = arguments.pop("mode", "CONSTANT").upper()
     paddings = arguments.pop("paddings", None)
     value = arguments.pop("constant_values", 0)
     if mode == "REFLECT":
-        return ReflectionPadding2D(even_padding(paddings, layer), name=name)
+        return ReflectionPadding2D(uniform_padding(paddings, layer), name=name)
     rows = paddings if isinstance(paddings, list) else []
     if mode != "CONSTANT" or value or len(rows) != 4 or rows[::3] != [[0, 0], [0, 0]]:
-        raise _odd(layer, f"mode {mode}, {paddings}, {value}")
+        raise _unsupported(layer, f"mode {mode}, {paddings}, {value}")
     return keras.layers.ZeroPadding2D([tuple(row) for row in rows[1:3]], name=name)
 
 
-def _resize(layer, value, arguments, name):
-    """Whole multiples of the input's size alone."""
+def _make_resizing(layer, value, arguments, name):
+    """Makes an upsampling layer; only for whole multiples of the input's size."""
     size = arguments.pop("size", None)
     method = arguments.pop("method", "bilinear")
     shape = value.shape[1:3]
     known = isinstance(size, list) and len(size) == 2 and None not in shape
     if not known or method not in ("bilinear", "nearest"):
-        raise _odd(layer, f"{method} to {size}")
+        raise _unsupported(layer, f"{method} to {size}")
     factors = tuple(new // old for new, old in zip(size, shape, strict=True))
     if 0 in factors or [size[0] % shape[0], size[1] % shape[1]] != [0, 0]:
-        raise _odd(layer, f"images of {shape} to {size}")
+        raise _unsupported(layer, f"images of {shape} to {size}")
     return keras.layers.UpSampling2D(factors, interpolation=method, name=name)
 
 
-def _odd(layer, what):
+def _unsupported(layer, what):
     return ValueError(
         f"Layer '{layer.name}' is TensorFlow's '{layer.config.get('function')}' of "
         f"{what}, which has no layer in its place here: rebuild the model with Keras 3 "

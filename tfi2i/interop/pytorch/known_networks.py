@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from tfi2i.interop.modules import Module, listed
+from tfi2i.interop.pytorch.modules import Module, listed
 
 # How many convolutions torchvision's classifiers of this name have.
 _RESNETS = {20: 18, 36: 34, 53: 50, 104: 101, 155: 152}

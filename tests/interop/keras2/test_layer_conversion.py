@@ -19,7 +19,7 @@ from tests.interop.keras2.models import (
     with_layer,
     write_h5,
 )
-from tfi2i.interop.addons import from_addons
+from tfi2i.interop import from_addons
 from tfi2i.layers import BatchNormalization, ReflectionPadding2D
 
 

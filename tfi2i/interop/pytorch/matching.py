@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from tfi2i.interop import foreign
-from tfi2i.interop.layouts import Architecture, Layer
-from tfi2i.interop.modules import Module, listed, shown
+from tfi2i.interop.pytorch import known_networks
+from tfi2i.interop.pytorch.architecture import Architecture, Layer
+from tfi2i.interop.pytorch.modules import Module, listed, shown
 
 _MOST_KERNELS = 2000
 
@@ -29,7 +29,7 @@ def match(modules: Sequence[Module]) -> tuple[Architecture, tuple[Layer, ...]]:
             return candidate, layers
         if nearest is None or apart < nearest[0]:
             nearest = (apart, candidate, layers)
-    family = foreign.recognise(modules)
+    family = known_networks.recognise(modules)
     if family is None and nearest:
         _check_start(modules)
         apart, candidate, layers = nearest
@@ -37,9 +37,9 @@ def match(modules: Sequence[Module]) -> tuple[Architecture, tuple[Layer, ...]]:
         if apart <= min(len(shapes), len(layers)):
             raise ValueError(_difference(modules, convolutions, candidate, layers))
     raise ValueError(
-        f"This checkpoint holds {family or foreign.describe(modules)}; expected a "
-        "generator (U-Net, or ResNet of two halvings) or a discriminator (PatchGAN or "
-        "pixel) of pix2pix or CycleGAN."
+        f"This checkpoint holds {family or known_networks.describe(modules)}; expected "
+        "a generator (U-Net, or ResNet of two halvings) or a discriminator (PatchGAN "
+        "or pixel) of pix2pix or CycleGAN."
     )
 
 

@@ -23,9 +23,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfi2i.interop import matching
-from tfi2i.interop.layouts import Architecture, Layer
-from tfi2i.interop.modules import Module, group, listed, shown
+from tfi2i.interop.pytorch import matching
+from tfi2i.interop.pytorch.architecture import Architecture, Layer
+from tfi2i.interop.pytorch.modules import Module, group, listed, shown
 
 _STATISTICS_KEPT = ("running_mean", "running_var")
 

@@ -1,8 +1,8 @@
-"""Make the checkpoints that tests/interop/test_checkpoint.py reads.
+"""Make the checkpoints that tests/interop/pytorch/test_checkpoint.py reads.
 
 Needs PyTorch, which neither the package nor its tests do. Run with torch 2.13.0:
 
-    python tests/interop/checkpoints/make.py
+    python tests/interop/pytorch/checkpoints/make.py
 """
 
 import argparse

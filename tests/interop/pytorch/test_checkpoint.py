@@ -13,7 +13,7 @@ import pytest
 
 from tests.interop import written
 from tests.interop.written import call, mapping, number, tensor, text
-from tfi2i.interop import checkpoint
+from tfi2i.interop.pytorch import checkpoint
 
 FILES = Path(__file__).with_name("checkpoints")
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from tests import checks, reference
-from tests.interop import state_dicts, written
-from tfi2i.interop.layouts import Architecture
-from tfi2i.interop.torch import convert, from_torch
+from tests.interop import written
+from tests.interop.pytorch import state_dicts
+from tfi2i.interop.pytorch.architecture import Architecture
+from tfi2i.interop.pytorch.conversion import convert, from_torch
 from tfi2i.layers import BatchNormalization
 
 CHECKPOINTS = sorted((reference.GOLDEN / "networks").glob("*.pth"))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tests import reference
-from tests.interop import state_dicts
-from tests.interop.state_dicts import numbered, tensor, zeros
-from tfi2i.interop.architecture import infer
-from tfi2i.interop.layouts import Architecture
+from tests.interop.pytorch import state_dicts
+from tests.interop.pytorch.state_dicts import numbered, tensor, zeros
+from tfi2i.interop.pytorch.architecture import Architecture
+from tfi2i.interop.pytorch.identify import infer
 
 GOLDEN = sorted((reference.GOLDEN / "networks").glob("*.npz"))
 
@@ -25,7 +25,7 @@ def reason(tensors):
 
 
 def expected_of(options):
-    """What the options of tests/interop/networks/make.py should be recognised as."""
+    """The architecture that the options of networks/make.py describe."""
     norm = options.get("norm", "batch")
     norm = "instance" if norm == "tracking" else norm
     generator = options["family"] in ("unet", "flat_unet", "resnet")

@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from tfi2i.interop import archive, kinds, pickles
-from tfi2i.interop.stand_ins import Beside, Named, Storage, Tensor
+from tfi2i.interop.pytorch import file_signatures, pickle_reader, zip_entries
+from tfi2i.interop.pytorch.allowed_globals import Beside, Named, Storage, Tensor
 
 # The first pickles of a file of before PyTorch 1.6 (torch/serialization.py).
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -74,7 +74,7 @@ def _read(file: BinaryIO, size: int, key: str | None) -> dict[str, np.ndarray]:
     elif start[:1] == b"\x80" and _LEGACY_MAGIC_BYTES in start[:32]:
         value, numbers = _open_legacy(file, size)
     else:
-        raise ValueError(kinds.of_start(start))
+        raise ValueError(file_signatures.of_start(start))
     storages: dict[str, np.ndarray] = {}
     arrays = {}
     for name, tensor in _choose(value, key).items():
@@ -92,16 +92,16 @@ def _open_zip(file: BinaryIO, size: int) -> tuple[Any, _Numbers]:
     Returns:
         The pickled value, and a function that reads a storage's numbers.
     """
-    entries = archive.entries(file, size)
+    entries = zip_entries.entries(file, size)
     prefix = next(iter(entries), "").partition("/")[0]
     if f"{prefix}/data.pkl" not in entries or f"{prefix}/constants.pkl" in entries:
-        raise ValueError(kinds.of_entries(entries))
+        raise ValueError(file_signatures.of_entries(entries))
 
     def content(name: str) -> np.ndarray:
         entry = entries.get(f"{prefix}/{name}")
         if entry is None:
             raise ValueError(f"{_shown(name)} is missing in it: download it again")
-        return archive.read(file, entry)
+        return zip_entries.read(file, entry)
 
     order = "<"
     if f"{prefix}/byteorder" in entries:
@@ -115,7 +115,7 @@ def _open_zip(file: BinaryIO, size: int) -> tuple[Any, _Numbers]:
             f"its pickle is of {length:,} bytes, and at most {_MAX_PICKLE:,} were "
             "expected: save the network's state_dict() alone"
         )
-    value, _ = pickles.load(io.BytesIO(content("data.pkl")), length)
+    value, _ = pickle_reader.load(io.BytesIO(content("data.pkl")), length)
 
     def numbers(storage: Storage) -> np.ndarray:
         dtype = _stored_dtype(storage).newbyteorder(order)
@@ -141,16 +141,16 @@ def _open_legacy(file: BinaryIO, size: int) -> tuple[Any, _Numbers]:
         The pickled value, and a function that reads a storage's numbers.
     """
     end = min(size, _MAX_PICKLE)
-    magic, _ = pickles.load(file, end)
-    protocol, _ = pickles.load(file, end)
+    magic, _ = pickle_reader.load(file, end)
+    protocol, _ = pickle_reader.load(file, end)
     if (magic, protocol) != (_LEGACY_MAGIC, _LEGACY_PROTOCOL):
         raise ValueError(
             f"it is of an unknown protocol; expected {_LEGACY_PROTOCOL}: load it with "
             "PyTorch, and torch.save what that gives"
         )
-    pickles.load(file, end)
-    value, storages = pickles.load(file, end)
-    keys, _ = pickles.load(file, end)
+    pickle_reader.load(file, end)
+    value, storages = pickle_reader.load(file, end)
+    keys, _ = pickle_reader.load(file, end)
     if not _are_keys(keys, storages):
         raise ValueError("its list of storages is damaged: download or copy it again")
     starts = {}

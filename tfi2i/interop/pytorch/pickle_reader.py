@@ -3,14 +3,14 @@
 A pickle is a program for a small stack machine, whose instructions may import and
 call anything, and make Python's own machine allocate without bound. This one knows
 the instructions of protocols 2 to 5 that checkpoints hold, builds plain containers
-and what `stand_ins` gives, and stops after a number of instructions.
+and what `allowed_globals` gives, and stops after a number of instructions.
 """
 
 import struct
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from tfi2i.interop import stand_ins
+from tfi2i.interop.pytorch import allowed_globals
 
 # Ten times what the largest of such networks need, with their optimizers.
 _MAX_INSTRUCTIONS = 2_000_000
@@ -26,7 +26,7 @@ _TEXT_INSTRUCTIONS = (b"F", b"I", b"L", b"P", b"S", b"V", b"g", b"i", b"o", b"p"
 _MARK = object()
 
 
-def load(file: BinaryIO, end: int) -> tuple[Any, dict[str, stand_ins.Storage]]:
+def load(file: BinaryIO, end: int) -> tuple[Any, dict[str, allowed_globals.Storage]]:
     """Reads one pickle.
 
     Args:
@@ -34,7 +34,7 @@ def load(file: BinaryIO, end: int) -> tuple[Any, dict[str, stand_ins.Storage]]:
         end: the position in the file that the pickle does not reach beyond.
 
     Returns:
-        The value: plain ones, which may contain themselves, and those of `stand_ins`.
+        The value: plain ones, which may contain themselves, and those of `allowed_globals`.
         And every storage that it mentions, by key.
 
     Raises:
@@ -52,7 +52,7 @@ class _Machine:
     """The stack machine, one method for each kind of instruction."""
 
     def __init__(self, file: BinaryIO, end: int) -> None:
-        self.storages: dict[str, stand_ins.Storage] = {}
+        self.storages: dict[str, allowed_globals.Storage] = {}
         self._file = file
         self._left = end - file.tell()
         self._stack: list[Any] = []
@@ -166,7 +166,7 @@ class _Machine:
         target = self._stack[-1]
         if isinstance(target, list):
             target.extend(items)
-        elif not isinstance(target, stand_ins.Beside):
+        elif not isinstance(target, allowed_globals.Beside):
             raise TypeError
 
     def set_item(self) -> None:
@@ -186,39 +186,41 @@ class _Machine:
                 # tensor, and could be made to share one hash.
                 if isinstance(key, str) or (type(key) is int and abs(key) < 2**60):
                     target[key] = value
-        elif not isinstance(target, stand_ins.Beside):
+        elif not isinstance(target, allowed_globals.Beside):
             raise TypeError
 
     def name(self) -> None:
         module = self.line()
-        self.push(stand_ins.admit(module, self.line()))
+        self.push(allowed_globals.admit(module, self.line()))
 
     def name_from_stack(self) -> None:
         name, module = self.pop(), self.pop()
         if not (isinstance(name, str) and isinstance(module, str)):
             raise TypeError
-        self.push(stand_ins.admit(module, name))
+        self.push(allowed_globals.admit(module, name))
 
     def call(self) -> None:
         arguments = self.pop()
-        self.push(stand_ins.rebuild(self.pop(), arguments))
+        self.push(allowed_globals.rebuild(self.pop(), arguments))
 
     def build(self) -> None:
         # A state, such as the versions of an OrderedDict: of no use here.
         self.pop()
-        if not isinstance(self._stack[-1], dict | stand_ins.Beside | stand_ins.Tensor):
+        if not isinstance(
+            self._stack[-1], dict | allowed_globals.Beside | allowed_globals.Tensor
+        ):
             raise TypeError
 
     def find_storage(self) -> None:
-        storage = stand_ins.storage(self.pop())
+        storage = allowed_globals.storage(self.pop())
         known = self.storages.setdefault(storage.key, storage)
         if (known.dtype, known.count) != (storage.dtype, storage.count):
             raise TypeError
         self.push(storage)
 
 
-def _set(items: list[Any]) -> stand_ins.Beside:
-    return stand_ins.Beside("set")
+def _set(items: list[Any]) -> allowed_globals.Beside:
+    return allowed_globals.Beside("set")
 
 
 # Each instruction's method, and the method's arguments; the names and meanings are
@@ -264,7 +266,7 @@ _INSTRUCTIONS: dict[bytes, tuple[Any, ...]] = {
     b"d": (_Machine.make_dict,),
     b"s": (_Machine.set_item,),
     b"u": (_Machine.set_items,),
-    b"\x8f": (_Machine.push, stand_ins.Beside("set")),
+    b"\x8f": (_Machine.push, allowed_globals.Beside("set")),
     b"\x90": (_Machine.appends,),
     b"\x91": (_Machine.make_from_mark, _set),  # FROZENSET
     b"c": (_Machine.name,),

@@ -1,41 +1,48 @@
-"""Weights in HDF5, in the two ways in which Keras 2 stored them."""
+"""Weights in HDF5, in both layouts that Keras 2 wrote."""
 
 import collections
+import operator
 import re
 from collections.abc import Sequence
 
 import h5py
 
-from tfi2i.interop.keras2.leaves import Leaf
-from tfi2i.interop.keras2.weights import Group, Stored, choose
+from tfi2i.interop.keras2.weighted_layers import (
+    StoredArray,
+    StoredLayer,
+    WeightedLayer,
+    choose_part,
+)
 
 
 class LegacyWeights:
-    """HDF5 with a group for each layer and the weights' names as attributes.
+    """HDF5 with one group per layer, and the names of weights as attributes.
 
     Args:
-        group: that has the attribute `layer_names`.
-        what: the file, for errors.
+        group: the group with the attribute `layer_names`.
+        what: the file, for error messages.
     """
 
     def __init__(self, group: h5py.Group, what: str):
         self._group = group
         self._what = what
 
-    def groups(self, part: str | None, leaves: Sequence[Leaf] | None) -> list[Group]:
-        """As `Weights.groups`; of names, it has all."""
+    def layers(
+        self, part: str | None, wanted: Sequence[WeightedLayer] | None
+    ) -> list[StoredLayer]:
+        """See `StoredWeights.layers`; layers and variables have names."""
         found = {name: self._layer(name) for name in _names(self._group, "layer_names")}
-        every = [group for groups in found.values() for group in groups]
+        every = [layer for layers in found.values() for layer in layers]
         is_network = any(
-            group.name == name for name, groups in found.items() for group in groups
+            layer.name == name for name, layers in found.items() for layer in layers
         )
-        if part is None and (is_network or len(every) == len(leaves or ())):
+        if part is None and (is_network or len(every) == len(wanted or ())):
             return every
-        parts = [name for name, groups in found.items() if len(groups) > 1]
-        return found[choose(part, parts, self._what)]
+        parts = [name for name, layers in found.items() if len(layers) > 1]
+        return found[choose_part(part, parts, self._what)]
 
     def _layer(self, name):
-        """Its arrays by the layer that is the last but one part of their names."""
+        """Groups arrays by layer, the last but one part of their names."""
         group = member(self._group, name, self._what)
         by_prefix = {}
         for full in _names(group, "weight_names"):
@@ -43,7 +50,7 @@ class LegacyWeights:
             array = _stored(group, full, last.partition(":")[0], self._what)
             by_prefix.setdefault(prefix, []).append(array)
         return [
-            Group(prefix.rpartition("/")[2], arrays)
+            StoredLayer(prefix.rpartition("/")[2], arrays)
             for prefix, arrays in by_prefix.items()
         ]
 
@@ -52,66 +59,68 @@ class NumberedWeights:
     """HDF5 as Keras 2.12 and later write it: `layers/conv2d_1/vars/0`.
 
     Args:
-        root: of the file.
-        what: the file, for errors.
+        root: root group of the file.
+        what: the file, for error messages.
     """
 
     def __init__(self, root: h5py.Group, what: str):
         self._root = root
         self._what = what
 
-    def groups(self, part: str | None, leaves: Sequence[Leaf] | None) -> list[Group]:
-        """As `Weights.groups`; it has no names, only classes and numbers.
+    def layers(
+        self, part: str | None, wanted: Sequence[WeightedLayer] | None
+    ) -> list[StoredLayer]:
+        """See `StoredWeights.layers`; the file has only classes and numbers.
 
-        Without `leaves`, it has the convolutions alone.
+        Without `wanted`, returns the convolutions only.
         """
-        found = dict(self._groups(self._network(part), ()))
-        if leaves is None:
+        found = dict(self._arrays_by_path(self._network(part), ()))
+        if wanted is None:
             return _convolutions(found)
-        groups = []
-        for leaf in leaves:
-            if leaf.keys not in found:
+        layers = []
+        for layer in wanted:
+            if layer.keys not in found:
                 raise ValueError(
-                    f"{self._what} has no weights for layer '{leaf.name}', expected at "
-                    f"{'/'.join(leaf.keys)}: is this the right architecture?"
+                    f"{self._what} has no weights for layer '{layer.name}', expected "
+                    f"at {'/'.join(layer.keys)}: is this the right architecture?"
                 )
-            groups.append(Group(leaf.name, found.pop(leaf.keys)))
+            layers.append(StoredLayer(layer.name, found.pop(layer.keys)))
         if found:
             keys = "/".join(next(iter(found)))
             raise ValueError(
                 f"{self._what} has weights at {keys}, for which the architecture has "
                 "no layer: is this the right one?"
             )
-        return groups
+        return layers
 
     def _network(self, part):
         layers = dict(self._layers(self._root))
         if part is None and any(self._arrays(child) for child in layers.values()):
             return self._root
-        # Keras 2.12 calls the networks of a class by its attributes.
+        # Keras 2.12 names the networks of a subclassed model by its attributes.
         others = {name: self._root[name] for name in networks_in(self._root) if name}
         parts = {
             name: group
             for name, group in {**others, **layers}.items()
             if any(container in group for container in _CONTAINERS)
         }
-        return parts[choose(part, list(parts), self._what)]
+        return parts[choose_part(part, list(parts), self._what)]
 
-    def _groups(self, network, keys):
+    def _arrays_by_path(self, network, keys):
         for name, child in self._layers(network):
             path = (*keys, "layers", name)
             if arrays := self._arrays(child):
                 yield path, arrays
-            yield from self._groups(child, path)
+            yield from self._arrays_by_path(child, path)
 
     def _layers(self, network):
-        """The layers of a network by their keys."""
+        """Yields the keys and groups of a network's layers."""
         for container in _CONTAINERS:
             if container not in network:
                 continue
             group = member(network, container, self._what)
             names = sorted(group, key=_base_and_number)
-            # Keras 2.12 skips the numbers of other names for the same layers.
+            # Keras 2.12 also counts aliases of the same layers and leaves gaps.
             used = collections.Counter()
             for name in names:
                 base, _ = _base_and_number(name)
@@ -123,7 +132,7 @@ class NumberedWeights:
             return
 
     def _arrays(self, layer):
-        """What lies at `vars/0`, `vars/1` and so on."""
+        """Returns the arrays `vars/0`, `vars/1` and so on."""
         if "vars" not in layer:
             return []
         variables = member(layer, "vars", self._what)
@@ -131,12 +140,12 @@ class NumberedWeights:
         return [_stored(variables, name, None, self._what) for name in names]
 
 
-# How Keras 2.13 and 2.12 call the list of a network's layers.
+# The list of a network's layers in Keras 2.13 and in 2.12.
 _CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 
 
 def networks_in(root: h5py.Group) -> list[str]:
-    """The names of what has layers in HDF5 of `NumberedWeights`; `""` is the root."""
+    """Returns the names of networks in a `NumberedWeights` file; `""` is the root."""
     found = [""] if any(container in root for container in _CONTAINERS) else []
     for name in root:
         is_own = isinstance(root.get(name, getlink=True), h5py.HardLink)
@@ -153,21 +162,24 @@ def _base_and_number(name):
 
 
 def _convolutions(found):
-    """In a ResNet's order: transposed ones come before the last of the others."""
+    """Returns convolutions in ResNet order: transposed ones before the last plain."""
     by_base = {"conv2d": [], "conv2d_transpose": []}
     for (*_, name), arrays in found.items():
         base, number = _base_and_number(name)
         if base in by_base:
             by_base[base].append((number, arrays))
     plain, transposed = (
-        [Group(None, arrays) for _, arrays in sorted(pairs, key=lambda pair: pair[0])]
+        [
+            StoredLayer(None, arrays)
+            for _, arrays in sorted(pairs, key=operator.itemgetter(0))
+        ]
         for pairs in by_base.values()
     )
     return [*plain[:-1], *transposed, *plain[-1:]]
 
 
 def _names(group, attribute):
-    """A list of strings, which HDF5's limits may have split over several attributes."""
+    """Returns a list of strings, which HDF5 may split over several attributes."""
     attributes = group.attrs
     if attribute in attributes:
         parts = [attributes[attribute]]
@@ -180,7 +192,7 @@ def _names(group, attribute):
 
 
 def member(group: h5py.Group, name: str, what: str) -> h5py.Group | h5py.Dataset:
-    """A group or array below a group, in this very file."""
+    """Returns a group or array below a group, and follows no link out of the file."""
     for step in name.split("/"):
         link = group.get(step, getlink=True)
         if link is None:
@@ -201,4 +213,4 @@ def _stored(group, path, name, what):
             f"{what} does not hold '{path}' itself, only where it is: save the weights "
             "anew."
         )
-    return Stored(name, tuple(array.shape or ()), lambda: array[()])
+    return StoredArray(name, tuple(array.shape or ()), lambda: array[()])

@@ -11,7 +11,7 @@ import pytest
 
 from tests.interop import written
 from tests.interop.written import call, mapping, named, number, tensor, text
-from tfi2i.interop import checkpoint
+from tfi2i.interop.pytorch import checkpoint
 
 NETWORK = mapping(weight=tensor())
 
@@ -107,7 +107,7 @@ def test_nothing_is_imported(path, tmp_path, monkeypatch):
         "numpy.load",
         "numpy.testing._private.utils.runstring",
         "collections.OrderedDict.fromkeys",
-        "tfi2i.interop.stand_ins.rebuild",
+        "tfi2i.interop.pytorch.allowed_globals.rebuild",
         "__main__.x",
         "x\x1b[31m.\x07y",
     ],

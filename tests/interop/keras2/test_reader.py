@@ -20,7 +20,7 @@ from tests.interop.keras2.models import (
     with_layer,
 )
 from tfi2i.inference.sizes import at_inference, size_rule
-from tfi2i.interop.addons import from_addons
+from tfi2i.interop import from_addons
 from tfi2i.layers import InstanceNormalization
 from tfi2i.networks.blocks import RequireMultiple
 

@@ -17,7 +17,7 @@ from tests.interop.keras2.models import (
     rezip,
     with_config,
 )
-from tfi2i.interop.addons import from_addons
+from tfi2i.interop import from_addons
 
 
 class TestBadFiles:

@@ -1,6 +1,6 @@
-"""Functional networks of Keras 3 from the configurations that Keras 2 stored.
+"""Builds functional Keras 3 models from Keras 2 configurations.
 
-Networks inside networks are dissolved: their layers become layers of the one model.
+Nested networks are flattened: their layers become layers of the one model.
 """
 
 import collections
@@ -12,43 +12,43 @@ from typing import Any
 
 import keras
 
-from tfi2i.interop.keras2 import layers, operations
-from tfi2i.interop.keras2.building import Builder, plain
-from tfi2i.interop.keras2.layers import FileLayer
-from tfi2i.interop.keras2.leaves import Leaf, Rebuilt, keras_2_name, next_key
-from tfi2i.interop.keras2.nodes import (
-    check_arguments,
-    is_network,
-    references,
-    resolve,
+from tfi2i.interop.keras2 import layer_conversion, tf_functions
+from tfi2i.interop.keras2.graph_builder import GraphBuilder, valid_name
+from tfi2i.interop.keras2.layer_conversion import FileLayer
+from tfi2i.interop.keras2.nodes import check_arguments, is_network, references, resolve
+from tfi2i.interop.keras2.weighted_layers import (
+    RebuiltModel,
+    WeightedLayer,
+    keras2_name,
+    next_key,
 )
 from tfi2i.networks.blocks import RequireMultiple
 
-# These have something else in their place where they are always "in training".
+# Layers that are replaced if they are always called with `training=True`.
 _ALWAYS_TRAINING = ("BatchNormalization", "Dropout", "SpatialDropout2D")
 _OPERATIONS = ("TFOpLambda", "SlicingOpLambda")
-# The side on which a network whose sizes are free is tried.
-_TRIAL = 256
+# Side of the image for which a network of free size is checked.
+_TRIAL_SIZE = 256
 
 
 def rebuild(
     entry: dict[str, Any],
     custom_objects: Mapping[str, Callable[..., keras.layers.Layer]],
-    free_size: bool = False,
-    budget: float = math.inf,
-) -> Rebuilt:
+    free_size: bool,
+    max_parameters: float,
+) -> RebuiltModel:
     """Builds the network that a configuration describes.
 
     Args:
         entry: `{"class_name": ..., "config": ...}` of a functional or sequential model,
-            plain values, tuples as lists.
+            as plain values, with tuples as lists.
         custom_objects: classes or functions by the names of custom layers.
-        free_size: whether height and width shall be free; the network then begins with
+        free_size: whether to make height and width free; the network then begins with
             a `RequireMultiple` named "size".
-        budget: how many parameters one layer may have.
+        max_parameters: how many parameters one layer may have.
 
     Raises:
-        ValueError: the model is not made of layers alone, or one is unknown.
+        ValueError: the model is not functional or sequential, or a layer is unknown.
     """
     if not is_network(entry):
         raise ValueError(
@@ -58,11 +58,11 @@ def rebuild(
         )
     network = _Network(entry, "", ("layers",))
     names = [layer.name for layer in network.file_layers()]
-    builder = Builder(names, custom_objects, budget)
-    inputs = [_input(*item, free_size) for item in network.inputs()]
-    tensors = [builder.remember(tensor, Fraction(1)) for tensor in inputs]
+    builder = GraphBuilder(names, custom_objects, max_parameters)
+    inputs = [_make_input(*item, free_size) for item in network.inputs()]
+    tensors = [builder.record_scale(tensor, Fraction(1)) for tensor in inputs]
     if free_size:
-        name = builder.name("size", "")
+        name = builder.unique_name("size", "")
         size = RequireMultiple(1, "Resize, or crop", name=name)
         tensors = [builder.call(size, tensors[0], "RequireMultiple"), *tensors[1:]]
     outputs = network.call(builder, tensors)
@@ -71,17 +71,17 @@ def rebuild(
     model = keras.Model(
         inputs[0] if len(inputs) == 1 else inputs,
         outputs[0] if len(outputs) == 1 else outputs,
-        name=plain(network.name) or "network",
+        name=valid_name(network.name) or "network",
     )
     if free_size:
-        # Known only now; the input's free sides had nothing to be checked.
+        # Known only now; nothing was checked so far, because the sides are free.
         size.multiple, size.minimum = builder.size_rule()
-    if builder.guessed and not _keeps_frame(inputs, outputs, builder):
-        raise layers.no_padding(builder.guessed[0])
-    return Rebuilt(model, list(network.leaves()))
+    if builder.guessed and not _keeps_size(inputs, outputs, builder):
+        raise layer_conversion.unknown_padding_error(builder.guessed[0])
+    return RebuiltModel(model, list(network.weighted_layers()))
 
 
-def _input(name, shape, dtype, free_size):
+def _make_input(name, shape, dtype, free_size):
     shape = tuple(shape[1:])
     if free_size:
         if len(shape) != 3 or shape[-1] is None:
@@ -90,15 +90,15 @@ def _input(name, shape, dtype, free_size):
                 "leave free_size out."
             )
         shape = (None, None, shape[-1])
-    return keras.Input(shape, dtype=dtype or "float32", name=plain(name))
+    return keras.Input(shape, dtype=dtype or "float32", name=valid_name(name))
 
 
-def _keeps_frame(inputs, outputs, builder):
-    """Whether an image comes out at its size, as with another padding it would not."""
+def _keeps_size(inputs, outputs, builder):
+    """Whether outputs have the size of inputs, which wrong padding would change."""
     if len(inputs) > 1 or len(inputs[0].shape) != 4:
         return False
     shape = inputs[0].shape
-    sides = [side or _TRIAL for side in shape[1:3]]
+    sides = [side or _TRIAL_SIZE for side in shape[1:3]]
     model = keras.Model(inputs[0], outputs[0])
     output = model.compute_output_shape((1, *sides, shape[3]))
     scale = builder.scale(outputs[0])
@@ -107,7 +107,7 @@ def _keeps_frame(inputs, outputs, builder):
 
 @dataclass
 class _Child:
-    """A layer of a network, and the calls of it."""
+    """A layer of a network, and its calls."""
 
     entry: FileLayer
     key: str
@@ -123,8 +123,8 @@ class _Child:
     def call(self, builder, value, arguments):
         kind = self.entry.kind
         if kind in _OPERATIONS:
-            name = builder.name(self.name, self.path)
-            layer, value = operations.make(self.entry, value, arguments, name)
+            name = builder.unique_name(self.name, self.path)
+            layer, value = tf_functions.make_layer(self.entry, value, arguments, name)
             return [builder.call(layer, value, kind)]
         if arguments.get("training") and kind in _ALWAYS_TRAINING:
             arguments = {**arguments, "training": None}
@@ -132,42 +132,42 @@ class _Child:
         check_arguments(self.name, [kind], arguments)
         if self.layer is not None:
             return [builder.call(self.layer, value, kind)]
-        names = self._make(builder, value)
+        names = self._make_layer(builder, value)
         output = builder.call(self.layer, value, kind)
-        self._find_variables(names)
+        self._collect_variables(names)
         return [output]
 
-    def _make(self, builder, value):
+    def _make_layer(self, builder, value):
         first = value[0] if isinstance(value, list) else value
-        self.layer, names = layers.make(
+        self.layer, names = layer_conversion.make_layer(
             self.entry,
             tuple(first.shape),
-            builder.name(self.name, self.path),
+            builder.unique_name(self.name, self.path),
             builder.custom_objects,
-            builder.budget,
+            builder.max_parameters,
         )
-        is_custom = layers.is_custom(self.entry, builder.custom_objects)
-        if not is_custom and layers.is_guess(self.entry):
+        is_custom = layer_conversion.is_custom(self.entry, builder.custom_objects)
+        if not is_custom and layer_conversion.is_padding_guessed(self.entry):
             builder.guessed.append(self.entry)
         return names
 
-    def _find_variables(self, names):
+    def _collect_variables(self, names):
         own = self.layer.weights
         if names is None:
-            names = [keras_2_name(self.entry.kind, variable.name) for variable in own]
+            names = [keras2_name(self.entry.kind, variable.name) for variable in own]
         elif len(names) < len(own):
-            # The file has a scale or an offset alone.
+            # The file has only a scale or only an offset.
             self.layer.gamma.assign([1.0] * self.layer.gamma.shape[0])
             own = [variable for variable in own if variable.name in names]
         self.variables = dict(zip(names, own, strict=True))
 
 
 class _Network:
-    """A functional or sequential model of a file."""
+    """A functional or sequential model in a file."""
 
     def __init__(self, entry, path, keys):
         config = entry["config"]
-        # Keras 2.2 had no name there.
+        # Keras 2.2 stored a list of layers without a name.
         self.config = {"layers": config} if isinstance(config, list) else config
         self.is_sequential = "output_layers" not in self.config
         self.name = str(self.config.get("name") or entry.get("name") or "")
@@ -191,23 +191,24 @@ class _Network:
         return _Child(layer, key, self.path, entry.get("inbound_nodes") or [])
 
     def file_layers(self) -> Iterator[FileLayer]:
-        """All layers in it, those of networks inside included."""
+        """Yields all layers, also those of nested networks."""
         for child in self.children:
             if isinstance(child, _Network):
                 yield from child.file_layers()
             else:
                 yield child.entry
 
-    def leaves(self) -> Iterator[Leaf]:
-        """Its layers with weights, in the order of the file."""
+    def weighted_layers(self) -> Iterator[WeightedLayer]:
+        """Yields the layers with weights, in the order of the file."""
         for child in self.children:
             if isinstance(child, _Network):
-                yield from child.leaves()
+                yield from child.weighted_layers()
             elif child.variables:
-                yield Leaf(child.name, (*self.keys, child.key), child.variables)
+                keys = (*self.keys, child.key)
+                yield WeightedLayer(child.name, keys, child.variables)
 
     def inputs(self):
-        """Name, shape and type of each input."""
+        """Returns the name, shape and dtype of each input."""
         if self.is_sequential:
             first = next(self.file_layers())
             shape = _shape(first.config) or self.config.get("build_input_shape")
@@ -217,13 +218,13 @@ class _Network:
                     "takes: build the same with Keras 3 and pass it as architecture=."
                 )
             return [(f"{first.name}_input", shape, first.config.get("dtype"))]
-        configs = {child.name: child.entry.config for child in self._inputs()}
+        configs = {child.name: child.entry.config for child in self._input_layers()}
         return [
             (name, _shape(configs[name]), configs[name].get("dtype"))
             for name, _, _ in references(self.config["input_layers"])
         ]
 
-    def _inputs(self):
+    def _input_layers(self):
         return [
             child
             for child in self.children
@@ -231,13 +232,13 @@ class _Network:
         ]
 
     def call(self, builder, values, arguments=None):
-        """Calls its layers on tensors."""
+        """Calls the network on tensors."""
         kinds = (layer.kind for layer in self.file_layers())
         check_arguments(self.name, kinds, arguments or {})
         values = values if isinstance(values, list) else [values]
         if not self.is_sequential:
             return self._call_graph(builder, values)
-        inputs = self._inputs()
+        inputs = self._input_layers()
         for child in self.children:
             if child not in inputs:
                 value = values[0] if len(values) == 1 else values
@@ -247,7 +248,7 @@ class _Network:
     def _call_graph(self, builder, values):
         inputs = references(self.config["input_layers"])
         known = dict(zip(inputs, values, strict=True))
-        first = self._first_calls()
+        first = self._first_call_numbers()
         waiting = [
             (child, first.get(child.name, 0) + index, node)
             for child in self.children
@@ -270,8 +271,8 @@ class _Network:
             waiting = later
         return [known[ref] for ref in references(self.config["output_layers"])]
 
-    def _first_calls(self):
-        """The number of each layer's first call: 1 for networks with an own input."""
+    def _first_call_numbers(self):
+        """Returns each layer's first call number: 1 for networks with own inputs."""
         found = references(self.config["output_layers"])
         for child in self.children:
             found += references(child.nodes)

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from tfi2i.interop import architecture, checkpoint
-from tfi2i.interop.architecture import Part
-from tfi2i.interop.layouts import Architecture
-from tfi2i.interop.modules import Module, shown, usable
+from tfi2i.interop.pytorch import checkpoint, identify
+from tfi2i.interop.pytorch.architecture import Architecture
+from tfi2i.interop.pytorch.identify import Part
+from tfi2i.interop.pytorch.modules import Module, shown, usable
 
 _NORM_WEIGHTS = {
     "weight": "gamma",
@@ -81,10 +81,10 @@ def from_torch(
 ) -> keras.Model:
     """Loads a generator or discriminator from a PyTorch checkpoint.
 
-    The architecture is found in the file; `tfi2i.interop.architecture` says how. The
-    network is PyTorch's, in its training and evaluation modes; `tfi2i import` makes a
-    translator that paints as the reference's test script does.
-    PyTorch is not needed, and nothing in the file is run.
+    The architecture is inferred from the file (see `tfi2i.interop.pytorch.identify`).
+    The network behaves as PyTorch's in training and evaluation mode; `tfi2i import`
+    makes a translator that behaves as the reference's test script. PyTorch is not
+    needed, and nothing in the file is run.
 
     Args:
         path: a state_dict of junyanz/pytorch-CycleGAN-and-pix2pix, or of a project that
@@ -142,7 +142,7 @@ def convert(
         ValueError: as for `from_torch`.
     """
     tensors = tensors if consume else dict(tensors)
-    plan = architecture.plan(tensors)
+    plan = identify.plan(tensors)
     found = plan.architecture
     if found.kind == "discriminator" and (dropout or statistics != "stored"):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The networks of Keras' CycleGAN example, which is built on tensorflow-addons.
+"""The networks of the CycleGAN example on keras.io, built on tensorflow-addons.
 
 Source: A. K. Nain, https://keras.io/examples/generative/cyclegan (2020).
 """
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import keras
 
-from tfi2i.interop.keras2.layers import EPSILON
-from tfi2i.interop.keras2.leaves import Rebuilt, leaves_of
+from tfi2i.interop.keras2.layer_conversion import EPSILON
+from tfi2i.interop.keras2.weighted_layers import RebuiltModel, weighted_layers
 from tfi2i.layers import InstanceNormalization, ReflectionPadding2D
 from tfi2i.networks.blocks import RequireMultiple, image_input
 
@@ -17,12 +17,12 @@ NAME = "keras-cyclegan"
 _Shape = tuple[int, ...]
 
 
-def build(kernels: Sequence[_Shape], what: str) -> Rebuilt:
-    """Builds the generator or the discriminator that has these kernels.
+def build(kernels: Sequence[_Shape], what: str) -> RebuiltModel:
+    """Builds the generator or discriminator that has these kernels.
 
     Args:
-        kernels: shapes of all kernels in the order of the layers.
-        what: the file, for errors.
+        kernels: shapes of all kernels in layer order.
+        what: the file, for error messages.
 
     Raises:
         ValueError: neither network has such kernels.
@@ -40,11 +40,11 @@ def build(kernels: Sequence[_Shape], what: str) -> Rebuilt:
             f"{len(kernels)} kernels ({found}, ...). Pass a Keras 3 model as "
             "architecture=."
         )
-    return Rebuilt(model, leaves_of(model))
+    return RebuiltModel(model, weighted_layers(model))
 
 
 def _generator(kernels, what):
-    """ResNet: halvings, residual blocks, doublings; reflection, no biases but one."""
+    """Builds the ResNet; reflection padding, a bias in the last convolution only."""
     in_channels, filters = kernels[0][2:]
     inner = kernels[1:-1]
     widths = [shape[2:] for shape in inner]
@@ -87,7 +87,7 @@ def _generator(kernels, what):
 
 
 def _discriminator(kernels):
-    """PatchGAN without sigmoid; its first and last convolution have biases."""
+    """Builds the PatchGAN; biases in the first and last convolution, no sigmoid."""
     filters = [shape[3] for shape in kernels]
     inputs = image_input(kernels[0][2])
     x = keras.layers.Conv2D(filters[0], 4, strides=2, padding="same")(inputs)
