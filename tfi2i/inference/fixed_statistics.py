@@ -1,4 +1,4 @@
-"""Normalization by statistics that are taken once, for all tiles of an image."""
+"""Normalization by statistics that are computed once, for all tiles of an image."""
 
 from collections.abc import Callable
 
@@ -12,13 +12,13 @@ from tfi2i.layers import FixedNormalization
 
 
 class FixedStatistics:
-    """A generator whose normalization does not look at what it paints.
+    """A copy of a generator that normalizes by statistics of another image.
 
     Args:
-        generator: with layers that normalize by each image's own statistics.
+        generator: with layers that normalize by the statistics of each image.
 
     Attributes:
-        generator: a copy with the same weights, that normalizes by what `take` saw.
+        generator: the copy, with the same weights; `take` sets its statistics.
     """
 
     def __init__(self, generator: keras.Model):
@@ -41,13 +41,13 @@ class FixedStatistics:
             for given, name in (("gamma", "scale"), ("beta", "offset")):
                 if getattr(layer, given, None) is not None:
                     getattr(target, name).assign(getattr(layer, given))
-        # A graph does not keep the variables that it reads.
+        # The graph does not keep its variables alive.
         self._generator = generator
         self._fixed = [self.generator.get_layer(name) for name in names]
         self._measure = _measurement(generator, layers)
 
     def take(self, image: np.ndarray) -> None:
-        """Takes the statistics that the generator itself would use for an image.
+        """Sets the statistics to those that the generator computes of an image.
 
         Args:
             image: float32 `(1, height, width, channels)` in [-1, 1].
@@ -60,7 +60,7 @@ class FixedStatistics:
 
 
 def _measurement(generator, layers) -> Callable:
-    """From an image to the mean and variance of what each layer normalizes."""
+    """A function from an image to mean and variance of each layer's input."""
     seen = {layer.name: inputs for layer, inputs, _ in calls(generator)}
     inner = keras.Model(generator.inputs, [seen[layer.name][0] for layer in layers])
     rule = size_rule(generator)
@@ -84,7 +84,7 @@ def _measurement(generator, layers) -> Callable:
         return found
 
     def _mean(value):
-        # Rows of columns, as the layers do.
+        # In the order of the layers, which rounds the same.
         return tf.reduce_mean(tf.reduce_mean(value, 2, keepdims=True), (0, 1, 2))
 
     return measure.get_concrete_function()
