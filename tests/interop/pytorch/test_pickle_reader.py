@@ -141,6 +141,7 @@ def test_names_beyond_the_list_are_refused(path, name):
         b"NNb",
         b"NNa",
         b"NNR",
+        b"(i",
         b"N)\x81",
         b"K\x01K\x02\x93",
         b"cno newline",
@@ -158,7 +159,9 @@ def test_nonsense_is_refused(path, code):
     assert "pickle" in reason(written.write_zip(path, code))
 
 
-@pytest.mark.parametrize("code", [b"I1\n", b"P1\n", b"S'a'\n", b"(i", b"p1\n"])
+@pytest.mark.parametrize(
+    "code", [b"I1\n", b"P1\n", b"S'a'\n", b"(iposix\nsystem\n", b"p1\n"]
+)
 def test_old_protocols_are_refused(path, code):
     assert "protocols 2 to 5" in reason(written.write_zip(path, code))
 

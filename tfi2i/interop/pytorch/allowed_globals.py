@@ -1,9 +1,9 @@
-"""What stands for the objects that a PyTorch checkpoint names, and which may pass.
+"""The globals that a PyTorch checkpoint may name, and the stand-ins for them.
 
 Nothing that a file names is imported or called. Each name is looked up here: tensors
-become descriptions of tensors, a few harmless values become `Beside`, and everything
-else is refused. The names are those of torch/_utils.py, torch/_tensor.py and of the
-storage classes.
+become descriptions of tensors, a few harmless values become placeholders, and all else
+is refused. The names come from torch/_utils.py, torch/_tensor.py and the storage
+classes.
 """
 
 import dataclasses
@@ -11,11 +11,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-# No network has a side or a storage of a million million numbers.
+# No network has an axis or a storage this long.
 _MAX_COUNT = 2**40
 
-# What a storage holds, by the first part of its class's name.
-DTYPES = {
+# The dtype of a storage, by the first part of its class name.
+_DTYPES = {
     "Float": "float32",
     "Double": "float64",
     "Half": "float16",
@@ -35,9 +35,8 @@ _BUILT_IN = (
     *("list", "long", "set", "slice", "str", "tuple"),
 )
 
-# Met beside networks in training checkpoints. Their pickles carry plain values, of
-# which nothing is made.
-_BESIDE = {
+# Found beside networks in training checkpoints; replaced by placeholders.
+_REPLACED = {
     "_codecs.encode",
     "argparse.Namespace",
     "collections.Counter",
@@ -54,14 +53,14 @@ _BESIDE = {
     "torch.device",
     "torch.nn.parameter.Parameter",
     "torch.torch_version.TorchVersion",
-    *(f"torch.{dtype}" for dtype in DTYPES.values()),
-    # Python 3.13 says pathlib._local.
+    *(f"torch.{dtype}" for dtype in _DTYPES.values()),
+    # Python 3.13 writes pathlib._local.
     *(
         f"{module}.{name}"
         for module in ("pathlib", "pathlib._local")
         for name in ("PosixPath", "PurePosixPath", "PureWindowsPath", "WindowsPath")
     ),
-    # Python 2 and pickles for it say __builtin__.
+    # Python 2, and pickles for it, write __builtin__.
     *(
         f"{module}.{name}"
         for module in ("builtins", "__builtin__")
@@ -69,10 +68,10 @@ _BESIDE = {
     ),
 }
 
-# How the names of PyTorch's other types of numbers begin.
+# Prefixes of the names of PyTorch's other dtypes.
 _OTHER_DTYPES = ("bit", "complex", "float", "int", "qint", "quint", "uint")
 
-_SPECIAL = {
+_UNSUPPORTED = {
     "_rebuild_tensor_v3": "tensors of types of numbers that networks do not have",
     "_rebuild_qtensor": "quantized tensors",
     "_rebuild_sparse_tensor": "sparse tensors",
@@ -87,14 +86,14 @@ _SPECIAL = {
 
 @dataclasses.dataclass(frozen=True)
 class Storage:
-    """A stretch of numbers in the file, or a view of one.
+    """A storage in the file, or a view of one.
 
     Attributes:
-        key: its name in the file.
-        dtype: of the numbers, as PyTorch names it.
-        count: of numbers in the stretch.
-        start: where in the stretch this view begins, in numbers.
-        length: of the view, in numbers.
+        key: name in the file.
+        dtype: PyTorch's name of the dtype.
+        count: length of the storage, in elements.
+        start: where the view begins in the storage, in elements.
+        length: length of the view, in elements.
     """
 
     key: str
@@ -106,7 +105,7 @@ class Storage:
 
 @dataclasses.dataclass(frozen=True)
 class Tensor:
-    """How a tensor lies over a storage; offset and stride count numbers."""
+    """A strided view of a storage; offset and stride are in elements."""
 
     storage: Storage
     offset: int
@@ -115,31 +114,32 @@ class Tensor:
 
 
 @dataclasses.dataclass(frozen=True)
-class Named:
-    """Something that a pickle imports, which here stays a name."""
+class GlobalName:
+    """A global that a pickle asks for; it is not imported."""
 
     name: str
 
 
 @dataclasses.dataclass(frozen=True)
-class Beside:
-    """A value of no use here, which is not made; the name says of what kind."""
+class Placeholder:
+    """Stands for a value that is not needed; `name` is its type."""
 
     name: str
 
 
-def admit(module: str, name: str) -> Named:
-    """Lets a name pass that a checkpoint of tensors may hold.
+def check(module: Any, name: Any) -> GlobalName:
+    """Accepts a global that a checkpoint of tensors may name.
 
     Raises:
-        ValueError: for any other, saying what it means in such a file.
+        TypeError: the arguments are not strings.
+        ValueError: it is another global; the line says what that means.
     """
-    full = f"{module}.{name}"
-    if full in _REBUILDS or full in _BESIDE:
-        return Named(full)
+    full = f"{expect(module, str)}.{expect(name, str)}"
+    if full in _REBUILDS or full in _REPLACED:
+        return GlobalName(full)
     kind = name.removesuffix("Storage")
-    if module in _STORAGE_MODULES and kind in DTYPES and kind != name:
-        return Named(full)
+    if module in _STORAGE_MODULES and kind in _DTYPES and kind != name:
+        return GlobalName(full)
     # Escaped and cut, because it comes from the file and goes to a terminal.
     shown = full.encode("unicode_escape").decode("ascii")[:80]
     if module in _STORAGE_MODULES and (kind != name or name.startswith(_OTHER_DTYPES)):
@@ -147,9 +147,9 @@ def admit(module: str, name: str) -> Named:
             f"it holds numbers of a type that networks here do not have ({shown}): "
             "save the network in float32"
         )
-    if name in _SPECIAL:
+    if name in _UNSUPPORTED:
         raise ValueError(
-            f"it holds {_SPECIAL[name]} ({shown}); expected plain ones: save the "
+            f"it holds {_UNSUPPORTED[name]} ({shown}); expected plain ones: save the "
             "network's state_dict() in float32, from the CPU"
         )
     if module.partition(".")[0] in {*sys.stdlib_module_names, "__builtin__"}:
@@ -165,51 +165,59 @@ def admit(module: str, name: str) -> Named:
     )
 
 
-def rebuild(called: Any, arguments: Any) -> Any:
-    """Gives what stands for the result of a call that a pickle asks for.
+def call(called: Any, arguments: Any) -> Any:
+    """Returns the stand-in for the result of a call in a pickle.
 
     Raises:
-        TypeError: no writer of checkpoints calls that so.
-        ValueError: the result is no tensor that can be read.
+        TypeError: PyTorch writes no such call.
+        ValueError: the result is a tensor that cannot be read.
     """
-    if not (isinstance(called, Named) and isinstance(arguments, tuple)):
-        raise TypeError
-    if called.name in _REBUILDS:
-        return _REBUILDS[called.name](*arguments)
-    return Beside(called.name)
+    name = expect(called, GlobalName).name
+    if name in _REBUILDS:
+        return _REBUILDS[name](*expect(arguments, tuple))
+    return Placeholder(name)
 
 
-def storage(identity: Any) -> Storage:
-    """Gives what stands for a storage.
+def read_storage(identity: Any) -> Storage:
+    """Reads the persistent id of a storage.
 
     Args:
         identity: as `torch.save` writes it: ("storage", class, key, location, count),
             and in the legacy format a view, (key, start, length) or None.
 
     Raises:
-        TypeError: it is not of that form.
+        TypeError: it does not have this form.
         ValueError: it has no values, or an impossible size.
     """
-    if not (isinstance(identity, tuple) and len(identity) in (5, 6)):
+    word, named, key, location, count, *views = expect(identity, tuple, 5, 6)
+    if word != "storage":
         raise TypeError
-    word, named, key, location, count, *views = identity
-    if word != "storage" or not isinstance(named, Named) or not isinstance(key, str):
-        raise TypeError
+    kind = expect(named, GlobalName).name.rpartition(".")[2].removesuffix("Storage")
     if location == "meta":
         raise ValueError(
             "it holds tensors without values, of the meta device: save the network "
             "once it has weights"
         )
-    kind = named.name.rpartition(".")[2].removesuffix("Storage")
-    start, length = 0, _count(count)
+    start, length = 0, _check_count(count)
     if views and views[0] is not None:
-        _, start, length = _of_length(views[0], 3)
-        if _count(start) + _count(length) > count:
+        _, start, length = expect(views[0], list | tuple, 3)
+        if _check_count(start) + _check_count(length) > count:
             raise TypeError
-    return Storage(key, DTYPES[kind], count, start, length)
+    return Storage(expect(key, str), _DTYPES[kind], count, start, length)
 
 
-def _count(value: Any) -> int:
+def expect(value: Any, kind: Any, *lengths: int) -> Any:
+    """Returns a value of the expected type and, if given, one of the lengths.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(value, kind) or (lengths and len(value) not in lengths):
+        raise TypeError
+    return value
+
+
+def _check_count(value: Any) -> int:
     if type(value) is not int or not 0 <= value < _MAX_COUNT:
         raise ValueError(
             "it holds a tensor of an impossible size: it is damaged, so download or "
@@ -218,33 +226,24 @@ def _count(value: Any) -> int:
     return value
 
 
-def _of_length(value: Any, length: int) -> Any:
-    if not isinstance(value, list | tuple) or len(value) != length:
-        raise TypeError
-    return value
-
-
-def _ordered(items: Any = ()) -> dict[Any, Any]:
+def _rebuild_ordered_dict(items: Any = ()) -> dict[Any, Any]:
     # Python 2 pickles an OrderedDict with its items as pairs.
-    pairs = [_of_length(pair, 2) for pair in items]
+    pairs = [expect(pair, list | tuple, 2) for pair in items]
     return {key: value for key, value in pairs if isinstance(key, str)}
 
 
-def _size(sides: Any = ()) -> tuple[Any, ...]:
-    return tuple(sides)
-
-
-def _tensor(under: Any, offset: Any, size: Any, stride: Any) -> Tensor:
-    if not (isinstance(under, Storage) and isinstance(size, tuple)):
-        raise TypeError
-    stride = _of_length(stride, len(size))
+def _rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any) -> Tensor:
+    strides = expect(stride, list | tuple, len(expect(size, tuple)))
     return Tensor(
-        under, _count(offset), tuple(map(_count, size)), tuple(map(_count, stride))
+        expect(storage, Storage),
+        _check_count(offset),
+        tuple(map(_check_count, size)),
+        tuple(map(_check_count, strides)),
     )
 
 
-def _tensor_v2(
-    under: Any,
+def _rebuild_tensor_v2(
+    storage: Any,
     offset: Any,
     size: Any,
     stride: Any,
@@ -257,28 +256,26 @@ def _tensor_v2(
             "it holds tensors that are stored negated or conjugated; expected plain "
             "ones: call resolve_neg() and resolve_conj() before saving"
         )
-    return _tensor(under, offset, size, stride)
+    return _rebuild_tensor(storage, offset, size, stride)
 
 
-def _parameter(data: Any, requires_grad: Any, hooks: Any, state: Any = None) -> Any:
-    if not isinstance(data, Tensor):
+def _rebuild_parameter(data: Any, grad: Any, hooks: Any, state: Any = None) -> Any:
+    return expect(data, Tensor)
+
+
+def _rebuild_from_type(called: Any, kind: Any, arguments: Any, state: Any) -> Any:
+    if called != GlobalName("torch._utils._rebuild_tensor_v2"):
         raise TypeError
-    return data
-
-
-def _with_state(called: Any, kind: Any, arguments: Any, state: Any) -> Any:
-    if called != Named("torch._utils._rebuild_tensor_v2"):
-        raise TypeError
-    return rebuild(called, arguments)
+    return call(called, arguments)
 
 
 _REBUILDS: dict[str, Callable[..., Any]] = {
-    "collections.OrderedDict": _ordered,
+    "collections.OrderedDict": _rebuild_ordered_dict,
     "collections.defaultdict": lambda *_: {},
-    "torch.Size": _size,
-    "torch._tensor._rebuild_from_type_v2": _with_state,
-    "torch._utils._rebuild_tensor": _tensor,
-    "torch._utils._rebuild_tensor_v2": _tensor_v2,
-    "torch._utils._rebuild_parameter": _parameter,
-    "torch._utils._rebuild_parameter_with_state": _parameter,
+    "torch.Size": lambda sides=(): tuple(sides),
+    "torch._tensor._rebuild_from_type_v2": _rebuild_from_type,
+    "torch._utils._rebuild_tensor": _rebuild_tensor,
+    "torch._utils._rebuild_tensor_v2": _rebuild_tensor_v2,
+    "torch._utils._rebuild_parameter": _rebuild_parameter,
+    "torch._utils._rebuild_parameter_with_state": _rebuild_parameter,
 }

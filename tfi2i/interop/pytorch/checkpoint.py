@@ -11,7 +11,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tfi2i.interop.pytorch import file_signatures, pickle_reader, zip_entries
-from tfi2i.interop.pytorch.allowed_globals import Beside, Named, Storage, Tensor
+from tfi2i.interop.pytorch.allowed_globals import (
+    GlobalName,
+    Placeholder,
+    Storage,
+    Tensor,
+)
 
 # The first pickles of a file of before PyTorch 1.6 (torch/serialization.py).
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -304,7 +309,7 @@ def _content(value: Any) -> str:
 def _kind(value: Any) -> str:
     if isinstance(value, Tensor):
         return "a single tensor"
-    if isinstance(value, Beside | Named):
+    if isinstance(value, GlobalName | Placeholder):
         return value.name
     return f"a value of type {type(value).__name__}"
 
