@@ -33,7 +33,6 @@ tfi2i.translate("saved_models/photos", "in", "out", half="up")  # type: ignore[a
 tfi2i.evaluate("saved_models/photos", split="dev")  # type: ignore[arg-type]
 tfi2i.export("saved_models/photos", formats=["h5"])  # type: ignore[list-item]
 tfi2i.networks.unet(num_down=8)  # type: ignore[call-arg]
-tfi2i.networks.resnet(upsample="nearest")  # type: ignore[arg-type]
 tfi2i.data.paired("photos", split=1)  # type: ignore[arg-type]
 tfi2i.interop.from_torch("latest_net_G.pth", dropout="0.5")  # type: ignore[arg-type]
 tfi2i.interop.from_addons("model.h5", free_size="no")  # type: ignore[arg-type]
