@@ -62,18 +62,20 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _OBJECTS:
-        _require_tensorflow_backend(name)
-        value = getattr(importlib.import_module(_OBJECTS[name]), name)
-    elif name in __all__:
-        if name != "recipes":
+if not TYPE_CHECKING:
+    # A type checker would take every name, misspelt ones too, for one of these.
+    def __getattr__(name: str) -> Any:
+        if name in _OBJECTS:
             _require_tensorflow_backend(name)
-        value = importlib.import_module(f"tfi2i.{name}")
-    else:
-        raise AttributeError(f"module 'tfi2i' has no attribute {name!r}")
-    globals()[name] = value
-    return value
+            value = getattr(importlib.import_module(_OBJECTS[name]), name)
+        elif name in __all__:
+            if name != "recipes":
+                _require_tensorflow_backend(name)
+            value = importlib.import_module(f"tfi2i.{name}")
+        else:
+            raise AttributeError(f"module 'tfi2i' has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

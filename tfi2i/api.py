@@ -4,9 +4,9 @@ Arguments are named as the flags of the commands; nested fields of a configurati
 mappings. Only progress bars are printed; the rest is logged by the logger `tfi2i`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import keras
 
@@ -24,6 +24,9 @@ from tfi2i.training import run as training_run
 __all__ = ["evaluate", "export", "load", "train", "translate"]
 
 StrPath = str | Path
+Format = Literal["savedmodel", "tflite", "onnx"]
+Quantization = Literal["none", "float16"]
+_Item = TypeVar("_Item", bound=StrPath)
 
 
 def train(
@@ -66,7 +69,7 @@ def train(
         >>> model = tfi2i.train(resume="saved_models/pix2pix-facades", epochs=300)
     """
     if resume is not None:
-        given = {"recipe": recipe, "run": run}
+        given: dict[str, Any] = {"recipe": recipe, "run": run}
         given = {name: value for name, value in given.items() if value is not None}
         return _resume(Path(resume), **given, **fields)
     if recipe is None:
@@ -81,7 +84,15 @@ def train(
     return training_run.train(ready_to_train(config), folder, initial_networks)
 
 
-def _resume(resumed, /, *, data=None, devices=None, epochs=None, **kept):
+def _resume(
+    resumed: Path,
+    /,
+    *,
+    data: Mapping[str, Any] | None = None,
+    devices: int | None = None,
+    epochs: int | None = None,
+    **kept: Any,
+) -> keras.Model:
     moved = dict(data or {})
     if "data.dir" in kept:
         moved["dir"] = kept.pop("data.dir")
@@ -108,8 +119,8 @@ def translate(
     tile_statistics: Statistics | None = None,
     size: Size = "native",
     input: MadeInput | None = None,
-    half: str | None = None,
-    alpha: str = "flatten",
+    half: Literal["left", "right", "whole"] | None = None,
+    alpha: Literal["flatten", "keep"] = "flatten",
     weights: Weights | None = None,
 ) -> Report:
     """Translates an image, the images below a folder, or those that a glob matches.
@@ -174,7 +185,7 @@ def evaluate(
     source: StrPath | Sequence[StrPath],
     data: Mapping[str, Any] | None = None,
     *,
-    split: str = "test",
+    split: Literal["train", "val", "test"] = "test",
     direction: str | None = None,
     size: Size = "trained",
     weights: Weights | None = None,
@@ -220,8 +231,8 @@ def evaluate(
 def export(
     run: StrPath,
     *,
-    formats: str | Sequence[str] = ("savedmodel", "tflite"),
-    quantize: str | Sequence[str] = "none",
+    formats: Format | Sequence[Format] = ("savedmodel", "tflite"),
+    quantize: Quantization | Sequence[Quantization] = "none",
     tflite_size: int | None = None,
     direction: str | None = None,
     weights: Weights | None = None,
@@ -247,10 +258,12 @@ def export(
             an export differs from the model; that one is not published.
         OSError: `run` does not exist, or an export cannot be written.
     """
-    how = _listed(formats), _listed(quantize), tflite_size, direction, weights
-    return exports.export(Path(run), *how)
+    chosen = _listed(formats), _listed(quantize)
+    return exports.export(Path(run), *chosen, tflite_size, direction, weights)
 
 
-def _listed(value):
+def _listed(value: _Item | Iterable[_Item]) -> list[_Item]:
     """One value as a list; several as they are."""
-    return [value] if isinstance(value, str | Path) else list(value)
+    if isinstance(value, str | Path):
+        return [value]
+    return list(value)

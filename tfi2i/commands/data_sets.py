@@ -40,7 +40,7 @@ options:
     )
 
 
-def pair_options() -> type:
+def pair_options() -> type[typing.Any]:
     """What `tfi2i data pair` takes."""
     from tyro.conf import Positional, arg
 
@@ -58,7 +58,7 @@ def pair_options() -> type:
     return PairOptions
 
 
-def split_options() -> type:
+def split_options() -> type[typing.Any]:
     """What `tfi2i data split` takes."""
     from tyro.conf import Positional, arg
 
@@ -86,7 +86,7 @@ def split_options() -> type:
     return SplitOptions
 
 
-def check_options(recipe: str | None = None) -> type:
+def check_options(recipe: str | None = None) -> type[typing.Any]:
     """What `tfi2i data check` takes.
 
     Args:
@@ -134,7 +134,7 @@ def check_options(recipe: str | None = None) -> type:
     return CheckOptions
 
 
-def get_options() -> type:
+def get_options() -> type[typing.Any]:
     """What `tfi2i data get` takes."""
     from tyro.conf import Positional, arg
 

@@ -30,7 +30,7 @@ class EvaluationData:
     """Side to which images are resized, in pixels."""
 
 
-def evaluate_options() -> type:
+def evaluate_options() -> type[typing.Any]:
     """What `tfi2i evaluate` takes."""
     from tyro.conf import Positional, arg
 

@@ -8,7 +8,7 @@ from tfi2i.commands.parsing import parse
 from tfi2i.commands.tensorflow_context import loaded_tensorflow
 
 
-def import_options() -> type:
+def import_options() -> type[typing.Any]:
     """What `tfi2i import` takes."""
     from tyro.conf import Positional, arg
 

@@ -85,7 +85,7 @@ def parse(
     import tyro
 
     boxes = io.StringIO()
-    given = {} if default is None else {"default": default}
+    given: dict[str, Any] = {} if default is None else {"default": default}
     try:
         with contextlib.redirect_stderr(boxes):
             said = tyro.cli(kind, args=words, prog=program, description=about, **given)

@@ -160,7 +160,9 @@ def parse_training(
     class TrainOptions(TrainConfig):
         recipe: typing.Annotated[str, tyro.conf.Suppress] = ""
         # The options of this recipe's model only.
-        model: model_kind = dataclasses.field(default_factory=model_kind)
+        model: model_kind = dataclasses.field(  # type: ignore[valid-type]
+            default_factory=model_kind
+        )
         """Networks and losses."""
         run: Path = Path("saved_models") / name
         """Folder of the run."""

@@ -10,7 +10,7 @@ from tfi2i.commands.tensorflow_context import loaded_tensorflow
 from tfi2i.files import check_exist
 
 
-def translate_options() -> type:
+def translate_options() -> type[typing.Any]:
     """What `tfi2i translate` takes."""
     from tyro.conf import Positional, arg
 

@@ -98,9 +98,9 @@ def _suggest_flag(name: str, flags: dict[str, Any], program: str) -> str:
     return suggest(name, flags).replace("'", "")
 
 
-def _flags(kind: type, prefix: str = "--") -> dict[str, Any]:
+def _flags(kind: Any, prefix: str = "--") -> dict[str, Any]:
     """The annotation of each flag of `kind`."""
-    flags = {}
+    flags: dict[str, Any] = {}
     for name, hint in typing.get_type_hints(kind, include_extras=True).items():
         flag = prefix + name.replace("_", "-")
         if dataclasses.is_dataclass(hint):
