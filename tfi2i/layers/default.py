@@ -1,5 +1,7 @@
 """A constant in place of an extra input."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -19,7 +21,7 @@ class Default(keras.layers.Layer):
     `(batch, *shape of value)`.
     """
 
-    def __init__(self, value, **kwargs):
+    def __init__(self, value: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.value = np.asarray(value).tolist()
 
