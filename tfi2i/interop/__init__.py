@@ -4,20 +4,26 @@ Loaded on first use: the names of published generators need no TensorFlow.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfi2i.interop.keras2 import from_addons
+    from tfi2i.interop.pytorch.conversion import from_torch
 
 _OBJECTS = {
-    "from_addons": "tfi2i.interop.addons",
-    "from_torch": "tfi2i.interop.torch",
+    "from_addons": "tfi2i.interop.keras2",
+    "from_torch": "tfi2i.interop.pytorch.conversion",
 }
 
 __all__ = ["from_addons", "from_torch"]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _OBJECTS:
-        raise AttributeError(f"module 'tfi2i.interop' has no attribute {name!r}")
-    return getattr(importlib.import_module(_OBJECTS[name]), name)
+if not TYPE_CHECKING:
+    # A type checker would take every name for one of these.
+    def __getattr__(name: str) -> Any:
+        if name not in _OBJECTS:
+            raise AttributeError(f"module 'tfi2i.interop' has no attribute {name!r}")
+        return getattr(importlib.import_module(_OBJECTS[name]), name)
 
 
 def __dir__() -> list[str]:

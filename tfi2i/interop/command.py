@@ -6,14 +6,10 @@ from typing import Any
 
 from rich.console import Console
 
-from tfi2i.interop import checkpoint, zoo
-from tfi2i.interop.imported import (
-    Imported,
-    check_is_new,
-    import_keras2,
-    import_torch,
-    is_keras2,
-)
+from tfi2i.interop import zoo
+from tfi2i.interop.imported import Imported, check_is_new, import_keras2, import_torch
+from tfi2i.interop.keras2 import is_keras2
+from tfi2i.interop.pytorch import checkpoint
 
 
 def import_source(options: Any, console: Console) -> Imported:

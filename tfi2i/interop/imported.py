@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import h5py
 import keras
 
 from tfi2i.errors import reason
 from tfi2i.files import check_can_make, make_folder, temporary_folder
-from tfi2i.interop import architecture as architectures
-from tfi2i.interop import checkpoint
-from tfi2i.interop.addons import from_addons
-from tfi2i.interop.torch import Dropped, Used, convert
+from tfi2i.interop.keras2 import from_addons
+from tfi2i.interop.pytorch import checkpoint, identify
+from tfi2i.interop.pytorch.conversion import Dropped, Used, convert
 from tfi2i.recipes import stored
 from tfi2i.recipes.config import DataConfig, DomainConfig, TrainConfig
 from tfi2i.recipes.imported import ImportedConfig
@@ -73,7 +71,7 @@ def import_torch(
     check_is_new(run)
     tensors = checkpoint.read(source, key)
     try:
-        found = architectures.infer(tensors)
+        found = identify.infer(tensors)
         if found.kind != "generator":
             raise ValueError(
                 f"it is a discriminator ({found}), which paints nothing; name the "
@@ -153,21 +151,6 @@ def _channel_notes(generator):
             f"it takes images of {count} channels, and tfi2i translate and evaluate "
             "read pictures with 3: use it in Python, with tfi2i.load"
         )
-
-
-def is_keras2(source: Path) -> bool:
-    """Whether a path looks like a model of Keras 2 rather than PyTorch's.
-
-    Args:
-        source: file, folder, or prefix of a TensorFlow checkpoint.
-    """
-    if source.is_dir():
-        names = {path.name for path in source.iterdir()}
-        return "saved_model.pb" in names or any(n.endswith(".index") for n in names)
-    if source.is_file() and h5py.is_hdf5(source):
-        return True
-    is_prefix = source.with_name(f"{source.name}.index").is_file()
-    return is_prefix or source.suffix in (".keras", ".index")
 
 
 def check_is_new(run: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import keras
 
-from tfi2i.interop import checkpoint
-from tfi2i.interop.torch import convert
+from tfi2i.interop.pytorch import checkpoint
+from tfi2i.interop.pytorch.conversion import convert
 from tfi2i.models import AdversarialModel
 from tfi2i.recipes import stored, trained
 

@@ -1,0 +1,258 @@
+"""Which network a checkpoint holds, from the order and the shapes of its tensors.
+
+Names of layers differ between projects, and are not read: only the last part of each
+tensor's name (weight, bias, running_mean, ...) counts. Where shapes leave a choice, the
+PyTorch reference's conventions decide:
+
+- Instance norm without parameters leaves no trace, but the reference's convolutions
+  have a bias with instance norm only. So biases and no normalization's parameters mean
+  `"instance"`; neither means `"none"`.
+- Running statistics without scale and offset are what PyTorch of mid-2018 left of
+  instance norm; the reference's own loader deletes them. They are not used.
+- Running statistics with scale and offset mean `"batch"`, whether or not convolutions
+  have biases. Affine instance norm that tracks statistics looks the same, and is the
+  same function: of one image in training, of any at inference.
+- Convolutions at a doubling of the size mean resizing by nearest neighbour and padding
+  by reflection; of four times the channels, that channels become pixels.
+"""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tfi2i.interop.pytorch import matching
+from tfi2i.interop.pytorch.architecture import Architecture, Layer
+from tfi2i.interop.pytorch.modules import Module, group, listed, shown
+
+_STATISTICS_KEPT = ("running_mean", "running_var")
+
+
+class Part(NamedTuple):
+    """A layer of ours, and the modules that hold its tensors.
+
+    Attributes:
+        layer: the layer.
+        convolution: the module of its kernel.
+        norm: the module of its normalization; None where nothing of it is used.
+    """
+
+    layer: Layer
+    convolution: Module
+    norm: Module | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Where a checkpoint's tensors belong.
+
+    Attributes:
+        architecture: of the network.
+        parts: its layers, in the order of the file.
+        unused: modules of running statistics that nothing uses.
+    """
+
+    architecture: Architecture
+    parts: tuple[Part, ...]
+    unused: tuple[Module, ...]
+
+
+def infer(tensors: Mapping[str, np.ndarray]) -> Architecture:
+    """Finds out which network a checkpoint holds.
+
+    Args:
+        tensors: by name, in the order of PyTorch's state_dict.
+
+    Raises:
+        ValueError: it is none of ours, or tensors are left over, missing or of a wrong
+            shape; the line names them.
+    """
+    return plan(tensors).architecture
+
+
+def plan(tensors: Mapping[str, np.ndarray]) -> Plan:
+    """Finds out which network a checkpoint holds, and where each tensor belongs.
+
+    Args:
+        tensors: by name, in the order of PyTorch's state_dict.
+
+    Raises:
+        ValueError: as for `infer`.
+    """
+    modules = group(tensors)
+    architecture, layers = matching.match(modules)
+    unknown = [name for module in modules for name in module.unknown]
+    if unknown:
+        _raise_left_over(unknown, architecture)
+    parts, unused = _assign_norms(modules, layers, architecture)
+    norm = _norm(parts)
+    use_bias = _use_bias(parts)
+    if unused:
+        _check_unused(unused, use_bias)
+    if norm == "none" and use_bias:
+        norm = "instance"
+    if architecture.kind == "discriminator":
+        spectral = all(p.convolution.kernel == "weight_orig" for p in parts)
+        architecture = dataclasses.replace(architecture, spectral_norm=spectral)
+    architecture = dataclasses.replace(architecture, norm=norm, use_bias=use_bias)
+    for part in parts:
+        _check_shapes(part)
+    return Plan(architecture, tuple(parts), tuple(unused))
+
+
+def _raise_left_over(names: Sequence[str], architecture: Architecture) -> None:
+    raise ValueError(
+        f"A {architecture.outline} has no tensors for {listed(names)}, which would be "
+        "left over. Remove them, if they are not part of it."
+    )
+
+
+def _assign_norms(
+    modules: Sequence[Module], layers: Sequence[Layer], architecture: Architecture
+) -> tuple[list[Part], list[Module]]:
+    """Finds the normalization after each convolution.
+
+    Returns:
+        The parts, and the modules of running statistics that have no parameters.
+    """
+    parts: list[Part] = []
+    unused = []
+    for module in modules:
+        if module.kernel:
+            parts.append(Part(layers[len(parts)], module, None))
+            continue
+        first = next(iter(module.names.values()))
+        last = parts[-1] if parts else None
+        if last is None or last.norm is not None or last.layer.norm is None:
+            where = "at the start"
+            if last is not None:
+                where = f"after {shown(last.convolution.kernel_name)}"
+            raise ValueError(
+                f"{shown(first)} looks like a normalization {where}, where a "
+                f"{architecture.outline} has none."
+            )
+        parts[-1] = last._replace(norm=module)
+    if any({"weight", "bias"} & set(part.norm.names) for part in parts if part.norm):
+        return parts, []
+    unused = [part.norm for part in parts if part.norm]
+    return [part._replace(norm=None) for part in parts], unused
+
+
+def _norm(parts: Sequence[Part]) -> str:
+    """Returns the kind of all normalizations, each of which is whole."""
+    kinds = Counter(_norm_kind(part.norm) for part in parts if part.layer.norm)
+    kind = max(("batch", "instance_affine", "none"), key=lambda kind: kinds[kind])
+    needed = {"batch": _STATISTICS_KEPT, "instance_affine": (), "none": ()}[kind]
+    if kind != "none":
+        needed = ("weight", "bias", *needed)
+    for part in parts:
+        if not part.layer.norm:
+            continue
+        if part.norm is None:
+            if needed:
+                raise ValueError(
+                    f"The normalization after {shown(part.convolution.kernel_name)} "
+                    "is missing: after other convolutions there is one. Save the "
+                    "whole state_dict()."
+                )
+            continue
+        for name in needed:
+            if name not in part.norm.names:
+                raise ValueError(
+                    f"{part.norm.missing(name)} is missing: other normalizations have "
+                    "it. Save the whole state_dict()."
+                )
+        extra = [n for name, n in part.norm.names.items() if not _fits(name, kind)]
+        if extra:
+            raise ValueError(
+                f"{listed(extra)} would be left over: after other convolutions there "
+                "is nothing like it. Remove it, if it is not part of the network."
+            )
+    return kind
+
+
+def _norm_kind(norm: Module | None) -> str:
+    if norm is None:
+        return "none"
+    return "batch" if set(_STATISTICS_KEPT) & set(norm.names) else "instance_affine"
+
+
+def _fits(part: str, kind: str) -> bool:
+    if kind == "batch":
+        return True
+    return kind == "instance_affine" and part in ("weight", "bias")
+
+
+def _use_bias(parts: Sequence[Part]) -> bool:
+    """Whether convolutions have biases where that is the network's choice."""
+    with_bias, without = [], []
+    for part in parts:
+        if "bias" in part.convolution.names:
+            if not part.layer.has_bias:
+                with_bias.append(part.convolution)
+        elif part.layer.has_bias:
+            raise ValueError(
+                f"{part.convolution.missing('bias')} is missing: this convolution has "
+                "a bias whatever the norm. Save the whole state_dict()."
+            )
+        else:
+            without.append(part.convolution)
+    if with_bias and without:
+        if len(with_bias) < len(without):
+            raise ValueError(
+                f"{shown(with_bias[0].names['bias'])} would be left over: convolutions "
+                "like this one have no bias. Save the network's own state_dict()."
+            )
+        raise ValueError(
+            f"{without[0].missing('bias')} is missing: convolutions like this one "
+            "have a bias. Save the whole state_dict()."
+        )
+    return bool(with_bias)
+
+
+def _check_unused(unused: Sequence[Module], use_bias: bool) -> None:
+    """Checks that running statistics alone are those of instance norm of mid-2018."""
+    if use_bias:
+        return
+    raise ValueError(
+        f"{unused[0].missing('weight')} is missing: running statistics without scale "
+        "and offset were left by PyTorch of mid-2018 after convolutions with biases, "
+        "and here convolutions have none. Save the whole state_dict()."
+    )
+
+
+def _check_shapes(part: Part) -> None:
+    """Checks the shapes of all vectors of a layer."""
+    layer, convolution = part.layer, part.convolution
+    kernel = layer.shape
+    inputs = kernel[0 if layer.transposed else 1]
+    expected = {"bias": layer.channels}
+    if convolution.kernel == "weight_orig":
+        expected["weight_u"] = layer.channels
+        expected["weight_v"] = inputs * kernel[2] * kernel[3]
+        for name in ("weight_u", "weight_v"):
+            if name not in convolution.names:
+                raise ValueError(
+                    f"{convolution.missing(name)} is missing: spectral normalization "
+                    "needs it. Save the whole state_dict()."
+                )
+    _check_lengths(convolution, expected, convolution)
+    if part.norm:
+        parts = ("weight", "bias", *_STATISTICS_KEPT)
+        lengths = dict.fromkeys(parts, layer.norm_channels)
+        _check_lengths(part.norm, lengths, convolution)
+
+
+def _check_lengths(
+    module: Module, expected: Mapping[str, int], convolution: Module
+) -> None:
+    for part, length in expected.items():
+        shape = module.shapes.get(part, (length,))
+        if shape != (length,):
+            raise ValueError(
+                f"{shown(module.names[part])} is of shape {shape}; expected "
+                f"{(length,)}, because {shown(convolution.kernel_name)} is of shape "
+                f"{convolution.kernel_shape}. Save the network's own state_dict()."
+            )
