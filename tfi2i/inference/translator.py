@@ -1,4 +1,4 @@
-"""What a loaded translator is: from images, arrays or pictures, to the same."""
+"""The translator that `load` returns: takes and returns arrays or `PIL.Image`s."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,26 +17,27 @@ _PICTURES = ((3, "uint8"), (4, "uint8"))
 
 
 class Translator:
-    """Translates images of any size, one direction.
+    """Translates images of any size in one direction.
 
-    Arrays are as the images that were trained on, mostly uint8,
-    `(height, width, channels)` or `(batch, height, width, channels)`; what comes back
-    has the same form. A `PIL.Image` gives a `PIL.Image`, and is seen as its file would
-    be: turned as its EXIF orientation says, alpha on the background, 16 bits to their
-    high bytes where the translator takes 8; the painted one has its ICC profile.
+    Arrays have the dtype of the training images, mostly uint8, and are
+    `(height, width, channels)` or `(batch, height, width, channels)`; the result has
+    the same form. A `PIL.Image` gives a `PIL.Image`. It is read as its file would be:
+    EXIF orientation applied, transparent pixels composited over the background, 16
+    bits reduced to their high byte where the translator takes 8. The result carries
+    its ICC profile.
 
     Args:
-        translate: from `(batch, height, width, channels)` of `input_pixels` to the
-            same of `output_pixels`. Where its attribute `together` is true, batches
-            are faster than their images.
-        input_pixels: what images that it takes are made of.
-        output_pixels: what images that it gives are made of.
+        translate: maps `(batch, height, width, channels)` of `input_pixels` to the
+            same of `output_pixels`. If its attribute `together` is true, a batch is
+            faster than its images one by one.
+        input_pixels: pixel type of the images that it takes.
+        output_pixels: pixel type of the images that it returns.
         background: colour under transparent pixels, CSS name or `#rrggbb`.
         direction: `"a2b"` or `"b2a"`; None where an export's name does not say.
 
     Attributes:
-        shown: `shown.Shown`, how images are shown to the network; None where this
-            is no translator of `load`.
+        shown: `shown.Shown`, how images are prepared for the network; None for a
+            translator that `load` did not make.
 
     Example:
         >>> translator = tfi2i.load("saved_models/facades")
@@ -60,7 +61,7 @@ class Translator:
 
     @property
     def together(self) -> bool:
-        """Whether images of one size are better translated together."""
+        """Whether images of one size are translated faster in a batch."""
         return getattr(self._translate, "together", False)
 
     @overload
@@ -73,15 +74,17 @@ class Translator:
         """Translates one image or a batch of images of one size.
 
         Raises:
-            TypeError: the array's dtype is not that of the images trained on.
+            TypeError: the array's dtype is not that of the training images.
             ValueError: its shape or number of channels does not fit, or it is empty;
-                a `PIL.Image` of mode "I" or "F", whose range is unknown; what is
-                painted is no picture.
+                a `PIL.Image` of mode "I" or "F", whose range is unknown; Pillow has no
+                mode for the result.
         """
         if isinstance(image, Image.Image):
             self._check_picture()
-            painted = self(self._pixels(image))
-            picture = self._picture(painted)
+            painted = self(self._to_input(image))
+            picture = Image.fromarray(
+                painted[..., 0] if painted.shape[-1] == 1 else painted
+            )
             profile = image.info.get("icc_profile")
             if profiles.fits(profile, painted):
                 picture.info["icc_profile"] = profile
@@ -114,8 +117,8 @@ class Translator:
             raise ValueError(f"The image is empty: its shape is {array.shape}.")
         return array if array.ndim == 4 else array[None]
 
-    def _pixels(self, image):
-        """The values that `tfi2i.data.reading.read_image` gives of the image's file."""
+    def _to_input(self, image: Image.Image) -> np.ndarray:
+        """Converts a picture to what `data.reading.read_image` gives of its file."""
         image = ImageOps.exif_transpose(image)
         if image.mode in ("I", "F") and self.input_pixels.dtype != "float32":
             raise ValueError(
@@ -139,7 +142,7 @@ class Translator:
             raise ValueError(f"The image has {error}: pass an array.") from None
 
     def _check_picture(self):
-        """Before it is painted, which may take long."""
+        """Refuses pictures if Pillow has no mode for the result, before translating."""
         pixels = self.output_pixels
         # Pillow has grey of all dtypes, and colour of 8 bits.
         if pixels.channels != 1 and (pixels.channels, pixels.dtype) not in _PICTURES:
@@ -148,12 +151,9 @@ class Translator:
                 "which Pillow has no mode for: pass an array."
             )
 
-    def _picture(self, painted):
-        return Image.fromarray(painted[..., 0] if painted.shape[-1] == 1 else painted)
-
 
 def _as_array(image: Image.Image) -> tuple[np.ndarray, bool]:
-    """An array as deep as the picture, and whether its last channel is alpha."""
+    """Returns an array as deep as the picture, and whether it ends with alpha."""
     if image.mode.startswith("I;16"):
         values = np.asarray(image).astype(np.uint16)[..., None]
         if "transparency" not in image.info:
