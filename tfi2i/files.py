@@ -92,6 +92,56 @@ def check_can_make(folder: Path, remedy: str) -> None:
         )
 
 
+def check_is_new(
+    folder: Path, *sources: Path, remedy: str = "name a new folder"
+) -> None:
+    """Refuses to write into a folder that holds something, or that is read.
+
+    Args:
+        folder: the one to make; it may be there and empty.
+        sources: folders that are read to make it.
+        remedy: what the user can do where this one does not do, a clause.
+
+    Raises:
+        FileExistsError: it is not empty, or is a file.
+        OSError: it cannot be made.
+        ValueError: it lies in one of `sources`.
+    """
+    if folder.is_symlink() and not folder.exists():
+        raise FileExistsError(f"'{folder}' is a link that leads nowhere: remove it")
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"'{folder}' is a file, expected a new folder: {remedy}")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise FileExistsError(f"'{folder}' exists and is not empty: {remedy}")
+    place = folder.resolve()
+    for source in sources:
+        if place.is_relative_to(source.resolve()):
+            raise ValueError(
+                f"'{folder}' lies in '{source}', whose images are read; name a folder "
+                "elsewhere"
+            )
+    check_can_make(folder, f"{remedy[0].upper()}{remedy[1:]}.")
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Names `path` in errors of writing that name no file, or a temporary one.
+
+    Raises:
+        OSError: raised inside, in one line that names `path`.
+    """
+    try:
+        yield
+    except OSError as error:
+        parts = Path(str(error.filename or "")).parts
+        if error.filename is not None and not any(map(_PARTIAL.fullmatch, parts)):
+            raise
+        reason = error.strerror or str(error)
+        if error.errno is None:
+            raise OSError(f"Cannot write '{path}': {reason}") from error
+        raise OSError(error.errno, f"Cannot write: {reason}", str(path)) from error
+
+
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Gives a temporary file beside `path`, which takes its place at the end.
@@ -109,8 +159,7 @@ def whole(path: Path) -> Iterator[Path]:
     Raises:
         OSError: naming `path`, where the disk is full or cannot be written.
     """
-    partial = None
-    try:
+    with naming(path):
         make_folder(path.parent)
         _remove_abandoned(os.path.abspath(path.parent))
         partial, descriptor = _reserve(path)
@@ -122,17 +171,39 @@ def whole(path: Path) -> Iterator[Path]:
         finally:
             if descriptor is not None:
                 os.close(descriptor)
-        _sync_folder(path.parent)
-    except OSError as error:
-        # The temporary name says nothing to the user.
-        if error.filename is None or _PARTIAL.fullmatch(Path(error.filename).name):
-            reason = error.strerror or str(error)
-            raise OSError(error.errno, f"Cannot write: {reason}", str(path)) from error
-        raise
-    finally:
-        if partial is not None:
             with contextlib.suppress(OSError):
                 partial.unlink()
+        _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Gives a temporary folder beside `path`, which takes its place at the end.
+
+    After a failure nothing of it is left.
+
+    Args:
+        path: a folder that `check_is_new` accepts.
+
+    Yields:
+        The temporary path, hidden, of an empty folder.
+
+    Raises:
+        OSError: naming `path`, where the disk is full or cannot be written; or it is
+            not empty any more.
+    """
+    # A link to an empty folder stays a link.
+    place = path.resolve()
+    with naming(path), temporary_folder(place) as partial:
+        yield partial
+        if place == Path.cwd():
+            # The folder that a shell is in has to stay.
+            for entry in partial.iterdir():
+                os.replace(entry, place / entry.name)
+            return
+        if place.is_dir():
+            place.rmdir()
+        os.replace(partial, place)
 
 
 @contextlib.contextmanager

@@ -6,10 +6,11 @@ from typing import Any
 
 from rich.console import Console
 
+from tfi2i.files import check_is_new
 from tfi2i.interop import checkpoint, zoo
 from tfi2i.interop.imported import (
+    CHOOSE_ANOTHER,
     Imported,
-    check_is_new,
     import_keras2,
     import_torch,
     is_keras2,
@@ -30,7 +31,7 @@ def import_source(options: Any, console: Console) -> Imported:
         ValueError: it is no generator that is known here, or an option does not
             apply.
     """
-    check_is_new(options.run)
+    check_is_new(options.run, remedy=CHOOSE_ANOTHER)
     source = Path(options.source)
     common = {"direction": options.direction, "key": options.key}
     torch = {"dropout": options.dropout, "statistics": options.statistics}
@@ -92,18 +93,17 @@ def _forget_unreadable(path, address):
 
 
 def _fetched(item, host, console):
-    folder = zoo.cache()
-    if zoo.path(item, folder).is_file():
-        return zoo.path(item, folder)
-    size = zoo.size(item, host)
-    megabytes = "of unknown size" if size is None else f"{size / 1e6:.1f} MB"
-    console.print(
-        f"{item.address(host)}, {megabytes}. {zoo.TERMS}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
-    return zoo.fetch(item, folder, host)
+    def started(total, present):
+        size = "of unknown size" if total is None else f"{total / 1e6:.1f} MB"
+        there = f", {present / 1e6:.1f} MB are here" if present else ""
+        console.print(
+            f"{item.address(host)}, {size}{there}. {zoo.TERMS}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+
+    return zoo.fetch(item, zoo.cache(), host, console, started)
 
 
 def _refuse_unused(given, what):

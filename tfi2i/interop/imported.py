@@ -1,7 +1,6 @@
 """A run folder around a generator that another program trained."""
 
 import hashlib
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +10,7 @@ from typing import Literal
 import h5py
 import keras
 
-from tfi2i.errors import reason
-from tfi2i.files import check_can_make, make_folder, temporary_folder
+from tfi2i.files import check_is_new, whole_folder
 from tfi2i.interop import architecture as architectures
 from tfi2i.interop import checkpoint
 from tfi2i.interop.addons import from_addons
@@ -24,6 +22,9 @@ from tfi2i.recipes.config import (
     ImportedConfig,
     TrainConfig,
 )
+
+CHOOSE_ANOTHER = "choose another folder"
+"""What to do where the folder of a run is not new."""
 
 _SIZE = 256
 """What the reference trains at, where a network does not tell."""
@@ -72,9 +73,10 @@ def import_torch(
 
     Raises:
         OSError: `source` cannot be read, or `run` not be written.
-        ValueError: `run` exists, or `source` is no generator that is known here.
+        FileExistsError: `run` is not empty.
+        ValueError: `source` is no generator that is known here.
     """
-    check_is_new(run)
+    check_is_new(run, remedy=CHOOSE_ANOTHER)
     tensors = checkpoint.read(source, key)
     try:
         found = architectures.infer(tensors)
@@ -125,9 +127,10 @@ def import_keras2(
 
     Raises:
         OSError: `source` cannot be read, or `run` not be written.
-        ValueError: `run` exists, or `source` is no generator that can be rebuilt.
+        FileExistsError: `run` is not empty.
+        ValueError: `source` is no generator that can be rebuilt.
     """
-    check_is_new(run)
+    check_is_new(run, remedy=CHOOSE_ANOTHER)
     try:
         generator = from_addons(
             source, architecture=architecture, part=key, free_size=True
@@ -174,18 +177,6 @@ def is_keras2(source: Path) -> bool:
     return is_prefix or source.suffix in (".keras", ".index")
 
 
-def check_is_new(run: Path) -> None:
-    """Refuses a folder that holds something or cannot be made.
-
-    Raises:
-        OSError: it cannot be made.
-        ValueError: it is not empty, or a file.
-    """
-    if run.exists() and (not run.is_dir() or any(run.iterdir())):
-        raise ValueError(f"'{run}' exists and is not empty: choose another folder.")
-    check_can_make(run, "Choose another folder.")
-
-
 def write_run(
     generator: keras.Model,
     model: ImportedConfig,
@@ -218,19 +209,9 @@ def write_run(
         domain_b=domain_b,
     )
     config = TrainConfig(recipe="imported", model=model, data=data, epochs=0)
-    # Links and "." as what they stand for.
-    target = run.resolve()
-    try:
-        with temporary_folder(target) as partial:
-            stored.write(config, partial)
-            generator.save(partial / stored.MODEL)
-            make_folder(target)
-            # What makes it a run comes last.
-            for name in (stored.MODEL, stored.CONFIG):
-                os.replace(partial / name, target / name)
-    except OSError as error:
-        why = error.strerror or reason(error)
-        raise OSError(f"Cannot write '{run}': {why}. Choose another folder.") from error
+    with whole_folder(run) as partial:
+        stored.write(config, partial)
+        generator.save(partial / stored.MODEL)
 
 
 def _sha256(path):

@@ -1,36 +1,25 @@
 """`tfi2i data get`: a public set from its server to a folder that trains."""
 
-import contextlib
 import errno
-import os
 import shutil
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
-from tfi2i.files import make_folder
+from tfi2i.downloads import (
+    DownloadError,
+    Expected,
+    Timeouts,
+    bytes_present,
+    download,
+    locked,
+)
+from tfi2i.files import check_is_new, make_folder
 from tfi2i.preparation import sources
 from tfi2i.preparation.archives import GZIP_START, ZIP_START, BadArchive
-from tfi2i.preparation.download import (
-    Patience,
-    Unfetched,
-    Wanted,
-    download,
-    leftover,
-)
 from tfi2i.preparation.sources import Source
-from tfi2i.preparation.staging import check_is_new
 from tfi2i.preparation.unpack import Limits, unpack
 
 # A server that sends ever more is stopped before the disk is full.
@@ -44,7 +33,7 @@ def get(
     *,
     mirror: str | None = None,
     console: Console | None = None,
-    patience: Patience | None = None,
+    timeouts: Timeouts | None = None,
 ) -> int:
     """Fetches a public set and unpacks it: whole or not at all.
 
@@ -55,8 +44,7 @@ def get(
         mirror: address to use in place of the authors' server, before
             `/pix2pix/datasets` and `/cyclegan/datasets`.
         console: where size, terms and progress are shown; None shows nothing.
-        patience: with servers; None is 30 seconds of silence, or less than 64 KiB in
-            a minute.
+        timeouts: None is 30 seconds of silence, or less than 64 KiB in a minute.
 
     Returns:
         The number of files.
@@ -69,7 +57,7 @@ def get(
     source = sources.find(name)
     _check_mirror(mirror)
     addresses = source.addresses(mirror)
-    return fetch(source, addresses, Path(directory), console, patience)
+    return fetch(source, addresses, Path(directory), console, timeouts)
 
 
 def fetch(
@@ -77,7 +65,7 @@ def fetch(
     addresses: Sequence[str],
     directory: Path,
     console: Console | None = None,
-    patience: Patience | None = None,
+    timeouts: Timeouts | None = None,
     limits: Limits | None = None,
 ) -> int:
     """Fetches a set from the first address that gives it.
@@ -91,7 +79,7 @@ def fetch(
         addresses: of its archive, in the order in which to try.
         directory: as of `get`.
         console: as of `get`.
-        patience: as of `get`.
+        timeouts: as of `get`.
         limits: of what is unpacked; None takes those of `Limits`.
 
     Returns:
@@ -110,8 +98,8 @@ def fetch(
     # Named for the set, too, so that another one does not go on with this one.
     file = f"{source.kind}-{source.file}{source.suffix}"
     archive = folder.with_name(f".{folder.name}-{file}")
-    fetching = _Fetching(source, archive, folder, patience or Patience(), limits)
-    with _locked(folder):
+    fetching = _Fetching(source, archive, folder, timeouts, limits)
+    with locked(folder, "wait for it, or name another folder"):
         # Another process may have filled it meanwhile.
         check_is_new(directory)
         _check_space(archive, source.size or 0)
@@ -123,19 +111,17 @@ def fetch(
 class _Fetching:
     """One set on its way."""
 
-    def __init__(self, source, archive, folder, patience, limits):
+    def __init__(self, source, archive, folder, timeouts, limits):
         self._source = source
         self._archive = archive
         self._folder = folder
-        self._patience = patience
+        self._timeouts = timeouts
         self._limits = limits
-        start = GZIP_START if source.suffix == ".tar.gz" else ZIP_START
-        self._wanted = Wanted(
+        self._expected = Expected(
             source.sha256,
-            source.size if source.sha256 else None,
+            source.size,
             _MORE * (source.size or _UNKNOWN),
-            # The first piece may be short.
-            lambda data: data.startswith(start[: len(data)]),
+            (GZIP_START if source.suffix == ".tar.gz" else ZIP_START,),
         )
 
     def run(self, addresses, console, show) -> int:
@@ -147,20 +133,20 @@ class _Fetching:
                 if self._archive.is_file():
                     show("  its archive is here already")
                 else:
-                    self._fetch(address, console, show)
+                    self._download(address, console, show)
                 show("Unpacking")
                 number = unpack(self._archive, self._folder, self._limits)
             except BadArchive as error:
                 self._archive.unlink(missing_ok=True)
                 reason = str(error.__cause__ or error)
-            except Unfetched as error:
+            except DownloadError as error:
                 reason = str(error)
             else:
                 self._archive.unlink(missing_ok=True)
                 return number
             show(f"  gave nothing: {reason}")
             reasons.append(f"{address}: {reason}")
-        left = leftover(self._archive)
+        left = bytes_present(self._archive)
         again = "the same command goes on" if left else "try again later"
         kept = f" ({sources.megabytes(left)} are kept)" if left else ""
         raise OSError(
@@ -169,24 +155,22 @@ class _Fetching:
             "browser and unpack it."
         )
 
-    def _fetch(self, address, console, show):
-        with _progress(console) as progress:
-            task = progress.add_task("", total=None)
+    def _download(self, address, console, show):
+        def started(total, present):
+            if total is not None:
+                _check_space(self._archive, total)
+            known = "unknown" if total is None else sources.megabytes(total)
+            there = f", {sources.megabytes(present)} are here" if present else ""
+            show(f"  {known} says the server{there}")
 
-            def started(total, there):
-                if total is not None:
-                    _check_space(self._archive, total)
-                known = "unknown" if total is None else sources.megabytes(total)
-                go_on = f", {sources.megabytes(there)} are here" if there else ""
-                show(f"  {known} says the server{go_on}")
-                progress.update(task, total=total, completed=there)
-
-            def came(size):
-                progress.advance(task, size)
-
-            download(
-                address, self._archive, self._wanted, self._patience, started, came
-            )
+        download(
+            address,
+            self._archive,
+            self._expected,
+            timeouts=self._timeouts,
+            console=console,
+            started=started,
+        )
 
 
 def _account(source: Source) -> Iterator[str]:
@@ -211,7 +195,7 @@ def _check_mirror(mirror):
 
 def _check_space(archive: Path, size: int) -> None:
     """Refuses where the archive and its images, which hardly shrink, do not fit."""
-    there = archive.stat().st_size if archive.is_file() else leftover(archive)
+    there = archive.stat().st_size if archive.is_file() else bytes_present(archive)
     needed = 2 * size - min(there, size)
     free = shutil.disk_usage(archive.parent).free
     if needed > free:
@@ -223,67 +207,9 @@ def _check_space(archive: Path, size: int) -> None:
         )
 
 
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keeps a second process from filling the same folder, where that can be.
-
-    The system takes the lock from a process that dies; its file may stay, and means
-    nothing.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    path = folder.with_name(f".{folder.name}.lock")
-    with contextlib.ExitStack() as stack:
-        file = stack.enter_context(path.open("ab"))
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise OSError(
-                    f"Another process is fetching to '{folder}' ('{path}' is locked): "
-                    "wait for it, or name another folder."
-                ) from error
-            except OSError:
-                # Some file systems know no locks.
-                break
-            if _is_at(file, path):
-                break
-            # Whoever had it has removed it since: a lock that nobody else would see.
-            file = stack.enter_context(path.open("ab"))
-        try:
-            yield
-        finally:
-            # Before it is unlocked, so that only its holder removes it.
-            path.unlink(missing_ok=True)
-
-
-def _is_at(file: BinaryIO, path: Path) -> bool:
-    """Whether an open file is still the one of that name."""
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
-
-
 def _teller(console):
     if console is None:
         return lambda line: None
     return lambda line: console.print(
         line, highlight=False, markup=False, soft_wrap=True
-    )
-
-
-def _progress(console):
-    return Progress(
-        TextColumn("  "),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=console is None or not console.is_terminal,
     )

@@ -11,9 +11,8 @@ import tensorflow as tf
 
 from tfi2i.data import folders, listing, places, reading, transforms
 from tfi2i.data.headers import ImageFile, shortened
-from tfi2i.files import check_is_folder
+from tfi2i.files import check_is_folder, check_is_new, whole_folder
 from tfi2i.preparation.parallel import each
-from tfi2i.preparation.staging import check_is_new, whole_folder
 
 Resize = Literal["a", "b"]
 

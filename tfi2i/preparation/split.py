@@ -12,10 +12,9 @@ from pathlib import Path
 from tfi2i.data import excluded, listing, names, places
 from tfi2i.data.dealing import Unit, clusters, deal, group_names
 from tfi2i.data.headers import EXTENSIONS, shortened
-from tfi2i.files import check_is_folder
+from tfi2i.files import check_is_folder, check_is_new, whole_folder
 from tfi2i.preparation.facts import first_look, look
 from tfi2i.preparation.parallel import each
-from tfi2i.preparation.staging import check_is_new, whole_folder
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,8 +13,8 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfi2i.files import check_is_new, whole_folder
 from tfi2i.preparation.archives import BadArchive, Member, members, shown
-from tfi2i.preparation.staging import check_is_new, whole_folder
 
 _CHUNK = 2**20
 # What programs leave beside the images.
@@ -79,11 +79,6 @@ def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> int:
         raise BadArchive(
             f"'{archive}' is not unpacked, and nothing of it is kept: {error}."
         ) from error
-    except OSError as error:
-        if error.filename is None:
-            reason = error.strerror or str(error)
-            raise OSError(error.errno, f"Cannot write: {reason}", str(folder)) from None
-        raise
     return number
 
 
