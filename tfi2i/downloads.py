@@ -20,7 +20,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -34,12 +34,6 @@ from rich.progress import (
 
 from tfi2i._version import __version__
 from tfi2i.files import naming
-
-try:
-    import fcntl
-except ImportError:
-    # Windows has no such locks.
-    fcntl = None
 
 _CHUNK = 2**18
 _RANGE = re.compile(r"bytes (\d+)-\d*/(\d+|\*)")
@@ -361,56 +355,6 @@ def _progress_bar(
             return chunk
 
         yield count
-
-
-@contextlib.contextmanager
-def locked(path: Path, remedy: str = "wait for it") -> Iterator[None]:
-    """Keeps other processes from downloading to the same place, where locks exist.
-
-    The lock lies beside `path`, as `.NAME.lock`. The system releases it when a process
-    dies; the file may stay and means nothing.
-
-    Args:
-        path: a file or folder.
-        remedy: what to do while another process has it.
-
-    Raises:
-        OSError: another process has it, or the lock cannot be written.
-    """
-    if fcntl is None:
-        yield
-        return
-    lock = path.with_name(f".{path.name}.lock")
-    with contextlib.ExitStack() as stack:
-        file = stack.enter_context(lock.open("ab"))
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise OSError(
-                    f"Another process is fetching to '{path}' ('{lock}' is locked): "
-                    f"{remedy}."
-                ) from error
-            except OSError:
-                # Some file systems know no locks.
-                break
-            if _is_at(file, lock):
-                break
-            # Its holder has removed it meanwhile: a lock that nobody else would see.
-            file = stack.enter_context(lock.open("ab"))
-        try:
-            yield
-        finally:
-            # Before it is unlocked, so that only its holder removes it.
-            lock.unlink(missing_ok=True)
-
-
-def _is_at(file: BinaryIO, path: Path) -> bool:
-    """Whether an open file is still the one of that name."""
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def _sha256(path: Path) -> str:

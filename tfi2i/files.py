@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all, and a quiet stderr."""
+"""Files and folders that are written whole or not at all, locks, a quiet stderr."""
 
 import contextlib
 import errno
@@ -13,6 +13,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 try:
     import fcntl
@@ -291,6 +292,56 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+@contextlib.contextmanager
+def locked(path: Path, remedy: str = "wait for it") -> Iterator[None]:
+    """Keeps other processes from fetching to the same place, where locks exist.
+
+    The lock lies beside `path`, as `.NAME.lock`. The system releases it when a process
+    dies; the file may stay and means nothing.
+
+    Args:
+        path: a file or folder.
+        remedy: what to do while another process has it.
+
+    Raises:
+        OSError: another process has it, or the lock cannot be written.
+    """
+    if fcntl is None:
+        yield
+        return
+    lock = path.with_name(f".{path.name}.lock")
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(lock.open("ab"))
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise OSError(
+                    f"Another process is fetching to '{path}' ('{lock}' is locked): "
+                    f"{remedy}."
+                ) from error
+            except OSError:
+                # Some file systems know no locks.
+                break
+            if _is_at(file, lock):
+                break
+            # Its holder has removed it meanwhile: a lock that nobody else would see.
+            file = stack.enter_context(lock.open("ab"))
+        try:
+            yield
+        finally:
+            # Before it is unlocked, so that only its holder removes it.
+            lock.unlink(missing_ok=True)
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    """Whether an open file is still the one of that name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tfi2i.downloads import locked
+from tfi2i.files import locked
 from tfi2i.interop import zoo
 
 CHECKPOINT = b"PK, as far as a server knows" * 100

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from tests.preparation.server import PATH, PIXELS, TAR, serving
 from tests.preparation.test_unpack import found
-from tfi2i.downloads import Timeouts, locked
+from tfi2i.downloads import Timeouts
+from tfi2i.files import locked
 from tfi2i.preparation import fetch, sources
 
 HURRIED = Timeouts(silence=0.4, window=0.4, least=1000)
@@ -301,7 +302,7 @@ def test_the_lock_of_a_killed_process_is_taken_over(host, place):
     pytest.importorskip("fcntl")
     code = (
         "import pathlib, sys, time\n"
-        "from tfi2i.downloads import locked\n"
+        "from tfi2i.files import locked\n"
         "with locked(pathlib.Path(sys.argv[1])):\n"
         "    print('locked', flush=True)\n"
         "    time.sleep(60)\n"

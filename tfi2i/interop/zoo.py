@@ -12,8 +12,8 @@ from pathlib import Path
 import platformdirs
 from rich.console import Console
 
-from tfi2i.downloads import DownloadError, Expected, download, locked
-from tfi2i.files import make_folder
+from tfi2i.downloads import DownloadError, Expected, download
+from tfi2i.files import locked, make_folder
 
 HOST = "http://efrosgans.eecs.berkeley.edu"
 """Where the authors keep them."""

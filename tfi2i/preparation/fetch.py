@@ -14,9 +14,8 @@ from tfi2i.downloads import (
     Timeouts,
     bytes_present,
     download,
-    locked,
 )
-from tfi2i.files import check_is_new, make_folder
+from tfi2i.files import check_is_new, locked, make_folder
 from tfi2i.preparation import sources
 from tfi2i.preparation.archives import GZIP_START, ZIP_START, BadArchive
 from tfi2i.preparation.sources import Source
