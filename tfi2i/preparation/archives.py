@@ -1,9 +1,8 @@
-"""What archives hold, read member by member: zip, tar and tar.gz.
+"""Members of zip, tar and tar.gz archives, read in order and not believed.
 
-Nothing is believed: members are regular files and folders, and what is read of them
-is counted. `tarfile` is used for its headers alone: its reader takes a broken header
-for the end, keeps long names of any length in memory, and its filters differ between
-versions of Python.
+`tarfile` and `zipfile` parse. Their extraction is not used, and neither are tarfile's
+filters: these know nothing of zip, allow links, names that collide where case does not
+count and files of any size, and are missing before Python 3.11.4.
 """
 
 import contextlib
@@ -17,26 +16,27 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-_BLOCK = 512
 _CHUNK = 2**20
 # Of one long name; longer ones are nobody's.
 _MAX_HEADER = 2**16
-# In front of one file.
-_MAX_EXTRAS = 8
 _MAX_TAIL = 2**26
 # Ten times what 500,000 files of short names need.
 _MAX_DIRECTORY = 2**29
 
-# What zipfile raises, beside ValueError, where an archive is not as it should be.
-_ZIP_ERRORS = (
+# What zipfile, tarfile and gzip raise where an archive is not as it should be.
+_ERRORS = (
+    tarfile.TarError,
     zipfile.BadZipFile,
+    gzip.BadGzipFile,
     zlib.error,
-    EOFError,
-    NotImplementedError,
-    OverflowError,
-    RuntimeError,
     struct.error,
+    EOFError,
+    OverflowError,
+    # NotImplementedError and RecursionError are of this kind, too.
+    RuntimeError,
+    ValueError,
 )
 
 ZIP_START = b"PK\3\4"
@@ -83,130 +83,99 @@ def members(path: Path) -> Iterator[Member]:
         elif start[:2] == GZIP_START:
             file.seek(0)
             with gzip.open(file) as unzipped:
-                yield from _tar_members(_Reader(unzipped.read))
+                yield from _tar_members(unzipped)
         else:
             file.seek(257)
             if file.read(5) != b"ustar":
                 raise BadArchive("it is neither a zip nor a tar archive")
             file.seek(0)
-            yield from _tar_members(_Reader(file.read))
+            yield from _tar_members(file)
 
 
-class _Reader:
-    """Reads exactly what is asked for, and says so where there is less."""
+class _Header(tarfile.TarInfo):
+    """A header that is refused where tarfile would take a broken one for the end.
 
-    def __init__(self, read):
-        self._read = read
+    Names in headers of their own are limited, because tarfile keeps them in memory.
+    """
 
-    def some(self, size):
-        try:
-            return self._read(size)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise BadArchive(DAMAGED) from error
-
-    def exactly(self, size):
-        parts = []
-        while size:
-            part = self.some(size)
-            if not part:
-                raise BadArchive(DAMAGED)
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
-
-    def skip(self, size):
-        while size:
-            size -= len(self.exactly(min(size, _CHUNK)))
-
-    def finish(self):
-        """Reads to the end, where gzip keeps its checksum."""
-        for _ in range(_MAX_TAIL // _CHUNK):
-            if not self.some(_CHUNK):
-                return
-        raise BadArchive("it goes on after its end")
-
-
-def _tar_members(reader: _Reader) -> Iterator[Member]:
-    long_name, extras = None, 0
-    while True:
-        block = reader.exactly(_BLOCK)
-        if block == bytes(_BLOCK):
-            reader.finish()
-            return
-        try:
-            header = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-        except tarfile.HeaderError as error:
-            raise BadArchive(DAMAGED) from error
-        padding = -header.size % _BLOCK
+    @classmethod
+    def frombuf(cls, buf, encoding, errors):
+        header = super().frombuf(buf, encoding, errors)
         if header.size < 0:
             raise BadArchive(DAMAGED)
-        if header.type in b"LxgK":
-            extras += 1
-            if header.size > _MAX_HEADER or extras > _MAX_EXTRAS:
-                raise BadArchive("it holds a name that is too long")
-            content = reader.exactly(header.size + padding)[: header.size]
-            if header.type == b"L":
-                long_name = content.rstrip(b"\0").decode("utf-8", "surrogateescape")
-            elif header.type == b"x":
-                long_name = _pax_path(content) or long_name
-            continue
-        name, long_name, extras = long_name or header.name, None, 0
-        if header.type == tarfile.DIRTYPE:
-            yield Member(name, True, 0, None, lambda size: b"")
-        elif header.type in (tarfile.REGTYPE, tarfile.AREGTYPE):
-            part = _Part(reader, header.size)
-            yield Member(name, False, header.size, None, part.read)
-            reader.skip(part.left + padding)
-        else:
-            raise BadArchive(f"{shown(name)} in it is {_tar_kind(header)}")
+        if header.type in b"LKxgX" and header.size > _MAX_HEADER:
+            raise BadArchive("it holds a name that is too long")
+        return header
+
+    @classmethod
+    def fromtarfile(cls, archive):
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:
+            raise
+        except tarfile.HeaderError as error:
+            raise BadArchive(DAMAGED) from error
 
 
-class _Part:
-    """The bytes of one file in a stream."""
+def _tar_members(stream: BinaryIO) -> Iterator[Member]:
+    """Members of a tar archive, and then what lies behind its end."""
+    with _explained():
+        archive = tarfile.open(
+            fileobj=stream,
+            mode="r:",
+            tarinfo=_Header,
+            encoding="utf-8",
+            errors="surrogateescape",
+        )
+    while True:
+        with _explained():
+            header = archive.next()
+        if header is None:
+            break
+        # tarfile would keep all of them.
+        archive.members.clear()
+        yield _tar_member(archive, header)
+    # To the end, where gzip keeps its checksum.
+    for _ in range(_MAX_TAIL // _CHUNK):
+        with _explained():
+            if not stream.read(_CHUNK):
+                return
+    raise BadArchive("it goes on after its end")
 
-    def __init__(self, reader, size):
-        self._reader = reader
-        self.left = size
 
-    def read(self, size):
-        size = min(size, self.left)
-        data = self._reader.exactly(size)
-        self.left -= len(data)
-        return data
-
-
-def _tar_kind(header):
+def _tar_member(archive: tarfile.TarFile, header: tarfile.TarInfo) -> Member:
+    name = header.name
+    if header.isdir():
+        return Member(name, True, 0, None, lambda size: b"")
     if header.issym() or header.islnk():
-        return "a link"
+        raise BadArchive(f"{shown(name)} in it is a link")
     if header.isdev():
-        return "a device"
-    return f"of a kind that is not unpacked ({header.type!r})"
+        raise BadArchive(f"{shown(name)} in it is a device")
+    # A size in an extended header would hide what follows.
+    is_plain = not header.issparse() and "size" not in header.pax_headers
+    if header.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or not is_plain:
+        raise BadArchive(
+            f"{shown(name)} in it is of a kind that is not unpacked ({header.type!r})"
+        )
+    return Member(name, False, header.size, None, _reader(archive.extractfile(header)))
 
 
-def _pax_path(content: bytes) -> str | None:
-    """The name in an extended header; a size there would hide what follows."""
-    path = None
-    while content:
-        length, space, _ = content.partition(b" ")
-        if not space or not length.isdigit() or not 0 < int(length) <= len(content):
-            raise BadArchive(DAMAGED)
-        record, content = content[: int(length)], content[int(length) :]
-        key, _, value = record[len(length) + 1 :].rstrip(b"\n").partition(b"=")
-        if key == b"path":
-            path = value.decode("utf-8", "surrogateescape")
-        elif key == b"size" or key.startswith(b"GNU.sparse"):
-            raise BadArchive("it holds a file of a form that is not unpacked")
-    return path
+def _reader(file: BinaryIO) -> Callable[[int], bytes]:
+    def read(size):
+        with _explained():
+            return file.read(size)
+
+    return read
 
 
 @contextlib.contextmanager
 def _explained():
-    """Says of a broken zip that it is one."""
+    """Says of a broken archive that it is one."""
     try:
         yield
     except BadArchive:
         raise
-    except (*_ZIP_ERRORS, ValueError) as error:
+    except _ERRORS as error:
         raise BadArchive(DAMAGED) from error
     except OSError as error:
         # Asked for by an offset before the archive's start.
@@ -260,13 +229,8 @@ def _zip_member(archive, info):
         return
     with _explained():
         file = archive.open(info)
-
-    def read(size):
-        with _explained():
-            return file.read(size)
-
     with file:
-        yield Member(name, False, info.file_size, info.compress_size, read)
+        yield Member(name, False, info.file_size, info.compress_size, _reader(file))
 
 
 def shown(name: str) -> str:
