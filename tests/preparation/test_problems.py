@@ -5,7 +5,7 @@ import numpy as np
 from tests.data.conftest import save
 from tests.preparation.conftest import cut, pictures, plain
 from tfi2i.data.excluded import Excluded
-from tfi2i.preparation.arrangement import recognize
+from tfi2i.preparation.folder_scan import scan_folder
 from tfi2i.preparation.images import Asked, Images
 from tfi2i.preparation.problems import few, stretched
 from tfi2i.recipes.config import DataConfig
@@ -13,7 +13,7 @@ from tfi2i.recipes.config import DataConfig
 
 def looked(root, *left_out, **asked):
     asked, out = Asked(**asked), Excluded(paths=frozenset(map(root.joinpath, left_out)))
-    arrangement = recognize(root, asked.layout, "A", "B")
+    arrangement = scan_folder(root, asked.layout, "A", "B")
     return Images.look(arrangement, asked, DataConfig(), out)
 
 

@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from tfi2i.preparation.archives import BadArchive
+from tfi2i.preparation.archive_members import BadArchive
 from tfi2i.preparation.unpack import Limits, unpack
 
 FILES = {

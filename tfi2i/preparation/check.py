@@ -16,11 +16,11 @@ from tfi2i.data import excluded, listing
 from tfi2i.data.folders import check_no_sides
 from tfi2i.files import check_is_folder, whole
 from tfi2i.preparation import problems as look_for
-from tfi2i.preparation.arrangement import UNSPLIT, Arrangement, Layout, recognize
 from tfi2i.preparation.estimate import Cost, cost
+from tfi2i.preparation.folder_scan import UNSPLIT, FolderScan, Layout, scan_folder
 from tfi2i.preparation.images import Asked, Images
 from tfi2i.preparation.plan import Plan, crop_for, flags, plan
-from tfi2i.preparation.problems import Picture, Problem
+from tfi2i.preparation.problems import DomainImage, Problem
 from tfi2i.recipes.config import DataConfig, DomainConfig
 from tfi2i.recipes.named import get
 
@@ -28,7 +28,7 @@ _LEVELS = ("error", "warning", "note")
 
 
 @dataclasses.dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """What was found.
 
     Attributes:
@@ -52,7 +52,7 @@ class Checked:
     layout: Layout | None
     reason: str
     is_paired: bool | None
-    pictures: tuple[Picture, ...]
+    pictures: tuple[DomainImage, ...]
     counts: dict[str, dict[str, int]]
     problems: tuple[Problem, ...]
     excluded: tuple[Path, ...]
@@ -68,7 +68,7 @@ class Checked:
         return bool(problem.exclude) and set(problem.exclude) <= set(self.excluded)
 
 
-def check(directory: Path, asked: Asked | None = None) -> Checked:
+def check(directory: Path, asked: Asked | None = None) -> CheckResult:
     """Look at a folder, and try out what training would do with it.
 
     Args:
@@ -91,11 +91,11 @@ def check(directory: Path, asked: Asked | None = None) -> Checked:
     share = asked.data.get("val_share", 0.0)
     try:
         usual = (given.a, given.b)
-        arrangement = recognize(directory, asked.layout, *names, usual, share > 0)
+        arrangement = scan_folder(directory, asked.layout, *names, usual, share > 0)
         if asked.layout == "auto" and (asked.input or given.input) == "files":
             _check_no_sides(arrangement, asked.recipe)
     except (FileNotFoundError, ValueError) as error:
-        arrangement = Arrangement((), str(error))
+        arrangement = FolderScan((), str(error))
     if not arrangement.splits:
         return _nothing(directory, arrangement)
     before = [
@@ -108,7 +108,7 @@ def check(directory: Path, asked: Asked | None = None) -> Checked:
     images = Images.look(arrangement, asked, given, out)
     found = _worst_first(images.problems_found(directory))
     added = _add_to_list(directory, asked.exclude, found)
-    checked = Checked(
+    checked = CheckResult(
         directory=directory,
         layout=images.layout,
         reason=images.reason,
@@ -129,7 +129,7 @@ def check(directory: Path, asked: Asked | None = None) -> Checked:
     return _tried(checked, images, asked)
 
 
-def _check_no_sides(arrangement: Arrangement, recipe: str | None) -> None:
+def _check_no_sides(arrangement: FolderScan, recipe: str | None) -> None:
     """Refuse, as training does, both sides of pairs in one folder."""
     is_paired = recipe is None or get(recipe).config.model.is_paired
     for found in arrangement.splits:
@@ -164,15 +164,15 @@ def _add_to_list(
     return tuple(listed)
 
 
-def _nothing(directory: Path, arrangement: Arrangement) -> Checked:
+def _nothing(directory: Path, arrangement: FolderScan) -> CheckResult:
     verdict = f"Training would fail: {arrangement.advice}."
-    return Checked(
+    return CheckResult(
         directory, None, arrangement.advice, None, (), {}, (), (), (), None, None,
         False, verdict, "",
     )  # fmt: skip
 
 
-def _unsplit(checked: Checked, images: Images, exclude: Path | None) -> Checked:
+def _unsplit(checked: CheckResult, images: Images, exclude: Path | None) -> CheckResult:
     """What to do with images that have no training split."""
     arrangement = images.arrangement
     if arrangement.splits[0].split != UNSPLIT:
@@ -195,7 +195,7 @@ def _unsplit(checked: Checked, images: Images, exclude: Path | None) -> Checked:
     return dataclasses.replace(checked, verdict=verdict, command=shlex.join(words))
 
 
-def _tried(checked: Checked, images: Images, asked: Asked) -> Checked:
+def _tried(checked: CheckResult, images: Images, asked: Asked) -> CheckResult:
     """Try training out, and judge."""
     recipe = asked.recipe or ("pix2pix" if images.is_paired else "cyclegan")
     train = [
@@ -295,7 +295,7 @@ def _remedied(
     return tried, tuple(said)
 
 
-def _mended(attempt: _Attempt, train: Sequence[Picture]) -> Plan:
+def _mended(attempt: _Attempt, train: Sequence[DomainImage]) -> Plan:
     """What training would do; where it fails, with options that these images need."""
     tried = attempt.plan()
     if not tried.failure:
@@ -348,7 +348,7 @@ def _undecodable(images: Images, tried: Plan, left_out: set[Path]) -> str:
     return f"{len(names)} images are truncated or damaged" if names else ""
 
 
-def _failing(checked: Checked, asked: Asked, failure: str) -> Checked:
+def _failing(checked: CheckResult, asked: Asked, failure: str) -> CheckResult:
     command = ""
     stops = [path for p in checked.problems if p.level == "error" for path in p.exclude]
     left = {

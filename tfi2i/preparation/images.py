@@ -11,11 +11,11 @@ from typing import Any, Literal
 from tfi2i.data import listing, places
 from tfi2i.data.excluded import NOTHING, Excluded
 from tfi2i.data.headers import ImageFile
-from tfi2i.preparation import problems, values
-from tfi2i.preparation.arrangement import Arrangement, Found, Layout, layout_of
-from tfi2i.preparation.facts import Facts, first_look, look
-from tfi2i.preparation.parallel import each
-from tfi2i.preparation.problems import Pair, Picture, Problem
+from tfi2i.preparation import problems, value_checks
+from tfi2i.preparation.folder_scan import FolderScan, Layout, SplitFiles, infer_layout
+from tfi2i.preparation.image_stats import ImageStats, look, read_header
+from tfi2i.preparation.parallel import parallel_map
+from tfi2i.preparation.problems import DomainImage, Pair, Problem
 from tfi2i.recipes.config import DataConfig
 from tfi2i.recipes.named import get
 
@@ -64,17 +64,17 @@ class Images:
         facts: of every file.
     """
 
-    arrangement: Arrangement
+    arrangement: FolderScan
     layout: Layout
     is_paired: bool
     input: str
     reason: str
-    facts: dict[Path, Facts]
+    facts: dict[Path, ImageStats]
 
     @classmethod
     def look(
         cls,
-        arrangement: Arrangement,
+        arrangement: FolderScan,
         asked: Asked,
         given: DataConfig,
         out: Excluded = NOTHING,
@@ -99,12 +99,12 @@ class Images:
             )
         )
         firsts = dict(
-            zip(paths, each(first_look, paths, "Reading headers"), strict=True)
+            zip(paths, parallel_map(read_header, paths, "Reading headers"), strict=True)
         )
         readable = [
             header for side in main.files for p in side if (header := firsts[p].header)
         ]
-        layout = layout_of(main, readable, asked.layout)
+        layout = infer_layout(main, readable, asked.layout)
         derived = asked.input or given.input
         is_paired, why = _pairing(paired.named(main.split), layout, asked)
         if not is_paired and layout == "targets":
@@ -117,7 +117,7 @@ class Images:
             found.is_two_folders for found in arrangement.splits
         )
         look_at = functools.partial(look, halves=is_halved, background=given.background)
-        facts = each(look_at, list(firsts.values()), "Looking at images")
+        facts = parallel_map(look_at, list(firsts.values()), "Looking at images")
         facts = dict(zip(paths, facts, strict=True))
         reason = _reason(main, layout, derived, readable, why)
         if is_paired and layout == "folders" and derived == "files":
@@ -125,7 +125,7 @@ class Images:
         return cls(arrangement, layout, is_paired, derived, reason, facts)
 
     @functools.cached_property
-    def pictures(self) -> list[Picture]:
+    def pictures(self) -> list[DomainImage]:
         """Those of either domain whose files have a header that can be read."""
         return [p for found in self.arrangement.splits for p in self._of_split(found)]
 
@@ -166,23 +166,23 @@ class Images:
             yield from problems.unlike_sizes(pairs, name)
         if not self.is_paired or self.input != "files":
             yield from problems.copied_images(pictures, name)
-        yield from values.near_constant(pictures, name)
+        yield from value_checks.near_constant(pictures, name)
         yield from problems.odd_ones(pictures, name)
-        yield from values.unused_range(pictures)
-        yield from values.beyond_train(pictures, name)
-        yield from values.labels(pictures)
+        yield from value_checks.unused_range(pictures)
+        yield from value_checks.beyond_train(pictures, name)
+        yield from value_checks.labels(pictures)
 
-    def sides(self, found: Found) -> list[tuple[str, Sequence[Path]]]:
+    def sides(self, found: SplitFiles) -> list[tuple[str, Sequence[Path]]]:
         """Files of each domain that training would read."""
         if self.input != "files":
             return [("B", found.files[-1])]
         return [("A", found.files[0]), ("B", found.files[-1])]
 
-    def _is_halved(self, found: Found) -> bool:
+    def _is_halved(self, found: SplitFiles) -> bool:
         """Whether files hold both domains side by side."""
         return self.layout != "targets" and not found.is_two_folders
 
-    def _of_split(self, found: Found) -> Iterator[Picture]:
+    def _of_split(self, found: SplitFiles) -> Iterator[DomainImage]:
         is_halved = self._is_halved(found)
         for domain, paths in self.sides(found):
             for path in paths:
@@ -195,7 +195,7 @@ class Images:
                     pixels = facts.halves[half] if facts.halves else None
                     width = max(width // 2, 1)
                 height = facts.header.height
-                yield Picture(
+                yield DomainImage(
                     found.split, domain, path, facts.header, pixels, width, height
                 )
 
@@ -212,7 +212,7 @@ class Images:
         ]
 
 
-def _pairing(main: Found, layout: Layout, asked: Asked) -> tuple[bool, str]:
+def _pairing(main: SplitFiles, layout: Layout, asked: Asked) -> tuple[bool, str]:
     """Whether images are pairs, and why."""
     if asked.recipe is not None:
         is_paired = get(asked.recipe).config.model.is_paired
@@ -238,7 +238,7 @@ def _pairing(main: Found, layout: Layout, asked: Asked) -> tuple[bool, str]:
 
 
 def _reason(
-    main: Found, layout: Layout, derived: str, readable: list[ImageFile], why: str
+    main: SplitFiles, layout: Layout, derived: str, readable: list[ImageFile], why: str
 ) -> str:
     if layout == "folders":
         return "; ".join(filter(None, (main.reason, why)))

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfi2i.data import folders, listing, places, reading, transforms
 from tfi2i.data.headers import ImageFile, shortened
 from tfi2i.files import check_is_folder, check_is_new, whole_folder
-from tfi2i.preparation.parallel import each
+from tfi2i.preparation.parallel import parallel_map
 
 Resize = Literal["a", "b"]
 
@@ -79,7 +79,9 @@ def pair(
             return _join(folder / item[0], item[1], resize)
 
         damaged = [
-            name for names in each(write, work, "Writing pairs") for name in names
+            name
+            for names in parallel_map(write, work, "Writing pairs")
+            for name in names
         ]
         if damaged:
             raise ValueError(

@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def each(
+def parallel_map(
     work: Callable[[Item], Result],
     items: Sequence[Item],
     description: str,

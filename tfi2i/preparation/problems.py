@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from tfi2i.data.headers import ImageFile
 from tfi2i.data.names import Matching
-from tfi2i.preparation.facts import Facts, Pixels
+from tfi2i.preparation.image_stats import ImageStats, PixelStats
 
 Level = Literal["error", "warning", "note"]
 
@@ -53,7 +53,7 @@ class Problem:
 
 
 @dataclasses.dataclass(frozen=True)
-class Picture:
+class DomainImage:
     """An image of one domain: a file, or half of one.
 
     Attributes:
@@ -70,7 +70,7 @@ class Picture:
     domain: str
     path: Path
     header: ImageFile
-    pixels: Pixels | None
+    pixels: PixelStats | None
     width: int
     height: int
 
@@ -80,7 +80,7 @@ class Picture:
         return self.width / self.height
 
 
-Pair = tuple[Picture, Picture]
+Pair = tuple[DomainImage, DomainImage]
 Namer = Callable[[Path], str]
 
 
@@ -94,7 +94,7 @@ def unread(what: str) -> Iterator[Problem]:
         yield Problem("left_out", "note", what)
 
 
-def faults(facts: Iterable[Facts], name: Namer) -> Iterator[Problem]:
+def faults(facts: Iterable[ImageStats], name: Namer) -> Iterator[Problem]:
     """Files that nobody can read.
 
     Args:
@@ -117,7 +117,7 @@ def faults(facts: Iterable[Facts], name: Namer) -> Iterator[Problem]:
             yield Problem(kind, "error", text, named, tuple(one.path for one in bad))
 
 
-def odd_widths(facts: Iterable[Facts], name: Namer) -> Iterator[Problem]:
+def odd_widths(facts: Iterable[ImageStats], name: Namer) -> Iterator[Problem]:
     """Files side by side that have no middle.
 
     Args:
@@ -185,7 +185,7 @@ def copied_pairs(pairs: Sequence[Pair], name: Namer) -> Iterator[Problem]:
         )
 
 
-def copied_images(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]:
+def copied_images(pictures: Sequence[DomainImage], name: Namer) -> Iterator[Problem]:
     """Images that are there twice, within a domain or in both."""
     known = [picture for picture in pictures if picture.pixels]
     sides = {
@@ -209,7 +209,7 @@ def copied_images(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]
         )
 
 
-def _copies(units: Sequence[tuple[Picture, ...]], key, name: Namer):
+def _copies(units: Sequence[tuple[DomainImage, ...]], key, name: Namer):
     """Units, of one or two images, whose content is there already."""
     found = collections.defaultdict(list)
     for unit in units:
@@ -269,7 +269,7 @@ def unlike_sizes(pairs: Sequence[Pair], name: Namer) -> Iterator[Problem]:
         yield Problem("unlike_sizes", "note", text, tuple(sizes))
 
 
-def odd_ones(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]:
+def odd_ones(pictures: Sequence[DomainImage], name: Namer) -> Iterator[Problem]:
     """Few images of a domain that are of another kind than all others."""
     for domain in "AB":
         mine = [picture for picture in pictures if picture.domain == domain]
@@ -288,7 +288,7 @@ def odd_ones(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]:
 
 
 def stretched(
-    pictures: Sequence[Picture], load: tuple[int, int], crop: tuple[int, int]
+    pictures: Sequence[DomainImage], load: tuple[int, int], crop: tuple[int, int]
 ) -> Iterator[Problem]:
     """Images whose shape `resize_and_crop` changes.
 

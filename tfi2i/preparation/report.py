@@ -17,10 +17,10 @@ from rich.text import Text
 from tfi2i.data.headers import shortened
 from tfi2i.data.memory import available
 from tfi2i.data.pixels import PixelType
-from tfi2i.preparation import wording
-from tfi2i.preparation.check import Checked
+from tfi2i.preparation import formatting
+from tfi2i.preparation.check import CheckResult
 from tfi2i.preparation.plan import Plan
-from tfi2i.preparation.problems import Picture
+from tfi2i.preparation.problems import DomainImage
 
 FORMAT = 1
 """Version of the JSON. Keys may be added to it, but none change or go."""
@@ -37,7 +37,7 @@ _KEPT = {
 _BITS = {"uint8": "8", "uint16": "16", "float32": "float"}
 
 
-def to_dict(checked: Checked) -> dict[str, Any]:
+def to_dict(checked: CheckResult) -> dict[str, Any]:
     """What was found, as JSON types.
 
     Returns:
@@ -95,7 +95,7 @@ def to_dict(checked: Checked) -> dict[str, Any]:
     }
 
 
-def _domain(checked: Checked, split: str, domain: str) -> dict[str, Any]:
+def _domain(checked: CheckResult, split: str, domain: str) -> dict[str, Any]:
     mine = _of(checked, split, domain)
     decoded = [picture.pixels for picture in mine if picture.pixels]
     values = None
@@ -143,7 +143,7 @@ def _training(plan: Plan) -> dict[str, Any]:
     return found
 
 
-def _estimate(checked: Checked) -> dict[str, Any] | None:
+def _estimate(checked: CheckResult) -> dict[str, Any] | None:
     cost, plan = checked.cost, checked.plan
     if cost is None or plan is None:
         return None
@@ -161,7 +161,7 @@ def _estimate(checked: Checked) -> dict[str, Any] | None:
     }
 
 
-def show(checked: Checked, console: Console, exclude: Path | None = None) -> None:
+def show(checked: CheckResult, console: Console, exclude: Path | None = None) -> None:
     """Print what was found, for people.
 
     Args:
@@ -172,7 +172,7 @@ def show(checked: Checked, console: Console, exclude: Path | None = None) -> Non
 
     def line(text: str, style: str = "") -> None:
         # Names are not markup, and paths must stay whole to be copied.
-        console.print(Text(wording.printable(text), style), soft_wrap=True)
+        console.print(Text(formatting.printable(text), style), soft_wrap=True)
 
     line(str(checked.directory), "bold")
     if checked.layout is not None:
@@ -184,13 +184,13 @@ def show(checked: Checked, console: Console, exclude: Path | None = None) -> Non
         if checked.is_left_out(problem):
             level, count = "note", f"{count}, left out"
         text = Text(f"{level}: ", _STYLES[level])
-        text.append(wording.printable(f"{problem.text}{count}"), "default")
+        text.append(formatting.printable(f"{problem.text}{count}"), "default")
         console.print(text, soft_wrap=True)
         if problem.names:
             line(f"    {shortened(problem.names)}")
     for note in checked.plan.notes if checked.plan else ():
         text = Text("note: ", _STYLES["note"])
-        text.append(wording.printable(note), "default")
+        text.append(formatting.printable(note), "default")
         console.print(text, soft_wrap=True)
     if checked.ok and checked.plan is not None:
         console.print()
@@ -204,7 +204,7 @@ def show(checked: Checked, console: Console, exclude: Path | None = None) -> Non
         line(f"  {checked.command}")
 
 
-def _listed(checked: Checked, exclude: Path) -> str:
+def _listed(checked: CheckResult, exclude: Path) -> str:
     """What became of the list."""
     added, number = len(checked.added), len(checked.excluded)
     if not number:
@@ -216,7 +216,7 @@ def _listed(checked: Checked, exclude: Path) -> str:
     return f"{added} images were added to '{exclude}', which names {number} now."
 
 
-def _table(checked: Checked) -> Table:
+def _table(checked: CheckResult) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in (
         "split",
@@ -238,15 +238,17 @@ def _table(checked: Checked) -> Table:
                 domain,
                 f"{found['files']:,}",
                 _sizes(_of(checked, split, domain)),
-                wording.named(found["channels"]),
-                wording.named({_BITS[name]: n for name, n in found["depth"].items()}),
-                "" if values is None else " to ".join(map(wording.number, values)),
-                wording.named(found["format"]),
+                formatting.named(found["channels"]),
+                formatting.named(
+                    {_BITS[name]: n for name, n in found["depth"].items()}
+                ),
+                "" if values is None else " to ".join(map(formatting.number, values)),
+                formatting.named(found["format"]),
             )
     return table
 
 
-def _sizes(pictures: Sequence[Picture]) -> str:
+def _sizes(pictures: Sequence[DomainImage]) -> str:
     """The smallest, the median and the largest, by area."""
     by_area = sorted((p.width * p.height, p.width, p.height) for p in pictures)
     if not by_area:
@@ -256,25 +258,25 @@ def _sizes(pictures: Sequence[Picture]) -> str:
     return " / ".join(shown) if len(shown) != 2 else " to ".join(shown)
 
 
-def _treatment(checked: Checked) -> Iterator[str]:
+def _treatment(checked: CheckResult) -> Iterator[str]:
     """What training does to these images."""
     plan = checked.plan
     config, data = plan.config, plan.config.data
     train = [picture for picture in checked.pictures if picture.split == "train"]
     steps = []
     if data.preprocess == "resize_and_crop":
-        load = wording.shape(data.load_shape)
+        load = formatting.shape(data.load_shape)
         steps.append(f"resizes images ({_sizes(train)}) to {load}")
     elif data.is_resized:
         steps.append(f"scales images to a width of {data.load_shape[1]}")
     if data.is_cropped:
-        steps.append(f"cuts out {wording.shape(data.crop_shape)} at random")
+        steps.append(f"cuts out {formatting.shape(data.crop_shape)} at random")
     if data.flip:
         steps.append("mirrors half of them")
     done = ", ".join(steps) or "takes images as they are"
     yield f"Training ({config.recipe}) {done}."
     read = {
-        side: f"{wording.described(pixels)}{_changed(train, side, pixels)}"
+        side: f"{formatting.described(pixels)}{_changed(train, side, pixels)}"
         for side, pixels in _pixels(plan).items()
     }
     if read["A"] == read["B"]:
@@ -300,14 +302,14 @@ def _treatment(checked: Checked) -> Iterator[str]:
         yield "No val or test: samples are painted from training images."
 
 
-def _costs(checked: Checked) -> Iterator[str]:
+def _costs(checked: CheckResult) -> Iterator[str]:
     found = _estimate(checked)
     free = available()
     yield (
-        f"Decoded images take {wording.amount(found['cache_bytes'])}"
+        f"Decoded images take {formatting.amount(found['cache_bytes'])}"
         f"{_KEPT[checked.plan.kept]}; training takes about "
-        f"{wording.amount(found['memory_bytes'])} of memory beside them, of which "
-        f"{wording.amount(free)} are free."
+        f"{formatting.amount(found['memory_bytes'])} of memory beside them, of which "
+        f"{formatting.amount(free)} are free."
     )
     if found["device"] == "CPU" and found["memory_bytes"] > free:
         yield "That is too much: try a smaller --data.crop-size or --data.batch-size."
@@ -315,15 +317,15 @@ def _costs(checked: Checked) -> Iterator[str]:
     if found["device"] == "GPU":
         where = "this GPU, where the estimate was never tried"
     yield (
-        f"An epoch takes about {wording.duration(found['epoch_seconds'])}, all "
+        f"An epoch takes about {formatting.duration(found['epoch_seconds'])}, all "
         f"{checked.plan.config.epochs} about "
-        f"{wording.duration(found['run_seconds'])}, on {where}."
+        f"{formatting.duration(found['run_seconds'])}, on {where}."
     )
     if found["device"] == "CPU" and found["run_seconds"] > _LONG:
         yield "So much is work for a GPU, or for a smaller --data.crop-size."
 
 
-def _changed(train: Sequence[Picture], side: str, pixels: PixelType) -> str:
+def _changed(train: Sequence[DomainImage], side: str, pixels: PixelType) -> str:
     """What becomes of files that are of another kind."""
     mine = [picture.header for picture in train if picture.domain == side]
     counts = {
@@ -357,7 +359,7 @@ def _left_out(plan: Plan) -> int:
     return len(plan.data["train"]) - plan.steps * plan.config.data.batch_size
 
 
-def _of(checked: Checked, split: str, domain: str) -> list[Picture]:
+def _of(checked: CheckResult, split: str, domain: str) -> list[DomainImage]:
     return [p for p in checked.pictures if (p.split, p.domain) == (split, domain)]
 
 

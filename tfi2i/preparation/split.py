@@ -13,8 +13,8 @@ from tfi2i.data import excluded, listing, names, places
 from tfi2i.data.dealing import Unit, clusters, deal, group_names
 from tfi2i.data.headers import EXTENSIONS, shortened
 from tfi2i.files import check_is_folder, check_is_new, whole_folder
-from tfi2i.preparation.facts import first_look, look
-from tfi2i.preparation.parallel import each
+from tfi2i.preparation.image_stats import look, read_header
+from tfi2i.preparation.parallel import parallel_map
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _copy(chosen: dict[str, list[Unit]], directory: Path, out: Path) -> None:
                 target = folder / name / path.relative_to(directory)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 copies.append((path, target))
-        each(lambda copy: shutil.copy2(*copy), copies, "Copying")
+        parallel_map(lambda copy: shutil.copy2(*copy), copies, "Copying")
 
 
 def _check_shares(val: float, test: float) -> None:
@@ -209,14 +209,14 @@ def _identical(paths: Sequence[Path], with_plain: bool) -> dict[Path, bytes]:
     """
 
     def digest(path: Path) -> bytes | None:
-        pixels = look(first_look(path), halves=False).whole
+        pixels = look(read_header(path), halves=False).whole
         if pixels is not None:
             return pixels.digest if with_plain or not pixels.is_plain else None
         # What cannot be decoded is known by its bytes.
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
 
-    digests = each(digest, paths, "Comparing")
+    digests = parallel_map(digest, paths, "Comparing")
     counts = collections.Counter(digests)
     return {
         path: found

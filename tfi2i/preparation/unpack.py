@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfi2i.files import check_is_new, whole_folder
-from tfi2i.preparation.archives import BadArchive, Member, members, shown
+from tfi2i.preparation.archive_members import BadArchive, Member, members, shown
 
 _CHUNK = 2**20
 # What programs leave beside the images.

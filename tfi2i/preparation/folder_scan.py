@@ -29,7 +29,7 @@ _MOST_ENTRIES = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class SplitFiles:
     """The image files of one split.
 
     Attributes:
@@ -59,7 +59,7 @@ class Found:
         """What files of A and of B are called, so that pairs have one name."""
         return self.matching.keys((self.files[0], self.files[-1]))
 
-    def without(self, out: Excluded, with_partners: bool) -> Found:
+    def without(self, out: Excluded, with_partners: bool) -> SplitFiles:
         """The same but for files that a list names.
 
         Args:
@@ -73,7 +73,7 @@ class Found:
 
 
 @dataclasses.dataclass(frozen=True)
-class Arrangement:
+class FolderScan:
     """What was recognized in a folder.
 
     Attributes:
@@ -81,27 +81,27 @@ class Arrangement:
         advice: what to do about a folder that holds no split; empty where it does.
     """
 
-    splits: tuple[Found, ...]
+    splits: tuple[SplitFiles, ...]
     advice: str = ""
 
-    def named(self, split: str) -> Found | None:
+    def named(self, split: str) -> SplitFiles | None:
         """One split, None where there is none."""
         return next((found for found in self.splits if found.split == split), None)
 
-    def without(self, out: Excluded, with_partners: bool) -> Arrangement:
-        """The same but for files that a list names, as `Found.without`."""
+    def without(self, out: Excluded, with_partners: bool) -> FolderScan:
+        """The same but for files that a list names, as `SplitFiles.without`."""
         splits = tuple(found.without(out, with_partners) for found in self.splits)
         return dataclasses.replace(self, splits=splits)
 
 
-def recognize(
+def scan_folder(
     root: Path,
     layout: places.Layout,
     a: str,
     b: str,
     usual: tuple[str, str] = ("A", "B"),
     unsplit: bool = False,
-) -> Arrangement:
+) -> FolderScan:
     """Look at the folders below a data set's folder.
 
     Args:
@@ -118,7 +118,7 @@ def recognize(
         OSError: a folder may not be read.
     """
     called = places.Names.of(a, b, usual)
-    splits: list[Found] = []
+    splits: list[SplitFiles] = []
     found = places.available_splits(root, a=called.a, b=called.b)
     if called.given and "train" not in found:
         found = ("train", *found)
@@ -132,16 +132,16 @@ def recognize(
             splits.append(_found(split, (flat,), ""))
     if splits:
         has_train = splits[0].split == "train"
-        return Arrangement(tuple(splits), "" if has_train else _no_train(root))
+        return FolderScan(tuple(splits), "" if has_train else _no_train(root))
     if found and layout != "auto":
         advice = f"'{root}' has no images of layout '{layout}': leave --layout out"
-        return Arrangement((), advice)
+        return FolderScan((), advice)
     return _without_splits(root, called)
 
 
-def _found(split: str, where: tuple[Path, ...], reason: str) -> Found:
+def _found(split: str, where: tuple[Path, ...], reason: str) -> SplitFiles:
     files = tuple(tuple(listing.images(folder)) for folder in where)
-    return Found(split, where, files, reason)
+    return SplitFiles(split, where, files, reason)
 
 
 def _no_train(root: Path) -> str:
@@ -164,32 +164,32 @@ def _misnamed(inside: list[Path]) -> str:
     return f"rename {' and '.join(renamed)}" if renamed else ""
 
 
-def _without_splits(root: Path, called: places.Names) -> Arrangement:
+def _without_splits(root: Path, called: places.Names) -> FolderScan:
     """Images that nobody has split, or what else there is."""
     inside = listing.subfolders(root)
     absolute = root.absolute()
     if absolute.name in places.SPLITS:
         above = root.parent if root.name else absolute.parent
-        return Arrangement((), f"'{root}' is itself a split: name '{above}'")
+        return FolderScan((), f"'{root}' is itself a split: name '{above}'")
     renamed = _misnamed(inside)
     if renamed:
-        return Arrangement((), renamed)
+        return FolderScan((), renamed)
     deeper = list(_with_splits(inside, _DEEPEST))
     if deeper:
         names = [f"'{entry}'" for entry in deeper]
-        return Arrangement((), f"the splits lie deeper: name {shortened(names)}")
+        return FolderScan((), f"the splits lie deeper: name {shortened(names)}")
     alone = _alone(root, called)
     if alone:
-        return Arrangement((), alone)
+        return FolderScan((), alone)
     with_images = [entry for entry in inside if listing.has_images(entry)]
     if listing.has_images(root) and not with_images:
         found = _found(UNSPLIT, (root,), "images, not split into train, val and test")
-        return Arrangement((found,), "split")
+        return FolderScan((found,), "split")
     if len(with_images) == 2 and not listing.has_images(root):
         names = " and ".join(f"'{entry.name}'" for entry in with_images)
         reason = f"two folders, {names}, not split into train, val and test"
-        return Arrangement((_found(UNSPLIT, tuple(with_images), reason),), "split")
-    return Arrangement((), f"{_contents(root, inside, with_images)}: {_expected(root)}")
+        return FolderScan((_found(UNSPLIT, tuple(with_images), reason),), "split")
+    return FolderScan((), f"{_contents(root, inside, with_images)}: {_expected(root)}")
 
 
 def _with_splits(entries: list[Path], depth: int) -> Iterator[Path]:
@@ -240,7 +240,7 @@ def _expected(root: Path) -> str:
 Layout = Literal["folders", "side_by_side", "targets"]
 
 
-def layout_of(found: Found, headers: list, asked: places.Layout) -> Layout:
+def infer_layout(found: SplitFiles, headers: list, asked: places.Layout) -> Layout:
     """Tell what the images of a split are.
 
     Args:

@@ -21,7 +21,7 @@ MOST_COLOURS = 64
 
 
 @dataclasses.dataclass(frozen=True)
-class Pixels:
+class PixelStats:
     """What the pixels of an image, or of one half of it, are.
 
     Attributes:
@@ -43,7 +43,7 @@ class Pixels:
 
 
 @dataclasses.dataclass(frozen=True)
-class Facts:
+class ImageStats:
     """One file.
 
     Attributes:
@@ -56,8 +56,8 @@ class Facts:
 
     path: Path
     header: ImageFile | None = None
-    whole: Pixels | None = None
-    halves: tuple[Pixels, Pixels] | None = None
+    whole: PixelStats | None = None
+    halves: tuple[PixelStats, PixelStats] | None = None
     fault: str = ""
 
     @property
@@ -68,15 +68,15 @@ class Facts:
         return "damaged" if self.fault else None
 
 
-def first_look(path: Path) -> Facts:
+def read_header(path: Path) -> ImageStats:
     """Read the header of a file."""
     try:
-        return Facts(path, headers.read(path))
+        return ImageStats(path, headers.read(path))
     except (OSError, ValueError) as error:
-        return Facts(path, fault=str(error))
+        return ImageStats(path, fault=str(error))
 
 
-def look(first: Facts, halves: bool, background: str = "white") -> Facts:
+def look(first: ImageStats, halves: bool, background: str = "white") -> ImageStats:
     """Decode a file and measure its pixels.
 
     Args:
@@ -87,7 +87,9 @@ def look(first: Facts, halves: bool, background: str = "white") -> Facts:
     if first.header is None:
         return first
     try:
-        image = reading.read_image(first.path, background, own_pixels(first.header))
+        image = reading.read_image(
+            first.path, background, native_pixel_type(first.header)
+        )
     except (OSError, ValueError) as error:
         return dataclasses.replace(first, fault=str(error))
     except (tf.errors.ResourceExhaustedError, MemoryError):
@@ -99,13 +101,13 @@ def look(first: Facts, halves: bool, background: str = "white") -> Facts:
     return dataclasses.replace(first, whole=_measure(image), halves=parts)
 
 
-def own_pixels(header: ImageFile) -> PixelType:
+def native_pixel_type(header: ImageFile) -> PixelType:
     """What a file is read as if nothing in it is to change."""
     low, high = (0.0, 1.0) if header.dtype == "float32" else (None, None)
     return PixelType.of(header.opaque_channels, header.dtype, low, high)
 
 
-def _measure(image: np.ndarray) -> Pixels:
+def _measure(image: np.ndarray) -> PixelStats:
     """Of `(height, width, channels)`."""
     image = np.ascontiguousarray(image)
     shown = np.ascontiguousarray(image[..., 0]) if _is_grey(image) else image
@@ -115,7 +117,7 @@ def _measure(image: np.ndarray) -> Pixels:
         float(cv2.meanStdDev(image[..., i : i + 4])[1].max())
         for i in range(0, image.shape[2], 4)
     )
-    return Pixels(
+    return PixelStats(
         digest.digest(),
         float(image.min()),
         float(image.max()),

@@ -6,8 +6,8 @@ import collections
 import math
 from collections.abc import Iterator, Sequence
 
-from tfi2i.preparation.facts import MOST_COLOURS
-from tfi2i.preparation.problems import Namer, Picture, Problem
+from tfi2i.preparation.image_stats import MOST_COLOURS
+from tfi2i.preparation.problems import DomainImage, Namer, Problem
 
 # Share of a domain's range of values.
 _NEAR_CONSTANT = 0.01
@@ -20,7 +20,7 @@ _HIGHEST = {"uint8": 255.0, "uint16": 65535.0}
 _BEYOND = 0.05
 
 
-def near_constant(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]:
+def near_constant(pictures: Sequence[DomainImage], name: Namer) -> Iterator[Problem]:
     """Images that show next to nothing, on which instance norm divides by nothing."""
     by_kind = collections.defaultdict(list)
     for picture in pictures:
@@ -40,7 +40,7 @@ def near_constant(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]
         )
 
 
-def unused_range(pictures: Sequence[Picture]) -> Iterator[Problem]:
+def unused_range(pictures: Sequence[DomainImage]) -> Iterator[Problem]:
     """Domains whose values fill a small part of what their numbers can hold."""
     for domain in "AB":
         mine = [p for p in pictures if p.domain == domain and p.pixels]
@@ -59,7 +59,7 @@ def unused_range(pictures: Sequence[Picture]) -> Iterator[Problem]:
             )
 
 
-def labels(pictures: Sequence[Picture]) -> Iterator[Problem]:
+def labels(pictures: Sequence[DomainImage]) -> Iterator[Problem]:
     """Domains of few colours, which are labels perhaps."""
     for domain in "AB":
         mine = [p for p in pictures if p.domain == domain and p.pixels]
@@ -81,7 +81,7 @@ def labels(pictures: Sequence[Picture]) -> Iterator[Problem]:
                 )
 
 
-def beyond_train(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]:
+def beyond_train(pictures: Sequence[DomainImage], name: Namer) -> Iterator[Problem]:
     """Images to validate and test on whose values are none that train has.
 
     Of 8 bits nobody expects a range; others are brought to that of the training images.
@@ -120,6 +120,6 @@ def beyond_train(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]:
         yield Problem("beyond_train", level, text, names, remedy=remedy)
 
 
-def _range(pictures: Sequence[Picture]) -> tuple[float, float]:
+def _range(pictures: Sequence[DomainImage]) -> tuple[float, float]:
     low = min((picture.pixels.low for picture in pictures), default=math.nan)
     return low, max((picture.pixels.high for picture in pictures), default=math.nan)
