@@ -91,21 +91,21 @@ def check(directory: Path, asked: Asked | None = None) -> CheckResult:
     share = asked.data.get("val_share", 0.0)
     try:
         usual = (given.a, given.b)
-        arrangement = scan_folder(directory, asked.layout, *names, usual, share > 0)
+        scan = scan_folder(directory, asked.layout, *names, usual, share > 0)
         if asked.layout == "auto" and (asked.input or given.input) == "files":
-            _check_no_sides(arrangement, asked.recipe)
+            _check_no_sides(scan, asked.recipe)
     except (FileNotFoundError, ValueError) as error:
-        arrangement = FolderScan((), str(error))
-    if not arrangement.splits:
-        return _nothing(directory, arrangement)
+        scan = FolderScan((), str(error))
+    if not scan.splits:
+        return _nothing(directory, scan)
     before = [
         path
-        for found in arrangement.splits
+        for found in scan.splits
         for side in found.files
         for path in side
         if path in out.paths
     ]
-    images = Images.look(arrangement, asked, given, out)
+    images = Images.inspect(scan, asked, given, out)
     found = _worst_first(images.problems_found(directory))
     added = _add_to_list(directory, asked.exclude, found)
     checked = CheckResult(
@@ -124,15 +124,15 @@ def check(directory: Path, asked: Asked | None = None) -> CheckResult:
         verdict="",
         command="",
     )
-    if arrangement.named("train") is None:
+    if scan.named("train") is None:
         return _unsplit(checked, images, asked.exclude or listed)
     return _tried(checked, images, asked)
 
 
-def _check_no_sides(arrangement: FolderScan, recipe: str | None) -> None:
+def _check_no_sides(scan: FolderScan, recipe: str | None) -> None:
     """Refuse, as training does, both sides of pairs in one folder."""
     is_paired = recipe is None or get(recipe).config.model.is_paired
-    for found in arrangement.splits:
+    for found in scan.splits:
         if not found.is_two_folders:
             check_no_sides(found.folders[0], "edges" if is_paired else "")
 
@@ -164,26 +164,26 @@ def _add_to_list(
     return tuple(listed)
 
 
-def _nothing(directory: Path, arrangement: FolderScan) -> CheckResult:
-    verdict = f"Training would fail: {arrangement.advice}."
+def _nothing(directory: Path, scan: FolderScan) -> CheckResult:
+    verdict = f"Training would fail: {scan.advice}."
     return CheckResult(
-        directory, None, arrangement.advice, None, (), {}, (), (), (), None, None,
+        directory, None, scan.advice, None, (), {}, (), (), (), None, None,
         False, verdict, "",
     )  # fmt: skip
 
 
 def _unsplit(checked: CheckResult, images: Images, exclude: Path | None) -> CheckResult:
     """What to do with images that have no training split."""
-    arrangement = images.arrangement
-    if arrangement.splits[0].split != UNSPLIT:
-        verdict = f"Training would fail: {arrangement.advice}."
+    scan = images.scan
+    if scan.splits[0].split != UNSPLIT:
+        verdict = f"Training would fail: {scan.advice}."
         return dataclasses.replace(checked, verdict=verdict)
     directory = checked.directory
     target = directory.resolve().with_name(f"{directory.resolve().name}-split")
     if not directory.is_absolute():
         target = Path(os.path.relpath(target))
     words = ["tfi2i", "data", "split", str(directory), str(target)]
-    found = arrangement.splits[0]
+    found = scan.splits[0]
     if checked.is_paired is False and found.keys[0] & found.keys[1]:
         words.append("--unpaired")
     if checked.excluded:
@@ -227,7 +227,7 @@ def _tried(checked: CheckResult, images: Images, asked: Asked) -> CheckResult:
     if not failure:
         tried, found = _remedied(attempt, tried, found)
     if "train" in tried.data:
-        found = _worst_first((*found, *look_for.few(len(tried.data["train"]))))
+        found = _worst_first((*found, *look_for.too_few(len(tried.data["train"]))))
     checked = dataclasses.replace(checked, plan=tried, problems=found)
     if failure:
         return _failing(checked, asked, failure)
@@ -338,11 +338,11 @@ def _undecodable(images: Images, tried: Plan, left_out: set[Path]) -> str:
     """What training would say of files that only decoding proves damaged."""
     damaged = [
         str(path)
-        for found in images.arrangement.splits
+        for found in images.scan.splits
         if found.split in tried.data
         for _, side in images.sides(found)
         for path in side
-        if images.facts[path].problem == "damaged" and path not in left_out
+        if images.stats[path].problem == "damaged" and path not in left_out
     ]
     names = dict.fromkeys(damaged)
     return f"{len(names)} images are truncated or damaged" if names else ""

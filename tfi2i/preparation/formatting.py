@@ -1,29 +1,29 @@
-"""How sizes, times and pixels are written for people."""
+"""Sizes, times and pixels in words."""
 
 from __future__ import annotations
 
 from tfi2i.data.pixels import PixelType
 
 
-def named(counts: dict[str, int]) -> str:
-    """Values and how many have each; a single one by itself."""
-    if len(counts) == 1:
-        return next(iter(counts))
-    return ", ".join(f"{name} ({count})" for name, count in counts.items())
+def counts(numbers: dict[str, int]) -> str:
+    """Values with the number of images that have each; a single value alone."""
+    if len(numbers) == 1:
+        return next(iter(numbers))
+    return ", ".join(f"{value} ({number})" for value, number in numbers.items())
 
 
 def number(value: float) -> str:
-    """Few digits."""
+    """At most four digits, or a whole number."""
     return f"{value:.0f}" if value == round(value) else f"{value:.4g}"
 
 
 def shape(shape: tuple[int, int]) -> str:
-    """As people write it, the width first."""
+    """Height and width as WIDTHxHEIGHT."""
     return f"{shape[1]}x{shape[0]}"
 
 
-def amount(count: float) -> str:
-    """Bytes in a unit that people read."""
+def file_size(count: float) -> str:
+    """Bytes as kB, MB or GB."""
     for size, unit in ((1e9, "GB"), (1e6, "MB")):
         if count >= size:
             return f"{count / size:.{1 if size > 1e6 else 0}f} {unit}"
@@ -31,24 +31,28 @@ def amount(count: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in a unit that people read."""
+    """Seconds as seconds, minutes, hours or days."""
     for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} seconds" if seconds >= 2 else "a second"
 
 
-def described(pixels: PixelType) -> str:
-    """What the pixels of a domain are."""
-    names = {1: "grey", 3: "colour"}
-    channels = names.get(pixels.channels, f"{pixels.channels} channels")
-    bits = {"uint8": "8-bit ", "uint16": "16-bit ", "float32": "floating-point "}
-    text = f"{bits[pixels.dtype]}{channels}"
+def pixel_kind(dtype: str, channels: int) -> str:
+    """Depth and channels, such as "8-bit colour"."""
+    depth = {"uint8": "8-bit", "uint16": "16-bit", "float32": "floating-point"}
+    colours = {1: "grey", 3: "colour"}
+    return f"{depth[dtype]} {colours.get(channels, f'{channels} channels')}"
+
+
+def pixel_type(pixels: PixelType) -> str:
+    """Depth, channels, and the range of values where it is not the usual one."""
+    text = pixel_kind(pixels.dtype, pixels.channels)
     if pixels != PixelType.of(pixels.channels):
         text += f", {pixels.low:g} black and {pixels.high:g} white"
     return text
 
 
 def printable(text: str) -> str:
-    """Names may hold bytes that are no text."""
+    """A name whose bytes are not text, with these escaped."""
     return text.encode(errors="backslashreplace").decode()

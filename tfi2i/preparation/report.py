@@ -238,12 +238,12 @@ def _table(checked: CheckResult) -> Table:
                 domain,
                 f"{found['files']:,}",
                 _sizes(_of(checked, split, domain)),
-                formatting.named(found["channels"]),
-                formatting.named(
+                formatting.counts(found["channels"]),
+                formatting.counts(
                     {_BITS[name]: n for name, n in found["depth"].items()}
                 ),
                 "" if values is None else " to ".join(map(formatting.number, values)),
-                formatting.named(found["format"]),
+                formatting.counts(found["format"]),
             )
     return table
 
@@ -276,7 +276,7 @@ def _treatment(checked: CheckResult) -> Iterator[str]:
     done = ", ".join(steps) or "takes images as they are"
     yield f"Training ({config.recipe}) {done}."
     read = {
-        side: f"{formatting.described(pixels)}{_changed(train, side, pixels)}"
+        side: f"{formatting.pixel_type(pixels)}{_changed(train, side, pixels)}"
         for side, pixels in _pixels(plan).items()
     }
     if read["A"] == read["B"]:
@@ -304,12 +304,11 @@ def _treatment(checked: CheckResult) -> Iterator[str]:
 
 def _costs(checked: CheckResult) -> Iterator[str]:
     found = _estimate(checked)
-    free = available()
+    free, size = available(), formatting.file_size
     yield (
-        f"Decoded images take {formatting.amount(found['cache_bytes'])}"
-        f"{_KEPT[checked.plan.kept]}; training takes about "
-        f"{formatting.amount(found['memory_bytes'])} of memory beside them, of which "
-        f"{formatting.amount(free)} are free."
+        f"Decoded images take {size(found['cache_bytes'])}{_KEPT[checked.plan.kept]}; "
+        f"training takes about {size(found['memory_bytes'])} of memory beside them, of "
+        f"which {size(free)} are free."
     )
     if found["device"] == "CPU" and found["memory_bytes"] > free:
         yield "That is too much: try a smaller --data.crop-size or --data.batch-size."

@@ -13,7 +13,7 @@ from tfi2i.data import excluded, listing, names, places
 from tfi2i.data.dealing import Unit, clusters, deal, group_names
 from tfi2i.data.headers import EXTENSIONS, shortened
 from tfi2i.files import check_is_folder, check_is_new, whole_folder
-from tfi2i.preparation.image_stats import look, read_header
+from tfi2i.preparation.image_stats import measure, read_header
 from tfi2i.preparation.parallel import parallel_map
 
 
@@ -209,7 +209,7 @@ def _identical(paths: Sequence[Path], with_plain: bool) -> dict[Path, bytes]:
     """
 
     def digest(path: Path) -> bytes | None:
-        pixels = look(read_header(path), halves=False).whole
+        pixels = measure(read_header(path), halves=False).whole
         if pixels is not None:
             return pixels.digest if with_plain or not pixels.is_plain else None
         # What cannot be decoded is known by its bytes.

@@ -1,4 +1,4 @@
-"""What is odd about the values of images: their range, and how many there are."""
+"""What is odd about the values of images: their range, and their number."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tfi2i.preparation.problems import DomainImage, Namer, Problem
 # Share of a domain's range of values.
 _NEAR_CONSTANT = 0.01
 
-# A range that is used so little is another one than the numbers suggest.
+# A domain that uses no more than this of its range is nearly black.
 _LITTLE = 0.25
 _HIGHEST = {"uint8": 255.0, "uint16": 65535.0}
 
-# By how much of train's range values of other images may leave it without a warning.
+# Share of train's range by which other images may leave it without a warning.
 _BEYOND = 0.05
 
 
 def near_constant(pictures: Sequence[DomainImage], name: Namer) -> Iterator[Problem]:
-    """Images that show next to nothing, on which instance norm divides by nothing."""
+    """Images of nearly one value, for which instance norm divides by almost zero."""
     by_kind = collections.defaultdict(list)
     for picture in pictures:
         if picture.pixels:
@@ -41,9 +41,8 @@ def near_constant(pictures: Sequence[DomainImage], name: Namer) -> Iterator[Prob
 
 
 def unused_range(pictures: Sequence[DomainImage]) -> Iterator[Problem]:
-    """Domains whose values fill a small part of what their numbers can hold."""
-    for domain in "AB":
-        mine = [p for p in pictures if p.domain == domain and p.pixels]
+    """Domains whose values fill a small part of their type's range."""
+    for domain, mine in _decoded(pictures):
         kinds = {picture.header.dtype for picture in mine}
         if len(kinds) != 1 or not kinds <= _HIGHEST.keys():
             continue
@@ -60,9 +59,8 @@ def unused_range(pictures: Sequence[DomainImage]) -> Iterator[Problem]:
 
 
 def labels(pictures: Sequence[DomainImage]) -> Iterator[Problem]:
-    """Domains of few colours, which are labels perhaps."""
-    for domain in "AB":
-        mine = [p for p in pictures if p.domain == domain and p.pixels]
+    """Domains of few colours, which may be labels."""
+    for domain, mine in _decoded(pictures):
         found: set[bytes] = set()
         for picture in mine:
             # JPEG paints colours of its own between those that were drawn.
@@ -82,12 +80,11 @@ def labels(pictures: Sequence[DomainImage]) -> Iterator[Problem]:
 
 
 def beyond_train(pictures: Sequence[DomainImage], name: Namer) -> Iterator[Problem]:
-    """Images to validate and test on whose values are none that train has.
+    """Validation and test images with values outside of the training images' range.
 
-    Of 8 bits nobody expects a range; others are brought to that of the training images.
+    Images of 8 bits are not compared: their range is 0 to 255, whatever they use.
     """
-    for domain in "AB":
-        mine = [p for p in pictures if p.domain == domain and p.pixels]
+    for domain, mine in _decoded(pictures):
         train = [picture for picture in mine if picture.split == "train"]
         kinds = {picture.header.dtype for picture in train}
         if len(kinds) != 1 or not kinds <= {"uint16", "float32"}:
@@ -118,6 +115,13 @@ def beyond_train(pictures: Sequence[DomainImage], name: Namer) -> Iterator[Probl
         level = "warning" if excess > _BEYOND * (high - low) else "note"
         names = tuple(name(picture.path) for picture in beyond)
         yield Problem("beyond_train", level, text, names, remedy=remedy)
+
+
+def _decoded(
+    pictures: Sequence[DomainImage],
+) -> Iterator[tuple[str, list[DomainImage]]]:
+    for domain in "AB":
+        yield domain, [p for p in pictures if p.domain == domain and p.pixels]
 
 
 def _range(pictures: Sequence[DomainImage]) -> tuple[float, float]:
