@@ -1,4 +1,4 @@
-"""What `tfi2i data check` found, for people and for machines."""
+"""Prints the result of `tfi2i data check`, or gives it as JSON types."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tfi2i.preparation.problems import DomainImage
 FORMAT = 1
 """Version of the JSON. Keys may be added to it, but none change or go."""
 
-# Seconds that nobody waits for: three days.
+# Seconds of training beyond which a GPU is advised: three days.
 _LONG = 3 * 86400
 
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
@@ -34,11 +34,12 @@ _KEPT = {
     "disk": " on disk",
     "off": ", too much to be kept: they are decoded anew in every epoch",
 }
+_COLUMNS = "split", "", "images", "size", "channels", "bits", "values", "format"
 _BITS = {"uint8": "8", "uint16": "16", "float32": "float"}
 
 
 def to_dict(checked: CheckResult) -> dict[str, Any]:
-    """What was found, as JSON types.
+    """The result as JSON types.
 
     Returns:
         - `format`: 1.
@@ -50,7 +51,7 @@ def to_dict(checked: CheckResult) -> dict[str, Any]:
           `B`): `files`, a count; `readable` and `decoded`, how many of them are;
           `width`, `height` and `aspect` (width by height), each `[min, median, max]`;
           `channels`, `depth` and `format`, each a count by value; `values`, `[least,
-          greatest]`. What nothing is known of is null.
+          greatest]`. What is not known is null.
         - `problems`: a list, the worst first, of `kind`, `level` (`error`, `warning`,
           `note`), `text`, `names` and `exclude` (paths to leave out).
         - `excluded`: images on the list; `added`: those of them that were not on it.
@@ -105,9 +106,9 @@ def _domain(checked: CheckResult, split: str, domain: str) -> dict[str, Any]:
         "files": checked.counts[split][domain],
         "readable": len(mine),
         "decoded": len(decoded),
-        "width": _middle([picture.width for picture in mine]),
-        "height": _middle([picture.height for picture in mine]),
-        "aspect": _middle([picture.aspect for picture in mine]),
+        "width": _min_median_max([picture.width for picture in mine]),
+        "height": _min_median_max([picture.height for picture in mine]),
+        "aspect": _min_median_max([picture.aspect for picture in mine]),
         "channels": _counted(str(picture.header.channels) for picture in mine),
         "depth": _counted(picture.header.dtype for picture in mine),
         "format": _counted(picture.header.format for picture in mine),
@@ -133,10 +134,8 @@ def _training(plan: Plan) -> dict[str, Any]:
         found["examples_left_out"] = _left_out(plan)
         found["pixels"] = {
             side: {
-                "channels": pixels.channels,
-                "dtype": pixels.dtype,
-                "low": pixels.low,
-                "high": pixels.high,
+                name: getattr(pixels, name)
+                for name in ("channels", "dtype", "low", "high")
             }
             for side, pixels in _pixels(plan).items()
         }
@@ -162,17 +161,19 @@ def _estimate(checked: CheckResult) -> dict[str, Any] | None:
 
 
 def show(checked: CheckResult, console: Console, exclude: Path | None = None) -> None:
-    """Print what was found, for people.
+    """Prints the result.
 
     Args:
-        checked: what was found.
-        console: where.
+        checked: the result.
+        console: where to print.
         exclude: the list that was asked for.
     """
 
-    def line(text: str, style: str = "") -> None:
+    def line(text: str, style: str = "", level: str = "") -> None:
         # Names are not markup, and paths must stay whole to be copied.
-        console.print(Text(formatting.printable(text), style), soft_wrap=True)
+        start = Text(f"{level}: ", _STYLES[level]) if level else Text()
+        text = formatting.printable(text)
+        console.print(start.append(text, style or "default"), soft_wrap=True)
 
     line(str(checked.directory), "bold")
     if checked.layout is not None:
@@ -183,29 +184,25 @@ def show(checked: CheckResult, console: Console, exclude: Path | None = None) ->
         level = problem.level
         if checked.is_left_out(problem):
             level, count = "note", f"{count}, left out"
-        text = Text(f"{level}: ", _STYLES[level])
-        text.append(formatting.printable(f"{problem.text}{count}"), "default")
-        console.print(text, soft_wrap=True)
+        line(f"{problem.text}{count}", level=level)
         if problem.names:
             line(f"    {shortened(problem.names)}")
     for note in checked.plan.notes if checked.plan else ():
-        text = Text("note: ", _STYLES["note"])
-        text.append(formatting.printable(note), "default")
-        console.print(text, soft_wrap=True)
+        line(note, level="note")
     if checked.ok and checked.plan is not None:
         console.print()
         for text in (*_treatment(checked), *_costs(checked)):
             line(text)
     console.print()
     if exclude is not None:
-        line(_listed(checked, exclude))
+        line(_list_summary(checked, exclude))
     line(checked.verdict, "bold green" if checked.ok else "bold red")
     if checked.command:
         line(f"  {checked.command}")
 
 
-def _listed(checked: CheckResult, exclude: Path) -> str:
-    """What became of the list."""
+def _list_summary(checked: CheckResult, exclude: Path) -> str:
+    """Whether the list was written."""
     added, number = len(checked.added), len(checked.excluded)
     if not number:
         return f"Nothing to leave out: '{exclude}' was not written."
@@ -218,16 +215,7 @@ def _listed(checked: CheckResult, exclude: Path) -> str:
 
 def _table(checked: CheckResult) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in (
-        "split",
-        "",
-        "images",
-        "size",
-        "channels",
-        "bits",
-        "values",
-        "format",
-    ):
+    for title in _COLUMNS:
         table.add_column(title, justify="right" if title == "images" else "left")
     for split, counts in checked.counts.items():
         for place, domain in enumerate(counts):
@@ -249,7 +237,7 @@ def _table(checked: CheckResult) -> Table:
 
 
 def _sizes(pictures: Sequence[DomainImage]) -> str:
-    """The smallest, the median and the largest, by area."""
+    """The smallest, the median and the largest size, by area."""
     by_area = sorted((p.width * p.height, p.width, p.height) for p in pictures)
     if not by_area:
         return ""
@@ -259,7 +247,7 @@ def _sizes(pictures: Sequence[DomainImage]) -> str:
 
 
 def _treatment(checked: CheckResult) -> Iterator[str]:
-    """What training does to these images."""
+    """What training does with these images."""
     plan = checked.plan
     config, data = plan.config, plan.config.data
     train = [picture for picture in checked.pictures if picture.split == "train"]
@@ -276,7 +264,7 @@ def _treatment(checked: CheckResult) -> Iterator[str]:
     done = ", ".join(steps) or "takes images as they are"
     yield f"Training ({config.recipe}) {done}."
     read = {
-        side: f"{formatting.pixel_type(pixels)}{_changed(train, side, pixels)}"
+        side: f"{formatting.pixel_type(pixels)}{_conversions(train, side, pixels)}"
         for side, pixels in _pixels(plan).items()
     }
     if read["A"] == read["B"]:
@@ -324,8 +312,8 @@ def _costs(checked: CheckResult) -> Iterator[str]:
         yield "So much is work for a GPU, or for a smaller --data.crop-size."
 
 
-def _changed(train: Sequence[DomainImage], side: str, pixels: PixelType) -> str:
-    """What becomes of files that are of another kind."""
+def _conversions(train: Sequence[DomainImage], side: str, pixels: PixelType) -> str:
+    """How files are converted whose pixels are of another type."""
     mine = [picture.header for picture in train if picture.domain == side]
     counts = {
         "grey ones get three equal channels": sum(
@@ -362,7 +350,7 @@ def _of(checked: CheckResult, split: str, domain: str) -> list[DomainImage]:
     return [p for p in checked.pictures if (p.split, p.domain) == (split, domain)]
 
 
-def _middle(values: Sequence[float]) -> list[float] | None:
+def _min_median_max(values: Sequence[float]) -> list[float] | None:
     return [min(values), statistics.median(values), max(values)] if values else None
 
 
