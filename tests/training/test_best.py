@@ -12,7 +12,9 @@ from tests.checks import images as images_in_range
 from tests.checks import tiny_pix2pix
 from tests.recipes.changes import changed
 from tfi2i.recipes import build, stored
-from tfi2i.recipes.config import CycleGANConfig, Pix2PixConfig, TrainConfig
+from tfi2i.recipes.config import TrainConfig
+from tfi2i.recipes.cyclegan import CycleGANConfig
+from tfi2i.recipes.pix2pix import Pix2PixConfig
 from tfi2i.recipes.resolve import resolve
 from tfi2i.recipes.validation import SCORES, measures
 from tfi2i.training.best import (
@@ -108,13 +110,15 @@ def test_measures_are_the_trainer_s(model):
 )
 def test_what_cannot_be_measured_is_refused(changes, expected):
     with pytest.raises(ValueError) as error:
-        resolve(changed(TrainConfig(), **changes))
+        resolve(changed(TrainConfig(model=Pix2PixConfig()), **changes))
     assert expected in str(error.value)
 
 
 def test_patience_is_filled_in():
-    assert resolve(TrainConfig(early_stop="val_l1")).patience == 10
-    assert resolve(TrainConfig()).patience is None
+    assert (
+        resolve(TrainConfig(model=Pix2PixConfig(), early_stop="val_l1")).patience == 10
+    )
+    assert resolve(TrainConfig(model=Pix2PixConfig())).patience is None
 
 
 def test_without_validation_images_nothing_is_begun(config, images, tmp_path):

@@ -16,12 +16,8 @@ from tfi2i.interop import checkpoint
 from tfi2i.interop.addons import from_addons
 from tfi2i.interop.torch import Dropped, Used, convert
 from tfi2i.recipes import stored
-from tfi2i.recipes.config import (
-    DataConfig,
-    DomainConfig,
-    ImportedConfig,
-    TrainConfig,
-)
+from tfi2i.recipes.config import DataConfig, DomainConfig, TrainConfig
+from tfi2i.recipes.imported import ImportedConfig
 
 CHOOSE_ANOTHER = "choose another folder"
 """What to do where the folder of a run is not new."""

@@ -28,7 +28,7 @@ from tfi2i.preparation.images import Asked, Images
 from tfi2i.preparation.plan import Plan, crop_for, flags, plan
 from tfi2i.preparation.problems import DomainImage, Problem
 from tfi2i.recipes.config import DataConfig, DomainConfig
-from tfi2i.recipes.named import get
+from tfi2i.recipes.named import get, usual_recipe
 
 _LEVELS = ("error", "warning", "note")
 
@@ -129,7 +129,7 @@ def check(directory: Path, asked: Asked | None = None) -> CheckResult:
 
 def _check_no_sides(scan: FolderScan, recipe: str | None) -> None:
     """Refuses, as training does, both sides of pairs in one folder."""
-    is_paired = recipe is None or get(recipe).config.model.is_paired
+    is_paired = recipe is None or get(recipe).config.model.takes_pairs
     for found in scan.splits:
         if not found.is_two_folders:
             check_no_sides(found.folders[0], "edges" if is_paired else "")
@@ -244,7 +244,7 @@ class _Trial:
         if asked.recipe is None and asked.crop_size is None and train:
             side = statistics.median(min(p.width, p.height) for p in train)
             data["crop_size"] = crop_for(side)
-        recipe = asked.recipe or ("pix2pix" if images.is_paired else "cyclegan")
+        recipe = asked.recipe or usual_recipe(images.is_paired)
         return cls(recipe, data)
 
     def plan(self) -> Plan:
@@ -306,9 +306,8 @@ def _plan_with_fixes(trial: _Trial, train: Sequence[DomainImage]) -> Plan:
             domains[name] = dataclasses.replace(given, low=low, high=high)
             notes.append(f"{low:g} of {side} becomes black and {high:g} white")
     fixes: list[tuple[dict, list[str]]] = [({}, notes)] if domains else []
-    if not planned.config.model.is_paired:
-        why = "A and B differ in channels, so that no identity loss is possible"
-        fixes.append(({"identity_weight": 0.0}, [*notes, why]))
+    for model, why in planned.config.model.alternatives():
+        fixes.append((model, [*notes, why]))
     for model, said in fixes:
         data = {**trial.data, **domains}
         again = plan(trial.recipe, data, model)

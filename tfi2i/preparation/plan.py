@@ -16,8 +16,8 @@ from typing import Any
 from tfi2i.data import memory
 from tfi2i.data.epochs import TwoDomains
 from tfi2i.recipes import build
+from tfi2i.recipes.bounds import field_values, flag
 from tfi2i.recipes.config import TrainConfig
-from tfi2i.recipes.limits import field_values, flag
 from tfi2i.recipes.named import get
 from tfi2i.recipes.resolve import resolve
 
@@ -55,7 +55,7 @@ class Plan:
             * images.pixels.channels
             * _itemsize(images.pixels.dtype)
             for data in self.data.values()
-            for images in (data.real_a, data.real_b)
+            for images in data.images.values()
         )
 
     @property
