@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 _CHUNK = 2**20
-# Of one long name; longer ones are nobody's.
+# Bytes of the longest name.
 _MAX_HEADER = 2**16
 _MAX_TAIL = 2**26
-# Ten times what 500,000 files of short names need.
+# Of a zip's directory: ten times what 500,000 short names need.
 _MAX_DIRECTORY = 2**29
 
 # What zipfile, tarfile and gzip raise where an archive is not as it should be.
@@ -46,7 +46,7 @@ DAMAGED = "it is truncated or damaged"
 
 
 class BadArchive(ValueError):
-    """An archive that is not unpacked, and why, in one line."""
+    """Why an archive is not unpacked, in one line."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class Member:
         name: as the archive writes it.
         is_folder: whether it is one.
         size: bytes of a file that the archive declares.
-        packed: bytes that a file takes in the archive, None where that is not known.
-        read: gives the next bytes of a file, at most as many as asked, none at its end.
-            Only until the next member is asked for.
+        packed: bytes that a file takes in the archive, None where not known.
+        read: returns at most so many bytes of a file, none at its end. Valid until the
+            next member is asked for.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Member:
 
 
 def members(path: Path) -> Iterator[Member]:
-    """Reads an archive's members in order; its kind is told by its content.
+    """Reads an archive's members in order; its content tells its kind.
 
     Raises:
         BadArchive: it is none, is damaged, or holds what is neither file nor folder.
@@ -170,7 +170,7 @@ def _reader(file: BinaryIO) -> Callable[[int], bytes]:
 
 @contextlib.contextmanager
 def _explained():
-    """Says of a broken archive that it is one."""
+    """Turns the libraries' errors into `BadArchive`."""
     try:
         yield
     except BadArchive:
@@ -178,7 +178,7 @@ def _explained():
     except _ERRORS as error:
         raise BadArchive(DAMAGED) from error
     except OSError as error:
-        # Asked for by an offset before the archive's start.
+        # An offset before the archive's start.
         if error.errno != errno.EINVAL:
             raise
         raise BadArchive(DAMAGED) from error
@@ -194,7 +194,7 @@ def _zip_members(path: Path) -> Iterator[Member]:
 
 
 def _check_directory(path):
-    """Refuses a directory that would fill the memory before its first entry."""
+    """Refuses a directory that is too large to keep in memory."""
     with path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - 2**16 - 22))
@@ -222,7 +222,7 @@ def _zip_member(archive, info):
             f"{shown(info.orig_filename)} in it is compressed in a way that is not "
             "unpacked"
         )
-    # As written: zipfile itself would cut the name at a NUL and turn backslashes.
+    # As written: zipfile cuts its `filename` at a NUL and replaces backslashes.
     name = info.orig_filename
     if info.is_dir() or stat.S_ISDIR(mode):
         yield Member(name, True, 0, None, lambda size: b"")
@@ -234,6 +234,6 @@ def _zip_member(archive, info):
 
 
 def shown(name: str) -> str:
-    """A name for the terminal: escaped and cut, because it comes from a file."""
+    """An untrusted name for the terminal, escaped and shortened."""
     text = ascii(name)
     return text if len(text) <= 80 else f"{text[:77]}...'"
