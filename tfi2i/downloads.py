@@ -8,7 +8,6 @@ server that sends a byte now and then.
 import concurrent.futures
 import contextlib
 import dataclasses
-import hashlib
 import http.client
 import itertools
 import json
@@ -33,7 +32,7 @@ from rich.progress import (
 )
 
 from tfi2i._version import __version__
-from tfi2i.files import naming
+from tfi2i.files import naming, sha256
 
 _CHUNK = 2**18
 _RANGE = re.compile(r"bytes (\d+)-\d*/(\d+|\*)")
@@ -127,7 +126,7 @@ def download(
             origin = {"address": address, "validator": _validator(response)}
             with naming(path), _progress_bar(console, total, offset) as advance:
                 _write(map(advance, chunks), part, origin, offset, total, expected)
-    if expected.sha256 is not None and _sha256(part) != expected.sha256:
+    if expected.sha256 is not None and sha256(part) != expected.sha256:
         _remove(part)
         raise DownloadError("its file has another checksum than is documented")
     os.replace(part, path)
@@ -355,8 +354,3 @@ def _progress_bar(
             return chunk
 
         yield count
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import functools
 import glob
+import hashlib
 import os
 import re
 import secrets
@@ -122,6 +123,12 @@ def check_is_new(
                 "elsewhere"
             )
     check_can_make(folder, f"{remedy[0].upper()}{remedy[1:]}.")
+
+
+def sha256(path: Path) -> str:
+    """The checksum of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager

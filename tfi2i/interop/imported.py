@@ -1,6 +1,5 @@
 """A run folder around a generator that another program trained."""
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Literal
 import h5py
 import keras
 
-from tfi2i.files import check_is_new, whole_folder
+from tfi2i.files import check_is_new, sha256, whole_folder
 from tfi2i.interop import architecture as architectures
 from tfi2i.interop import checkpoint
 from tfi2i.interop.addons import from_addons
@@ -97,7 +96,7 @@ def import_torch(
     except ValueError as error:
         raise ValueError(f"Cannot import '{source}': {error}") from error
     outline = str(converted.architecture)
-    model = ImportedConfig(source.name, _sha256(source), outline)
+    model = ImportedConfig(source.name, sha256(source), outline)
     size = 2**found.num_downs if found.network == "unet" else _SIZE
     write_run(converted.network, model, run, direction, size)
     notes = (*converted.notes, *_channel_notes(converted.network))
@@ -142,7 +141,7 @@ def import_keras2(
             f"'{source}' is no generator: it makes {made} of {taken}; expected images "
             "of images."
         )
-    digest = _sha256(source) if source.is_file() else ""
+    digest = sha256(source) if source.is_file() else ""
     outline = f"Keras 2 model, {taken[-1]} to {made[-1]} channels"
     model = ImportedConfig(source.name, digest, outline)
     write_run(generator, model, run, direction, taken[1] or _SIZE)
@@ -208,8 +207,3 @@ def write_run(
     with whole_folder(run) as partial:
         stored.write(config, partial)
         generator.save(partial / stored.MODEL)
-
-
-def _sha256(path):
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
