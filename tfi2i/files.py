@@ -19,20 +19,20 @@ from typing import BinaryIO
 try:
     import fcntl
 except ImportError:
-    # Windows has no such locks; there, what killed processes leave stays.
+    # Windows has no such locks: temporary files of killed processes stay there.
     fcntl = None
 
 _PARTIAL = re.compile(r"\.partial-[0-9a-f]{12}(\.[^.]*)?")
-# Longer ones are no suffix that anybody asks for.
-_LONGEST_SUFFIX = 12
+# Bytes of a suffix that temporary files keep; longer ones do not tell a format.
+_MAX_SUFFIX = 12
 _stderr = threading.RLock()
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder, and those above it, where missing.
+    """Makes a folder and its parents where missing.
 
     Raises:
-        OSError: naming what is in the way, or cannot be written.
+        OSError: a file is in the way, or a folder cannot be written.
     """
     for above in (path, *path.parents):
         if above.exists():
@@ -45,7 +45,7 @@ def make_folder(path: Path) -> None:
 
 
 def check_exist(*paths: str | Path) -> None:
-    """Refuses what is not there, before anything is loaded to read it.
+    """Refuses missing paths, before TensorFlow is loaded to read them.
 
     Args:
         paths: files, folders, or globs, which may match nothing.
@@ -60,7 +60,7 @@ def check_exist(*paths: str | Path) -> None:
 
 
 def check_is_folder(folder: Path) -> None:
-    """Refuses what is no folder of images.
+    """Refuses a path that is no folder.
 
     Raises:
         OSError: it does not exist, or is a file, or a link that leads nowhere.
@@ -77,14 +77,14 @@ def check_is_folder(folder: Path) -> None:
 
 
 def check_can_make(folder: Path, remedy: str) -> None:
-    """Refuses where a folder cannot be made.
+    """Refuses a folder that cannot be made.
 
     Args:
-        folder: that may be there already.
+        folder: may exist already.
         remedy: what the user can do, a sentence.
 
     Raises:
-        OSError: the nearest folder above is none, or may not be written to.
+        OSError: the nearest parent that exists is a file, or may not be written.
     """
     above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
@@ -100,9 +100,9 @@ def check_is_new(
     """Refuses to write into a folder that holds something, or that is read.
 
     Args:
-        folder: the one to make; it may be there and empty.
+        folder: the one to make; it may exist and be empty.
         sources: folders that are read to make it.
-        remedy: what the user can do where this one does not do, a clause.
+        remedy: what the user can do otherwise, a clause.
 
     Raises:
         FileExistsError: it is not empty, or is a file.
@@ -152,17 +152,17 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Gives a temporary file beside `path`, which takes its place at the end.
+    """Yields a temporary file beside `path` that replaces it at the end.
 
-    Whoever reads `path` meanwhile finds the old file; after a failure nothing new
-    is left. Every call has a file of its own, so of several that write the same path
-    the last one wins. What killed processes have left in the folder is removed.
+    Readers of `path` find the old file until then, and after a failure. Each call has
+    a file of its own, so that the last of several writers wins. Temporary files of
+    killed processes in the folder are removed.
 
     Args:
         path: the file to write; its folder is made where missing.
 
     Yields:
-        The temporary path, hidden, of an empty file with the same suffix.
+        The path of an empty, hidden file with the same suffix.
 
     Raises:
         OSError: naming `path`, where the disk is full or cannot be written.
@@ -186,7 +186,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Gives a temporary folder beside `path`, which takes its place at the end.
+    """Yields a temporary folder beside `path` that is renamed to it at the end.
 
     After a failure nothing of it is left.
 
@@ -194,11 +194,11 @@ def whole_folder(path: Path) -> Iterator[Path]:
         path: a folder that `check_is_new` accepts.
 
     Yields:
-        The temporary path, hidden, of an empty folder.
+        The path of an empty, hidden folder.
 
     Raises:
-        OSError: naming `path`, where the disk is full or cannot be written; or it is
-            not empty any more.
+        OSError: naming `path`, where the disk is full or cannot be written; or the
+            folder is not empty any more.
     """
     # A link to an empty folder stays a link.
     place = path.resolve()
@@ -216,16 +216,16 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def temporary_folder(path: Path) -> Iterator[Path]:
-    """Gives a temporary folder beside `path`, to be filled and renamed to it.
+    """Yields a temporary folder beside `path`, for the caller to rename.
 
-    Every call has a folder of its own. What is not renamed is removed at the end, and
-    what killed processes have left beside it.
+    Each call has a folder of its own. What is not renamed is removed at the end, and
+    so are temporary folders of killed processes.
 
     Args:
-        path: the folder to make; the one above it is made where missing.
+        path: a folder; its parent is made where missing.
 
     Yields:
-        The temporary path, hidden, of an empty folder.
+        The path of an empty, hidden folder.
 
     Raises:
         OSError: it cannot be made.
@@ -242,13 +242,13 @@ def temporary_folder(path: Path) -> Iterator[Path]:
 
 
 def _reserve(path: Path, is_folder: bool = False) -> tuple[Path, int | None]:
-    """Make an empty file or folder beside `path`, locked while its writer lives.
+    """Makes an empty file or folder beside `path`, locked while its writer lives.
 
     Returns:
-        Its path, and what to close at the end; None where there are no locks.
+        Its path, and a descriptor to close at the end; None where there are no locks.
     """
     suffix = path.suffix
-    if is_folder or len(os.fsencode(suffix)) > _LONGEST_SUFFIX:
+    if is_folder or len(os.fsencode(suffix)) > _MAX_SUFFIX:
         suffix = ""
     while True:
         partial = path.with_name(f".partial-{secrets.token_hex(6)}{suffix}")
@@ -270,10 +270,10 @@ def _reserve(path: Path, is_folder: bool = False) -> tuple[Path, int | None]:
             os.close(descriptor)
 
 
-# Once is enough: what this process makes, it removes.
+# Once for each folder: this process removes its own.
 @functools.lru_cache(maxsize=1024)
 def _remove_abandoned(folder: str) -> None:
-    """Remove temporary files and folders of killed processes, as their locks tell."""
+    """Removes temporary files and folders that no living process has locked."""
     if fcntl is None:
         return
     with contextlib.suppress(OSError):
@@ -292,7 +292,7 @@ def _remove_abandoned(folder: str) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes a rename survive a power cut, where the system lets folders be synced."""
+    """Makes a rename survive a power cut, where the system can sync folders."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -353,13 +353,13 @@ def _is_at(file: BinaryIO, path: Path) -> bool:
 
 @contextlib.contextmanager
 def stderr_aside() -> Iterator[None]:
-    """Keeps what native libraries write to stderr from the user, unless they fail.
+    """Hides what native libraries write to stderr, unless the body fails.
 
-    The process has one stderr, so threads go through this one after the other.
+    The process has one stderr, so threads enter one after the other.
 
     Raises:
-        BaseException: of the body, after showing what was kept; but not for ValueError
-            and OSError, whose one line says everything.
+        BaseException: of the body, after showing what was hidden, except before a
+            ValueError or OSError, whose one line says everything.
     """
     with _stderr:
         sys.stderr.flush()
