@@ -20,7 +20,7 @@ try:
     import fcntl
 except ImportError:
     # Windows has no such locks: temporary files of killed processes stay there.
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 _PARTIAL = re.compile(r"\.partial-[0-9a-f]{12}(\.[^.]*)?")
 # Bytes of a suffix that temporary files keep; longer ones do not tell a format.
