@@ -16,6 +16,7 @@ import re
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -131,6 +132,19 @@ def download(
         raise DownloadError("its file has another checksum than is documented")
     os.replace(part, path)
     _remove(part)
+
+
+def check_mirror(mirror: str) -> None:
+    """Refuses what is no address of a server.
+
+    Raises:
+        ValueError: it does not begin with http or https, or has no host.
+    """
+    parts = urllib.parse.urlsplit(mirror)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError(
+            f"--mirror is {mirror!r}; expected an address such as https://host/folder."
+        )
 
 
 def bytes_present(path: Path) -> int:
@@ -322,6 +336,8 @@ def _write(
                 offset += len(chunk)
                 if offset > expected.max_size:
                     break
+            file.flush()
+            os.fsync(file.fileno())
         if total is not None and offset < total:
             raise DownloadError(f"it broke off after {offset:,} of {total:,} bytes")
     except BaseException:

@@ -139,6 +139,12 @@ def test_no_server(tmp_path):
         zoo.fetch(zoo.find("horse2zebra"), tmp_path, "http://127.0.0.1:9")
 
 
+def test_a_host_that_is_none(tmp_path):
+    for host in ("example.org", "file:///etc", "http:///x"):
+        with pytest.raises(ValueError, match="--mirror is .*; expected an address"):
+            zoo.fetch(zoo.find("horse2zebra"), tmp_path, host)
+
+
 def test_one_process_at_a_time(server, tmp_path):
     pytest.importorskip("fcntl")
     _, host = server

@@ -12,7 +12,7 @@ from pathlib import Path
 import platformdirs
 from rich.console import Console
 
-from tfi2i.downloads import DownloadError, Expected, download
+from tfi2i.downloads import DownloadError, Expected, check_mirror, download
 from tfi2i.files import locked, make_folder
 
 HOST = "http://efrosgans.eecs.berkeley.edu"
@@ -112,8 +112,10 @@ def fetch(
         The file.
 
     Raises:
+        ValueError: `host` is no address.
         OSError: it cannot be reached, breaks off, or cannot be written.
     """
+    check_mirror(host)
     target, address = path(item, folder), item.address(host)
     if target.is_file():
         return target

@@ -2,7 +2,6 @@
 
 import errno
 import shutil
-import urllib.parse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tfi2i.downloads import (
     Expected,
     Timeouts,
     bytes_present,
+    check_mirror,
     download,
 )
 from tfi2i.files import check_is_new, locked, make_folder
@@ -54,7 +54,8 @@ def get(
         OSError: no server gave it, with the reason of each; or it cannot be written.
     """
     source = sources.find(name)
-    _check_mirror(mirror)
+    if mirror is not None:
+        check_mirror(mirror)
     addresses = source.addresses(mirror)
     return fetch(source, addresses, Path(directory), console, timeouts)
 
@@ -166,16 +167,6 @@ def _description(source: Source) -> Iterator[str]:
     yield f"Addresses last verified: {source.verified}; checksum: {checksum}."
     if source.recipe:
         yield f"Train: tfi2i train {source.recipe} --data.dir DIR"
-
-
-def _check_mirror(mirror):
-    if mirror is None:
-        return
-    parts = urllib.parse.urlsplit(mirror)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ValueError(
-            f"--mirror is {mirror!r}; expected an address such as https://host/folder."
-        )
 
 
 def _check_space(archive: Path, size: int) -> None:
