@@ -23,6 +23,11 @@ class Way(NamedTuple):
     defaults: Mapping[str, Sequence] = MappingProxyType({})
 
     @property
+    def label(self) -> str:
+        """The name, or where there is none what it would be."""
+        return self.name or f"{self.input}2{self.target}"
+
+    @property
     def output(self) -> str:
         """What a trainer's `paint` calls the translated image: `"fake_b"`."""
         return f"fake_{self.target}"

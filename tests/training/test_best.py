@@ -84,8 +84,8 @@ def test_measures_are_the_trainer_s(model):
     )
     trainer = build.build_model(resolve(TrainConfig(model=small)))
     losses = {f"val_{loss.name}" for loss in trainer.loss_trackers}
-    scores = SCORES if model.is_paired else ()
-    assert set(measures(model)) == losses | set(scores)
+    scores = SCORES if model.takes_pairs else ()
+    assert set(measures(TrainConfig(model=model))) == losses | set(scores)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_scores_are_means_over_images():
     fake_b = model.generator(real_a, training=False).numpy().astype(np.float64)
     # Two that are painted as they should be, almost and wholly.
     real_b = np.stack([real_b[0], fake_b[1] + 1e-3, fake_b[2]]).astype(np.float32)
-    data = tf.data.Dataset.from_tensor_slices((real_a, real_b)).batch(2)
+    data = tf.data.Dataset.from_tensor_slices({"a": real_a, "b": real_b}).batch(2)
     scores = ValidationScores(data)
     scores.set_model(model)
     logs = {"val_g_l1": 1.0}

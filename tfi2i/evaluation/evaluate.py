@@ -10,9 +10,10 @@ from tfi2i.evaluation.protocol import Scores, score
 from tfi2i.inference import load
 from tfi2i.inference.generators import way_of
 from tfi2i.inference.shown import SIZES
-from tfi2i.recipes import build, stored
+from tfi2i.recipes import splits, stored
 from tfi2i.recipes.config import DataConfig, TrainConfig
 from tfi2i.recipes.imported import ImportedConfig
+from tfi2i.recipes.named import usual_names
 from tfi2i.recipes.trained import Weights
 from tfi2i.ways import DIRECTIONS
 
@@ -158,8 +159,8 @@ def _pairs(data, split, way, is_dir_given, recipe):
             "of SSIM."
         )
     try:
-        how = build.whole_images(data)
-        pairs = build.load_pairs(data, how, split, recipe=recipe)
+        how = splits.whole_images(data)
+        pairs = splits.load_pairs(data, how, split, usual=usual_names(recipe))
     except FileNotFoundError as error:
         if is_dir_given:
             raise

@@ -8,7 +8,7 @@ import numpy as np
 
 from tfi2i.data.pixels import RGB, PixelType, from_float, to_float
 from tfi2i.inference.generators import way_of
-from tfi2i.recipes import build
+from tfi2i.recipes import build, splits
 from tfi2i.recipes.config import DataConfig, TrainConfig
 
 log = logging.getLogger(__name__)
@@ -53,11 +53,11 @@ def real_images(
 
 def _sources(data) -> Iterator:
     """Where to look, as configurations of data and splits of them."""
-    splits = build.splits(data)
-    if not splits:
+    found = splits.available(data)
+    if not found:
         log.info("the run's images are not here: comparing on bundled ones")
     ours = DataConfig(crop_size=data.crop_size, crop_width=data.crop_width)
-    order = [name for name in ("val", "test", "train") if name in splits]
+    order = [name for name in ("val", "test", "train") if name in found]
     return iter([*((data, name) for name in order), (ours, "test")])
 
 

@@ -222,9 +222,13 @@ class ModelConfig:
         raise NotImplementedError
 
     def load_data(
-        self, config: "TrainConfig", split: str, limit: int | None
+        self,
+        config: "TrainConfig",
+        split: str,
+        limit: int | None,
+        usual: tuple[str, str],
     ) -> "PairedData | UnpairedData":
-        """Read one split; see `tfi2i.recipes.build.load_data`."""
+        """Read one split, by `tfi2i.recipes.splits` or a reader of its own."""
         raise NotImplementedError
 
     def build(self, config: "TrainConfig") -> "AdversarialModel":

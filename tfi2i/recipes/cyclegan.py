@@ -112,10 +112,11 @@ class CycleGANConfig(AdversarialConfig):
         names += ["d_a", "d_b"]
         return (*names, *(["gp_a", "gp_b"] if self.is_penalized else []))
 
-    def load_data(self, config, split, limit):
-        from tfi2i.recipes import build
+    def load_data(self, config, split, limit, usual):
+        from tfi2i.recipes import splits
 
-        return build.load_sets(config, split, limit)
+        how = splits.preprocessing(config, split)
+        return splits.load_sets(config.data, how, split, limit, usual)
 
     def build(self, config):
         from tfi2i.models import CycleGAN

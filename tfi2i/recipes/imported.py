@@ -30,11 +30,11 @@ class ImportedConfig(ModelConfig):
         # The network says of itself which sizes it takes.
         return 4
 
-    def load_data(self, config, split, limit):
-        from tfi2i.recipes import build
+    def load_data(self, config, split, limit, usual):
+        from tfi2i.recipes import splits
 
-        how = build.preprocessing(config, split)
-        return build.load_pairs(config.data, how, split, limit, config.recipe)
+        how = splits.preprocessing(config, split)
+        return splits.load_pairs(config.data, how, split, limit, usual)
 
     def other_way(self, direction: str) -> str:
         return f"import the generator of that way with --direction {direction}"

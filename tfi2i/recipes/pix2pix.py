@@ -87,11 +87,11 @@ class Pix2PixConfig(AdversarialConfig):
         names += ["d_real", "d_fake"] if self.is_adversarial else []
         return (*names, *(["d_gp"] if self.is_penalized else []))
 
-    def load_data(self, config, split, limit):
-        from tfi2i.recipes import build
+    def load_data(self, config, split, limit, usual):
+        from tfi2i.recipes import splits
 
-        how = build.preprocessing(config, split)
-        return build.load_pairs(config.data, how, split, limit, config.recipe)
+        how = splits.preprocessing(config, split)
+        return splits.load_pairs(config.data, how, split, limit, usual)
 
     def build(self, config):
         from tfi2i.models import Pix2Pix

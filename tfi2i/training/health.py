@@ -218,15 +218,15 @@ class Health(keras.callbacks.Callback):
 
     def _check_colours(self, way, inputs, outputs, examples):
         correlation = float(luminance_correlation(inputs, outputs))
-        self._write(f"correlation_{way.name}", correlation)
+        self._write(f"correlation_{way.label}", correlation)
         due = 0.0
         if way.has_truth:
             # A truth that is itself inverted leaves nothing to warn about.
             due = min(0.0, float(luminance_correlation(inputs, examples)))
         self._alarm(
-            f"colours {way.name}",
+            f"colours {way.label}",
             correlation - due < INVERTED,
-            f"{way.name} inverts colours (luminance of input and output correlates "
+            f"{way.label} inverts colours (luminance of input and output correlates "
             f"by {correlation:.2f}): if the samples show it too, "
             f"{self.remedies['inverted']}",
         )
@@ -238,13 +238,13 @@ class Health(keras.callbacks.Callback):
         if of_inputs == 0:
             return
         ratio = of_outputs / of_inputs
-        self._write(f"diversity_{way.name}", ratio)
+        self._write(f"diversity_{way.label}", ratio)
         # Where examples differ less than inputs do, so should outputs.
         collapsed = of_outputs < COLLAPSED * min(of_inputs, of_examples)
         self._alarm(
-            f"diversity {way.name}",
+            f"diversity {way.label}",
             collapsed and self.clock.step > WARM_UP,
-            f"{way.name} paints nearly the same for every image (outputs differ "
+            f"{way.label} paints nearly the same for every image (outputs differ "
             f"{ratio:.2f} times as much as inputs): {self.remedies['collapsed']}",
         )
 

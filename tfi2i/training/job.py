@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfi2i.data import PairedData, UnpairedData
 from tfi2i.data.pixels import to_float
 from tfi2i.data.transforms import center, resize
-from tfi2i.recipes import build
+from tfi2i.recipes import build, splits
 from tfi2i.recipes.bounds import flag
 from tfi2i.recipes.config import TrainConfig
 from tfi2i.training import ConstantThenLinear, known_images
@@ -70,8 +70,7 @@ def prepare(config: TrainConfig) -> Job:
     config = build.with_pixels(config, training)
     steps = training.steps_per_epoch(config.data.batch_size)
     _log_left_out(training, steps * config.data.batch_size)
-    splits = build.splits(config.data)
-    other = next((split for split in ("val", "test") if split in splits), None)
+    other = splits.held_out(config.data)
     shown = training if other is None else build.load_data(config, other)
     validation, files = None, known_images.files("train", training)
     if other == "val":
@@ -96,7 +95,7 @@ def prepare(config: TrainConfig) -> Job:
 def _check_can_be_measured(config):
     """Refuses a measure of validation before images are read in vain."""
     is_asked = config.keep_best is not None or config.early_stop is not None
-    if is_asked and "val" not in build.splits(config.data):
+    if is_asked and "val" not in splits.available(config.data):
         _refuse_measures(config, f"'{config.data.dir}' has no validation images")
 
 
