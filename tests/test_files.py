@@ -161,6 +161,7 @@ def test_new_folders_alone_are_accepted(tmp_path):
     (tmp_path / "nowhere").symlink_to("missing")
     check_is_new(tmp_path / "new" / "below", tmp_path / "full")
     check_is_new(tmp_path / "empty")
+    check_is_new(tmp_path / "full", allowed=("inside", "more"))
     for name, message in [
         ("full", "full' exists and is not empty: name a new folder$"),
         ("file", "file' is a file, expected a new folder"),

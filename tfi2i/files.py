@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -76,26 +76,11 @@ def check_is_folder(folder: Path) -> None:
         raise NotADirectoryError(f"'{folder}' is a file: expected a folder of images")
 
 
-def check_can_make(folder: Path, remedy: str) -> None:
-    """Refuses a folder that cannot be made.
-
-    Args:
-        folder: may exist already.
-        remedy: what the user can do, a sentence.
-
-    Raises:
-        OSError: the nearest parent that exists is a file, or may not be written.
-    """
-    above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        raise OSError(
-            f"Cannot make '{folder}': '{above}' is not a folder that you may write to. "
-            f"{remedy}"
-        )
-
-
 def check_is_new(
-    folder: Path, *sources: Path, remedy: str = "name a new folder"
+    folder: Path,
+    *sources: Path,
+    remedy: str = "name a new folder",
+    allowed: Collection[str] = (),
 ) -> None:
     """Refuses to write into a folder that holds something, or that is read.
 
@@ -103,6 +88,7 @@ def check_is_new(
         folder: the one to make; it may exist and be empty.
         sources: folders that are read to make it.
         remedy: what the user can do otherwise, a clause.
+        allowed: names of files that may be in the folder.
 
     Raises:
         FileExistsError: it is not empty, or is a file.
@@ -113,7 +99,7 @@ def check_is_new(
         raise FileExistsError(f"'{folder}' is a link that leads nowhere: remove it")
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"'{folder}' is a file, expected a new folder: {remedy}")
-    if folder.is_dir() and any(folder.iterdir()):
+    if folder.is_dir() and set(os.listdir(folder)) - set(allowed):
         raise FileExistsError(f"'{folder}' exists and is not empty: {remedy}")
     place = folder.resolve()
     for source in sources:
@@ -122,7 +108,12 @@ def check_is_new(
                 f"'{folder}' lies in '{source}', whose images are read; name a folder "
                 "elsewhere"
             )
-    check_can_make(folder, f"{remedy[0].upper()}{remedy[1:]}.")
+    above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise OSError(
+            f"Cannot make '{folder}': '{above}' is not a folder that you may write to. "
+            f"{remedy[0].upper()}{remedy[1:]}."
+        )
 
 
 def sha256(path: Path) -> str:
