@@ -19,7 +19,7 @@ _OLD_HOSTS = {
 }
 _RELEASES = "https://github.com/Lornatang/CycleGAN-PyTorch/releases/download/1.0"
 
-# Only behind a checksum: somebody else's copies.
+# Copies on other hosts, which are used only where a checksum is known.
 _COPIES = {
     "horse2zebra": (
         "https://huggingface.co/datasets/kerls/cyclegan-horse2zebra/resolve/main/"
@@ -294,7 +294,7 @@ def find(name: str) -> Source:
 
 
 def shown_size(source: Source) -> str:
-    """The archive's size as people read it."""
+    """The archive's size in words."""
     if source.size is None:
         return "size unknown until the server says"
     about = "about " if source.rounded else ""
@@ -302,7 +302,7 @@ def shown_size(source: Source) -> str:
 
 
 def megabytes(size: int) -> str:
-    """Bytes as people read them."""
+    """Bytes as MB or GB."""
     if size >= 1e9:
         return f"{size / 1e9:.1f} GB"
     return f"{size / 1e6:.1f} MB"
