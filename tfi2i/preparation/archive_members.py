@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 _CHUNK = 2**20
-# Bytes of the longest name.
-_MAX_HEADER = 2**16
 _MAX_TAIL = 2**26
 # Of a zip's directory: ten times what 500,000 short names need.
 _MAX_DIRECTORY = 2**29
@@ -92,40 +90,32 @@ def members(path: Path) -> Iterator[Member]:
             yield from _tar_members(file)
 
 
-class _Header(tarfile.TarInfo):
-    """A header that is refused where tarfile would take a broken one for the end.
+class _TarStream:
+    """The file that tarfile reads, one header or piece of a file at a time.
 
-    Names in headers of their own are limited, because tarfile keeps them in memory.
+    Attributes:
+        last: what was read last.
     """
 
-    @classmethod
-    def frombuf(cls, buf, encoding, errors):
-        header = super().frombuf(buf, encoding, errors)
-        if header.size < 0:
-            raise BadArchive(DAMAGED)
-        if header.type in b"LKxgX" and header.size > _MAX_HEADER:
+    def __init__(self, file: BinaryIO):
+        self._file = file
+        self.seek, self.tell = file.seek, file.tell
+        self.last = b""
+
+    def read(self, size: int) -> bytes:
+        # tarfile keeps names that have a header of their own in memory.
+        if not 0 <= size <= _CHUNK:
             raise BadArchive("it holds a name that is too long")
-        return header
-
-    @classmethod
-    def fromtarfile(cls, archive):
-        try:
-            return super().fromtarfile(archive)
-        except tarfile.EOFHeaderError:
-            raise
-        except tarfile.HeaderError as error:
-            raise BadArchive(DAMAGED) from error
+        self.last = self._file.read(size)
+        return self.last
 
 
-def _tar_members(stream: BinaryIO) -> Iterator[Member]:
-    """Members of a tar archive, and then what lies behind its end."""
+def _tar_members(file: BinaryIO) -> Iterator[Member]:
+    """Members of a tar archive, up to its end."""
+    stream = _TarStream(file)
     with _explained():
         archive = tarfile.open(
-            fileobj=stream,
-            mode="r:",
-            tarinfo=_Header,
-            encoding="utf-8",
-            errors="surrogateescape",
+            fileobj=stream, mode="r:", encoding="utf-8", errors="surrogateescape"
         )
     while True:
         with _explained():
@@ -135,7 +125,10 @@ def _tar_members(stream: BinaryIO) -> Iterator[Member]:
         # tarfile would keep all of them.
         archive.members.clear()
         yield _tar_member(archive, header)
-    # To the end, where gzip keeps its checksum.
+    # tarfile takes a broken or missing header for the end.
+    if stream.last != bytes(tarfile.BLOCKSIZE):
+        raise BadArchive(DAMAGED)
+    # gzip keeps its checksum behind the padding.
     for _ in range(_MAX_TAIL // _CHUNK):
         with _explained():
             if not stream.read(_CHUNK):
@@ -153,6 +146,8 @@ def _tar_member(archive: tarfile.TarFile, header: tarfile.TarInfo) -> Member:
         raise BadArchive(f"{shown(name)} in it is a device")
     # A size in an extended header would hide what follows.
     is_plain = not header.issparse() and "size" not in header.pax_headers
+    if header.size < 0:
+        raise BadArchive(DAMAGED)
     if header.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or not is_plain:
         raise BadArchive(
             f"{shown(name)} in it is of a kind that is not unpacked ({header.type!r})"
