@@ -97,24 +97,27 @@ def _open_zip(file: BinaryIO, size: int) -> tuple[Any, _Numbers]:
     Returns:
         The pickled value, and a function that reads a storage's numbers.
     """
-    entries = zip_entries.entries(file, size)
-    prefix = next(iter(entries), "").partition("/")[0]
-    if f"{prefix}/data.pkl" not in entries or f"{prefix}/constants.pkl" in entries:
-        raise ValueError(file_signatures.of_entries(entries))
+    archive = zip_entries.open_archive(file, size)
+    names = archive.namelist()
+    prefix = next(iter(names), "").partition("/")[0]
+    if f"{prefix}/data.pkl" not in names or f"{prefix}/constants.pkl" in names:
+        raise ValueError(file_signatures.of_entries(names))
 
     def content(name: str) -> np.ndarray:
-        entry = entries.get(f"{prefix}/{name}")
-        if entry is None:
-            raise ValueError(f"{_shown(name)} is missing in it: download it again")
-        return zip_entries.read(file, entry)
+        try:
+            return zip_entries.read(archive, f"{prefix}/{name}")
+        except KeyError:
+            raise ValueError(
+                f"{_shown(name)} is missing in it: download it again"
+            ) from None
 
     order = "<"
-    if f"{prefix}/byteorder" in entries:
+    if f"{prefix}/byteorder" in names:
         named = content("byteorder").tobytes()
         if named not in _ORDERS:
             raise ValueError("its order of bytes is unknown; expected little or big")
         order = _ORDERS[named]
-    length = entries[f"{prefix}/data.pkl"].size
+    length = archive.getinfo(f"{prefix}/data.pkl").file_size
     if length > _MAX_PICKLE:
         raise ValueError(
             f"its pickle is of {length:,} bytes, and at most {_MAX_PICKLE:,} were "
