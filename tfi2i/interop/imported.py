@@ -1,4 +1,4 @@
-"""A run folder around a generator that another program trained."""
+"""Makes run folders of generators that other programs trained."""
 
 import hashlib
 import os
@@ -24,19 +24,19 @@ from tfi2i.recipes.config import (
 )
 
 _SIZE = 256
-"""What the reference trains at, where a network does not tell."""
+"""Training size of the reference, used if the network does not fix one."""
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of a checkpoint.
+    """A run made of a checkpoint.
 
     Attributes:
-        run: the folder that was made.
+        run: the new folder.
         outline: the network in words.
-        used: its tensors, and the weights that they became.
+        used: the checkpoint's tensors, and the weights that they became.
         dropped: tensors that were not needed, and why.
-        notes: what the file could not tell and was assumed.
+        notes: what the file did not tell and was assumed.
     """
 
     run: Path
@@ -55,22 +55,21 @@ def import_torch(
     dropout: float | None = None,
     statistics: Literal["image", "stored"] | None = None,
 ) -> Imported:
-    """Makes a run of a PyTorch generator, to translate and export with.
+    """Makes a run of a PyTorch generator, for translation and export.
 
     Args:
         source: checkpoint, such as `latest_net_G.pth`.
         run: folder to make.
         direction: which way it translates.
-        key: which network, where the file holds several.
-        dropout: rate that it was trained with; None is the reference's default for
-            its norm, 0.5 with batch norm (pix2pix), else 0. It matters to
-            `--stochastic` alone.
-        statistics: what batch norm uses when painting; None is what the reference's
-            test script uses, `"image"`.
+        key: which network, if the file holds several.
+        dropout: rate that it was trained with, for `--stochastic`; None takes the
+            reference's default: 0.5 with batch norm (pix2pix), else 0.
+        statistics: what batch norm uses at inference; None takes `"image"`, as the
+            reference's test script.
 
     Raises:
-        OSError: `source` cannot be read, or `run` not be written.
-        ValueError: `run` exists, or `source` is no generator that is known here.
+        OSError: `source` cannot be read, or `run` cannot be written.
+        ValueError: `run` exists, or `source` is not a supported generator.
     """
     check_is_new(run)
     tensors = checkpoint.read(source, key)
@@ -99,7 +98,7 @@ def import_torch(
     outline = str(converted.architecture)
     model = ImportedConfig(source.name, _sha256(source), outline)
     size = 2**found.num_downs if found.network == "unet" else _SIZE
-    write_run(converted.network, model, run, direction, size)
+    _write_run(converted.network, model, run, direction, size)
     notes = (*converted.notes, *_channel_notes(converted.network))
     return Imported(run, outline, converted.used, converted.dropped, notes)
 
@@ -112,18 +111,18 @@ def import_keras2(
     key: str | None = None,
     architecture: str | None = None,
 ) -> Imported:
-    """Makes a run of a generator of Keras 2, as a rule with tensorflow-addons' layers.
+    """Makes a run of a Keras 2 generator, as a rule with tensorflow-addons' layers.
 
     Args:
-        source: of `from_addons`.
+        source: `path` of `from_addons`.
         run: folder to make.
         direction: which way it translates.
         key: `part` of `from_addons`.
-        architecture: of `from_addons`, but for a Keras model.
+        architecture: see `from_addons`; a path or a name.
 
     Raises:
-        OSError: `source` cannot be read, or `run` not be written.
-        ValueError: `run` exists, or `source` is no generator that can be rebuilt.
+        OSError: `source` cannot be read, or `run` cannot be written.
+        ValueError: `run` exists, or `source` is not a generator that can be rebuilt.
     """
     check_is_new(run)
     try:
@@ -131,7 +130,7 @@ def import_keras2(
             source, architecture=architecture, part=key, free_size=True
         )
     except ValueError as error:
-        # Its arguments are called otherwise on the command line.
+        # On the command line, the arguments have other names.
         line = re.sub(r"\barchitecture=(?=\W|$)", "--architecture", str(error))
         line = re.sub(r"\bpart=(?=[\s.,;:]|$)", "--key", line)
         raise ValueError(line.replace("part=", "--key ")) from error
@@ -144,7 +143,7 @@ def import_keras2(
     digest = _sha256(source) if source.is_file() else ""
     outline = f"Keras 2 model, {taken[-1]} to {made[-1]} channels"
     model = ImportedConfig(source.name, digest, outline)
-    write_run(generator, model, run, direction, taken[1] or _SIZE)
+    _write_run(generator, model, run, direction, taken[1] or _SIZE)
     return Imported(run, outline, (), (), tuple(_channel_notes(generator)))
 
 
@@ -158,7 +157,7 @@ def _channel_notes(generator):
 
 
 def check_is_new(run: Path) -> None:
-    """Refuses a folder that holds something or cannot be made.
+    """Refuses a folder that is not empty or cannot be made.
 
     Raises:
         OSError: it cannot be made.
@@ -169,25 +168,10 @@ def check_is_new(run: Path) -> None:
     check_can_make(run, "Choose another folder.")
 
 
-def write_run(
-    generator: keras.Model,
-    model: ImportedConfig,
-    run: Path,
-    direction: str,
-    size: int,
+def _write_run(
+    generator: keras.Model, model: ImportedConfig, run: Path, direction: str, size: int
 ) -> None:
-    """Writes a run of a generator, whole or not at all.
-
-    Args:
-        generator: on [-1, 1].
-        model: what it is and where it came from.
-        run: folder to make.
-        direction: which way it translates.
-        size: side of the images that it is for, in pixels.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Writes a run of a generator for images of `size` pixels, whole or not at all."""
     domains = [
         DomainConfig(channels=shape[-1], dtype="uint8", low=0.0, high=255.0)
         for shape in (generator.input_shape, generator.output_shape)
@@ -201,14 +185,14 @@ def write_run(
         domain_b=domain_b,
     )
     config = TrainConfig(recipe="imported", model=model, data=data, epochs=0)
-    # Links and "." as what they stand for.
+    # Follows links and resolves ".".
     target = run.resolve()
     try:
         with temporary_folder(target) as partial:
             stored.write(config, partial)
             generator.save(partial / stored.MODEL)
             make_folder(target)
-            # What makes it a run comes last.
+            # The configuration comes last, because it makes the folder a run.
             for name in (stored.MODEL, stored.CONFIG):
                 os.replace(partial / name, target / name)
     except OSError as error:

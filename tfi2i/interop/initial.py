@@ -1,4 +1,4 @@
-"""Networks to begin a training run with, from the PyTorch reference or from a run."""
+"""Initial networks of a training run, from the PyTorch reference or another run."""
 
 import re
 from pathlib import Path
@@ -10,8 +10,8 @@ from tfi2i.interop.pytorch.conversion import convert
 from tfi2i.recipes import stored, trained
 from tfi2i.recipes.config import ImportedConfig
 
-# There a discriminator is named for the generator that it teaches, here for the domain
-# that it judges.
+# The reference names a discriminator for the generator that it trains; this package, for
+# the domain that it judges.
 _REFERENCE = {
     "G": "generator",
     "D": "discriminator",
@@ -27,16 +27,14 @@ def initial_networks(source: Path) -> dict[str, keras.Model]:
     """Reads the networks of a run, or of a checkpoint folder of the reference.
 
     Args:
-        source: a run, trained here or imported, whose last backup is taken where it is
-            not finished; or a folder of files such as
-            `latest_net_G.pth`, of which the latest are taken, else those of the last
-            epoch.
+        source: a run, trained here or imported (its last backup, if it is not
+            finished); or a folder of files such as `latest_net_G.pth` (the latest, or
+            else those of the last epoch).
 
     Returns:
-        Networks by what a trainer calls them: `generator` and `discriminator`, or
-        `generator_ab`, `generator_ba`, `discriminator_a` and `discriminator_b`; of a
-        one-way run from B to A, its one generator is `generator_ba`, and its
-        discriminator `discriminator_a`.
+        Networks by their names in a trainer: `generator` and `discriminator`, or
+        `generator_ab`, `generator_ba`, `discriminator_a` and `discriminator_b`. The
+        networks of a one-way run from B to A are `generator_ba` and `discriminator_a`.
 
     Raises:
         OSError: `source` does not exist, or cannot be read.
@@ -48,8 +46,8 @@ def initial_networks(source: Path) -> dict[str, keras.Model]:
             "folder with files such as latest_net_G.pth."
         )
     if (source / stored.CONFIG).is_file():
-        return _of_run(source)
-    found = _newest(source)
+        return _read_run(source)
+    found = _latest_files(source)
     if not found:
         raise ValueError(
             f"--init-from is '{source}', which has no {stored.CONFIG} and no file such "
@@ -66,7 +64,7 @@ def initial_networks(source: Path) -> dict[str, keras.Model]:
     return networks
 
 
-def _of_run(run):
+def _read_run(run):
     config = stored.read(run)
     try:
         model = trained.model_of(run, config)
@@ -85,8 +83,8 @@ def _of_run(run):
     return {name: network for name, network in networks.items() if network is not None}
 
 
-def _newest(folder):
-    """Files by the reference's names of networks, all of one epoch."""
+def _latest_files(folder):
+    """Returns the files of the latest epoch, by the reference's network names."""
     epochs = {}
     for path in sorted(folder.iterdir()):
         match = _FILE.fullmatch(path.name)

@@ -12,6 +12,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from tfi2i.interop.pytorch.modules import quote
+
 # Ten times what a network of a thousand tensors needs.
 _MAX_DIRECTORY = 2**24
 _END_SIZE, _END64_SIZE, _LOCATOR64_SIZE, _HEADER_SIZE = 22, 56, 20, 30
@@ -49,13 +51,13 @@ def open_archive(file: BinaryIO, size: int) -> zipfile.ZipFile:
     places = []
     for info in archive.infolist():
         if info.filename in names:
-            raise ValueError(f"it holds {_quote(info)} twice: {_SUSPICIOUS}")
+            raise ValueError(f"it holds {quote(info.filename)} twice: {_SUSPICIOUS}")
         names.add(info.filename)
         start = info.header_offset
         # The name in the header must be the same; its extra field only adds to this.
         end = start + _HEADER_SIZE + len(info.orig_filename) + info.compress_size
         if not 0 <= start <= end <= archive.start_dir:
-            raise ValueError(f"{_quote(info)} reaches beyond it: {_SUSPICIOUS}")
+            raise ValueError(f"{quote(info.filename)} reaches beyond it: {_SUSPICIOUS}")
         places.append((start, end))
     places.sort()
     if any(start < end for (_, end), (start, _) in itertools.pairwise(places)):
@@ -74,8 +76,8 @@ def read(archive: zipfile.ZipFile, name: str) -> np.ndarray:
     is_plain = info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1
     if not is_plain or info.compress_size != info.file_size:
         raise ValueError(
-            f"{_quote(info)} in it is compressed or encrypted, which torch.save never "
-            "does: unpack it, and pack it again with 'zip -0'"
+            f"{quote(info.filename)} in it is compressed or encrypted, which "
+            "torch.save never does: unpack it, and pack it again with 'zip -0'"
         )
     if info.CRC == 0:
         # PyTorch can leave checksums out and writes zeros then; None is not checked.
@@ -88,14 +90,9 @@ def read(archive: zipfile.ZipFile, name: str) -> np.ndarray:
                 data[start : start + _CHUNK] = np.frombuffer(chunk, np.uint8)
     except _ERRORS as error:
         raise ValueError(
-            f"{_quote(info)} in it is damaged: download or copy the file again"
+            f"{quote(info.filename)} in it is damaged: download or copy the file again"
         ) from error
     return data
-
-
-def _quote(info: zipfile.ZipInfo) -> str:
-    # Escaped and cut, because it comes from the file and goes to a terminal.
-    return repr(info.filename[:80])
 
 
 def _check_end(file: BinaryIO, size: int) -> None:
