@@ -10,8 +10,8 @@ from tfi2i.interop.pytorch.conversion import convert
 from tfi2i.recipes import stored, trained
 from tfi2i.recipes.config import ImportedConfig
 
-# The reference names a discriminator for the generator that it trains; this package, for
-# the domain that it judges.
+# The reference names a discriminator for the generator that it trains; this package
+# names it for the domain that it judges.
 _REFERENCE = {
     "G": "generator",
     "D": "discriminator",
