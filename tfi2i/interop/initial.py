@@ -7,14 +7,14 @@ import keras
 
 from tfi2i.interop.pytorch import checkpoint
 from tfi2i.interop.pytorch.conversion import convert
+from tfi2i.models import AdversarialModel
 from tfi2i.recipes import stored, trained
-from tfi2i.recipes.config import ImportedConfig
 
 # The reference names a discriminator for the generator that it trains; this package
 # names it for the domain that it judges.
 _REFERENCE = {
-    "G": "generator",
-    "D": "discriminator",
+    "G": "generator_ab",
+    "D": "discriminator_b",
     "G_A": "generator_ab",
     "G_B": "generator_ba",
     "D_A": "discriminator_b",
@@ -32,9 +32,9 @@ def initial_networks(source: Path) -> dict[str, keras.Model]:
             else those of the last epoch).
 
     Returns:
-        Networks by their names in a trainer: `generator` and `discriminator`, or
-        `generator_ab`, `generator_ba`, `discriminator_a` and `discriminator_b`. The
-        networks of a one-way run from B to A are `generator_ba` and `discriminator_a`.
+        Networks by their names in a trainer of both ways: `generator_ab`,
+        `generator_ba`, `discriminator_a` and `discriminator_b`. A checkpoint does not
+        tell the direction of a single generator: it becomes `generator_ab`.
 
     Raises:
         OSError: `source` does not exist, or cannot be read.
@@ -73,14 +73,11 @@ def _read_run(run):
             f"--init-from is '{run}', which has no {stored.MODEL} and no backup yet: "
             "train it first, or copy the file from where it was trained."
         ) from None
-    if isinstance(config.model, ImportedConfig):
-        networks = {"generator": model}
-    else:
-        networks = {name: getattr(model, name) for name in model.network_names}
-    if config.model.is_paired and config.data.direction == "b2a":
-        back = {"generator": "generator_ba", "discriminator": "discriminator_a"}
-        networks = {back[name]: network for name, network in networks.items()}
-    return {name: network for name, network in networks.items() if network is not None}
+    if not isinstance(model, AdversarialModel):
+        # An imported generator.
+        way = config.ways[0]
+        return {f"generator_{way.input}{way.target}": model}
+    return {model.roles[name]: network for name, network in model.networks.items()}
 
 
 def _latest_files(folder):
