@@ -35,13 +35,7 @@ _QUOTIENTS = ("math.truediv", "math.divide", "truediv", "divide")
 def make_layer(
     layer: FileLayer, value: Any, arguments: dict[str, Any], name: str
 ) -> tuple[keras.layers.Layer, Any]:
-    """Makes the layer that computes a function.
-
-    Args:
-        layer: a layer with the function's name in its configuration.
-        value: the first argument: a tensor, a list of tensors or a number.
-        arguments: the other arguments by name.
-        name: name of the new layer.
+    """Makes the layer that computes a function of `value` and named arguments.
 
     Returns:
         The layer, and the tensor or list of tensors to call it on.

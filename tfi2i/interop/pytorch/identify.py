@@ -51,7 +51,12 @@ class Plan:
 
 
 def infer(tensors: Mapping[str, np.ndarray]) -> Architecture:
-    """Infers the architecture of the network in a checkpoint.
+    """Infers the architecture of the network in a checkpoint, as `plan` does."""
+    return plan(tensors).architecture
+
+
+def plan(tensors: Mapping[str, np.ndarray]) -> Plan:
+    """Infers the architecture, and which layer each tensor belongs to.
 
     Args:
         tensors: by name, in the order of PyTorch's state_dict.
@@ -59,14 +64,6 @@ def infer(tensors: Mapping[str, np.ndarray]) -> Architecture:
     Raises:
         ValueError: it is not a supported network, or tensors are left over, missing or
             of a wrong shape; the line names them.
-    """
-    return plan(tensors).architecture
-
-
-def plan(tensors: Mapping[str, np.ndarray]) -> Plan:
-    """Infers the architecture, and which layer each tensor belongs to.
-
-    Takes and raises the same as `infer`.
     """
     modules = group(tensors)
     architecture, layers = matching.match(modules)

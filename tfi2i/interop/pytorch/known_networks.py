@@ -17,14 +17,7 @@ _Shapes = Sequence[tuple[int, ...]]
 
 
 def recognize(modules: Sequence[Module]) -> str | None:
-    """Names the family of a network.
-
-    Args:
-        modules: the checkpoint's modules, in order.
-
-    Returns:
-        A phrase to follow "holds"; None if the family is unknown.
-    """
+    """Names the family of a network, to follow "holds"; None if it is unknown."""
     kernels = [m.kernel_shape for m in modules if m.kernel]
     parts = {part for module in modules for part in module.names}
     shapes = [shape for module in modules for shape in module.shapes.values()]

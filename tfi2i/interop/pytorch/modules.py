@@ -82,11 +82,7 @@ class Module:
 def group(tensors: Mapping[str, np.ndarray]) -> list[Module]:
     """Groups neighbouring tensors whose names differ only in the last part.
 
-    Args:
-        tensors: by name, in file order.
-
-    Returns:
-        Modules in file order. Prefixes only separate modules and appear in messages.
+    Prefixes only separate modules and appear in messages.
     """
     modules: list[Module] = []
     for name, tensor in tensors.items():
