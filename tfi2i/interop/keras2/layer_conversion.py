@@ -31,10 +31,8 @@ _UNCHANGED = (
     "UpSampling2D ZeroPadding2D"
 ).split()
 _NORMALIZATIONS = (
-    "Addons>InstanceNormalization",
-    "Addons>GroupNormalization",
-    "GroupNormalization",
-)
+    "Addons>InstanceNormalization Addons>GroupNormalization GroupNormalization"
+).split()
 _PADDINGS = ("padding", "pad", "paddings")
 # Without hard_sigmoid, because Keras 3 changed its slope.
 _ACTIVATIONS = (
@@ -50,14 +48,8 @@ _DTYPES = ("float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
 _CONSTRAINTS = ("MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm")
 # Arguments that Keras 2 stores and that do not affect a layer called on images.
 _IGNORED = (
-    "batch_input_shape",
-    "batch_size",
-    "data_format",
-    "fused",
-    "input_dtype",
-    "input_length",
-    "trainable",
-)
+    "batch_input_shape batch_size data_format fused input_dtype input_length trainable"
+).split()
 
 
 @dataclass

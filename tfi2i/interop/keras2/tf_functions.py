@@ -12,20 +12,10 @@ from tfi2i.interop.keras2.layer_conversion import FileLayer, uniform_padding
 from tfi2i.layers import ReflectionPadding2D
 from tfi2i.networks.blocks import DepthToSpace
 
-_ACTIVATIONS = {
-    "nn.relu": "relu",
-    "nn.elu": "elu",
-    "nn.selu": "selu",
-    "nn.silu": "silu",
-    "nn.softplus": "softplus",
-    "math.softplus": "softplus",
-    "math.tanh": "tanh",
-    "nn.tanh": "tanh",
-    "tanh": "tanh",
-    "math.sigmoid": "sigmoid",
-    "nn.sigmoid": "sigmoid",
-    "sigmoid": "sigmoid",
-}
+_ACTIVATIONS = (
+    "nn.relu nn.elu nn.selu nn.silu nn.softplus math.softplus nn.tanh math.tanh tanh "
+    "nn.sigmoid math.sigmoid sigmoid"
+).split()
 _SUMS = ("__operators__.add", "math.add", "add")
 _DIFFERENCES = ("math.subtract", "subtract", "__operators__.sub")
 _PRODUCTS = ("math.multiply", "multiply", "__operators__.mul")
@@ -59,7 +49,7 @@ def make_layer(
 def _make_unary(layer, function, value, arguments, name):
     """Makes the layer for a function, and pops supported arguments."""
     if function in _ACTIVATIONS:
-        return keras.layers.Activation(_ACTIVATIONS[function], name=name)
+        return keras.layers.Activation(function.split(".")[-1], name=name)
     if function == "nn.leaky_relu":
         slope = arguments.pop("alpha", 0.2)
         return keras.layers.LeakyReLU(negative_slope=slope, name=name)

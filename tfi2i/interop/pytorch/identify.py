@@ -28,6 +28,12 @@ from tfi2i.interop.pytorch.architecture import Architecture, Layer
 from tfi2i.interop.pytorch.modules import Module, group, quote, quote_names
 
 _STATISTICS_KEPT = ("running_mean", "running_var")
+# The tensors that each kind of normalization needs.
+_NORM_PARTS = {
+    "batch": ("weight", "bias", *_STATISTICS_KEPT),
+    "instance_affine": ("weight", "bias"),
+    "none": (),
+}
 
 
 class Part(NamedTuple):
@@ -69,12 +75,19 @@ def plan(tensors: Mapping[str, np.ndarray]) -> Plan:
     architecture, layers = matching.match(modules)
     unknown = [name for module in modules for name in module.unknown]
     if unknown:
-        _raise_left_over(unknown, architecture)
+        raise ValueError(
+            f"A {architecture.outline} has no tensors for {quote_names(unknown)}, "
+            "which would be left over. Remove them, if they are not part of it."
+        )
     parts, unused = _assign_norms(modules, layers, architecture)
     norm = _norm(parts)
     use_bias = _use_bias(parts)
-    if unused:
-        _check_unused(unused, use_bias)
+    if unused and not use_bias:
+        raise ValueError(
+            f"{unused[0].missing('weight')} is missing: running statistics without "
+            "scale and offset were left by PyTorch of mid-2018 after convolutions with "
+            "biases, and here convolutions have none. Save the whole state_dict()."
+        )
     if norm == "none" and use_bias:
         norm = "instance"
     if architecture.kind == "discriminator":
@@ -84,13 +97,6 @@ def plan(tensors: Mapping[str, np.ndarray]) -> Plan:
     for part in parts:
         _check_shapes(part)
     return Plan(architecture, tuple(parts), tuple(unused))
-
-
-def _raise_left_over(names: Sequence[str], architecture: Architecture) -> None:
-    raise ValueError(
-        f"A {architecture.outline} has no tensors for {quote_names(names)}, which "
-        "would be left over. Remove them, if they are not part of it."
-    )
 
 
 def _assign_norms(
@@ -126,14 +132,11 @@ def _assign_norms(
 
 def _norm(parts: Sequence[Part]) -> str:
     """Returns the kind of all normalizations, and checks that each is complete."""
-    kinds = Counter(_norm_kind(part.norm) for part in parts if part.layer.norm)
-    kind = max(("batch", "instance_affine", "none"), key=lambda kind: kinds[kind])
-    needed = {"batch": _STATISTICS_KEPT, "instance_affine": (), "none": ()}[kind]
-    if kind != "none":
-        needed = ("weight", "bias", *needed)
-    for part in parts:
-        if not part.layer.norm:
-            continue
+    normalized = [part for part in parts if part.layer.norm]
+    kinds = Counter(_norm_kind(part.norm) for part in normalized)
+    kind = max(_NORM_PARTS, key=lambda kind: kinds[kind])
+    needed = _NORM_PARTS[kind]
+    for part in normalized:
         if part.norm is None:
             if needed:
                 raise ValueError(
@@ -148,8 +151,8 @@ def _norm(parts: Sequence[Part]) -> str:
                     f"{part.norm.missing(name)} is missing: other normalizations have "
                     "it. Save the whole state_dict()."
                 )
-        extra = [n for name, n in part.norm.names.items() if not _fits(name, kind)]
-        if extra:
+        extra = [full for name, full in part.norm.names.items() if name not in needed]
+        if extra and kind != "batch":
             raise ValueError(
                 f"{quote_names(extra)} would be left over: after other convolutions "
                 "there is nothing like it. Remove it, if it is not part of the network."
@@ -161,12 +164,6 @@ def _norm_kind(norm: Module | None) -> str:
     if norm is None:
         return "none"
     return "batch" if set(_STATISTICS_KEPT) & set(norm.names) else "instance_affine"
-
-
-def _fits(part: str, kind: str) -> bool:
-    if kind == "batch":
-        return True
-    return kind == "instance_affine" and part in ("weight", "bias")
 
 
 def _use_bias(parts: Sequence[Part]) -> bool:
@@ -196,17 +193,6 @@ def _use_bias(parts: Sequence[Part]) -> bool:
     return bool(with_bias)
 
 
-def _check_unused(unused: Sequence[Module], use_bias: bool) -> None:
-    """Checks that these are the statistics of instance norm in PyTorch of mid-2018."""
-    if use_bias:
-        return
-    raise ValueError(
-        f"{unused[0].missing('weight')} is missing: running statistics without scale "
-        "and offset were left by PyTorch of mid-2018 after convolutions with biases, "
-        "and here convolutions have none. Save the whole state_dict()."
-    )
-
-
 def _check_shapes(part: Part) -> None:
     """Checks the shapes of a layer's vectors."""
     layer, convolution = part.layer, part.convolution
@@ -224,8 +210,7 @@ def _check_shapes(part: Part) -> None:
                 )
     _check_lengths(convolution, expected, convolution)
     if part.norm:
-        parts = ("weight", "bias", *_STATISTICS_KEPT)
-        lengths = dict.fromkeys(parts, layer.norm_channels)
+        lengths = dict.fromkeys(_NORM_PARTS["batch"], layer.norm_channels)
         _check_lengths(part.norm, lengths, convolution)
 
 

@@ -107,12 +107,9 @@ def _count_matching(shapes: Sequence[tuple[int, ...]], layers: Sequence[Layer]) 
 def _first_difference(
     shapes: Sequence[tuple[int, ...]], layers: Sequence[Layer]
 ) -> int:
-    index = 0
-    for shape, layer in zip(shapes, layers, strict=False):
-        if shape != layer.shape:
-            break
-        index += 1
-    return index
+    pairs = enumerate(zip(shapes, layers, strict=False))
+    different = (index for index, (shape, layer) in pairs if shape != layer.shape)
+    return next(different, min(len(shapes), len(layers)))
 
 
 def _difference(
