@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 
-from tfi2i.interop.addons import from_addons
+from tfi2i.interop import from_addons
 from tfi2i.layers import InstanceNormalization
 
 TOLERANCE = 1e-5

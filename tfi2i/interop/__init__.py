@@ -1,14 +1,14 @@
-"""Other programs' models as ours: PyTorch checkpoints, Keras 2 and tensorflow-addons.
+"""Models of other programs: PyTorch checkpoints, Keras 2 and tensorflow-addons.
 
-Loaded on first use: the names of published generators need no TensorFlow.
+Submodules load on first use; listing published generators needs no TensorFlow.
 """
 
 import importlib
 from typing import Any
 
 _OBJECTS = {
-    "from_addons": "tfi2i.interop.addons",
-    "from_torch": "tfi2i.interop.torch",
+    "from_addons": "tfi2i.interop.keras2",
+    "from_torch": "tfi2i.interop.pytorch.conversion",
 }
 
 __all__ = ["from_addons", "from_torch"]

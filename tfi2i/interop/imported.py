@@ -1,4 +1,4 @@
-"""A run folder around a generator that another program trained."""
+"""Makes run folders of generators that other programs trained."""
 
 import re
 from collections.abc import Sequence
@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import h5py
 import keras
 
 from tfi2i.files import check_is_new, sha256, whole_folder
-from tfi2i.interop import architecture as architectures
-from tfi2i.interop import checkpoint
-from tfi2i.interop.addons import from_addons
-from tfi2i.interop.torch import Dropped, Used, convert
+from tfi2i.interop.keras2 import from_addons
+from tfi2i.interop.pytorch import checkpoint, identify
+from tfi2i.interop.pytorch.conversion import Dropped, Used, convert
 from tfi2i.recipes import stored
 from tfi2i.recipes.config import DataConfig, DomainConfig, TrainConfig
 from tfi2i.recipes.imported import ImportedConfig
@@ -22,19 +20,19 @@ CHOOSE_ANOTHER = "choose another folder"
 """What to do where the folder of a run is not new."""
 
 _SIZE = 256
-"""What the reference trains at, where a network does not tell."""
+"""Training size of the reference, used if the network does not fix one."""
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of a checkpoint.
+    """A run made of a checkpoint.
 
     Attributes:
-        run: the folder that was made.
+        run: the new folder.
         outline: the network in words.
-        used: its tensors, and the weights that they became.
+        used: the checkpoint's tensors, and the weights that they became.
         dropped: tensors that were not needed, and why.
-        notes: what the file could not tell and was assumed.
+        notes: what the file did not tell and was assumed.
     """
 
     run: Path
@@ -53,28 +51,27 @@ def import_torch(
     dropout: float | None = None,
     statistics: Literal["image", "stored"] | None = None,
 ) -> Imported:
-    """Makes a run of a PyTorch generator, to translate and export with.
+    """Makes a run of a PyTorch generator, for translation and export.
 
     Args:
         source: checkpoint, such as `latest_net_G.pth`.
         run: folder to make.
         direction: which way it translates.
-        key: which network, where the file holds several.
-        dropout: rate that it was trained with; None is the reference's default for
-            its norm, 0.5 with batch norm (pix2pix), else 0. It matters to
-            `--stochastic` alone.
-        statistics: what batch norm uses when painting; None is what the reference's
-            test script uses, `"image"`.
+        key: which network, if the file holds several.
+        dropout: rate that it was trained with, for `--stochastic`; None takes the
+            reference's default: 0.5 with batch norm (pix2pix), else 0.
+        statistics: what batch norm uses at inference; None takes `"image"`, as the
+            reference's test script.
 
     Raises:
-        OSError: `source` cannot be read, or `run` not be written.
+        OSError: `source` cannot be read, or `run` cannot be written.
         FileExistsError: `run` is not empty.
-        ValueError: `source` is no generator that is known here.
+        ValueError: `source` is not a supported generator.
     """
     check_is_new(run, remedy=CHOOSE_ANOTHER)
     tensors = checkpoint.read(source, key)
     try:
-        found = architectures.infer(tensors)
+        found = identify.infer(tensors)
         if found.kind != "generator":
             raise ValueError(
                 f"it is a discriminator ({found}), which paints nothing; name the "
@@ -98,7 +95,7 @@ def import_torch(
     outline = str(converted.architecture)
     model = ImportedConfig(source.name, sha256(source), outline)
     size = 2**found.num_downs if found.network == "unet" else _SIZE
-    write_run(converted.network, model, run, direction, size)
+    _write_run(converted.network, model, run, direction, size)
     notes = (*converted.notes, *_channel_notes(converted.network))
     return Imported(run, outline, converted.used, converted.dropped, notes)
 
@@ -111,19 +108,19 @@ def import_keras2(
     key: str | None = None,
     architecture: str | None = None,
 ) -> Imported:
-    """Makes a run of a generator of Keras 2, as a rule with tensorflow-addons' layers.
+    """Makes a run of a Keras 2 generator, as a rule with tensorflow-addons' layers.
 
     Args:
-        source: of `from_addons`.
+        source: `path` of `from_addons`.
         run: folder to make.
         direction: which way it translates.
         key: `part` of `from_addons`.
-        architecture: of `from_addons`, but for a Keras model.
+        architecture: see `from_addons`; a path or a name.
 
     Raises:
-        OSError: `source` cannot be read, or `run` not be written.
+        OSError: `source` cannot be read, or `run` cannot be written.
         FileExistsError: `run` is not empty.
-        ValueError: `source` is no generator that can be rebuilt.
+        ValueError: `source` is not a generator that can be rebuilt.
     """
     check_is_new(run, remedy=CHOOSE_ANOTHER)
     try:
@@ -131,7 +128,7 @@ def import_keras2(
             source, architecture=architecture, part=key, free_size=True
         )
     except ValueError as error:
-        # Its arguments are called otherwise on the command line.
+        # On the command line, the arguments have other names.
         line = re.sub(r"\barchitecture=(?=\W|$)", "--architecture", str(error))
         line = re.sub(r"\bpart=(?=[\s.,;:]|$)", "--key", line)
         raise ValueError(line.replace("part=", "--key ")) from error
@@ -144,7 +141,7 @@ def import_keras2(
     digest = sha256(source) if source.is_file() else ""
     outline = f"Keras 2 model, {taken[-1]} to {made[-1]} channels"
     model = ImportedConfig(source.name, digest, outline)
-    write_run(generator, model, run, direction, taken[1] or _SIZE)
+    _write_run(generator, model, run, direction, taken[1] or _SIZE)
     return Imported(run, outline, (), (), tuple(_channel_notes(generator)))
 
 
@@ -157,40 +154,10 @@ def _channel_notes(generator):
         )
 
 
-def is_keras2(source: Path) -> bool:
-    """Whether a path looks like a model of Keras 2 rather than PyTorch's.
-
-    Args:
-        source: file, folder, or prefix of a TensorFlow checkpoint.
-    """
-    if source.is_dir():
-        names = {path.name for path in source.iterdir()}
-        return "saved_model.pb" in names or any(n.endswith(".index") for n in names)
-    if source.is_file() and h5py.is_hdf5(source):
-        return True
-    is_prefix = source.with_name(f"{source.name}.index").is_file()
-    return is_prefix or source.suffix in (".keras", ".index")
-
-
-def write_run(
-    generator: keras.Model,
-    model: ImportedConfig,
-    run: Path,
-    direction: str,
-    size: int,
+def _write_run(
+    generator: keras.Model, model: ImportedConfig, run: Path, direction: str, size: int
 ) -> None:
-    """Writes a run of a generator, whole or not at all.
-
-    Args:
-        generator: on [-1, 1].
-        model: what it is and where it came from.
-        run: folder to make.
-        direction: which way it translates.
-        size: side of the images that it is for, in pixels.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Writes a run of a generator for images of `size` pixels, whole or not at all."""
     domains = [
         DomainConfig(channels=shape[-1], dtype="uint8", low=0.0, high=255.0)
         for shape in (generator.input_shape, generator.output_shape)

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfi2i.interop.addons import from_addons
+from tfi2i.interop import from_addons
 from tfi2i.layers import InstanceNormalization
 
 FOLDER = Path(__file__).parents[1] / "addons"

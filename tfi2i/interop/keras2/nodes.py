@@ -1,7 +1,7 @@
-"""How a description of Keras 2 says what is connected with what.
+"""Connections between layers in Keras 2 configurations.
 
-A reference is `[layer, number of its call, number of its output]`, a call a list of
-references, of which each may carry further arguments.
+A reference is `[layer, number of the call, number of the output]`. A call is a list of
+references, each optionally followed by keyword arguments.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,14 +9,14 @@ from typing import Any
 
 Reference = tuple[str, int, int]
 
-# Whether Keras 2 calls these "in training" matters.
-_NOISY = (
+# Layers that behave differently with `training=True`.
+_TRAINING_DEPENDENT = (
     "BatchNormalization Dropout GaussianDropout GaussianNoise SpatialDropout2D"
 ).split()
 
 
 def is_network(entry: Mapping[str, Any]) -> bool:
-    """Whether a configuration says how the layers are connected."""
+    """Whether a configuration describes a functional or sequential model."""
     config = entry.get("config")
     if entry.get("class_name") == "Sequential":
         return isinstance(config, list) or "layers" in (config or {})
@@ -24,7 +24,7 @@ def is_network(entry: Mapping[str, Any]) -> bool:
 
 
 def references(value: Any) -> list[Reference]:
-    """All references in nested lists and arguments."""
+    """Returns all references in nested lists and arguments."""
     if _is_reference(value):
         found = [tuple(value[:3])]
         return found + references(value[3]) if len(value) == 4 else found
@@ -41,7 +41,7 @@ def _is_reference(value):
         and len(value) in (3, 4)
         and isinstance(value[0], str)
         and isinstance(value[1], int)
-        # Keras 2 gives constants the number -1.
+        # Keras 2 marks constants with -1.
         and value[1] >= 0
         and isinstance(value[2], int)
     )
@@ -50,24 +50,20 @@ def _is_reference(value):
 def resolve(
     call: list[Any], known: Mapping[Reference, Any]
 ) -> tuple[Any, dict[str, Any]] | None:
-    """The arguments of a call.
-
-    Args:
-        call: as stored.
-        known: tensors by reference.
+    """Looks up the arguments of a stored call among the known tensors.
 
     Returns:
-        The first argument, a tensor, a list of them or a number, and the others by
-        their names; None where a tensor is not known yet.
+        The first argument (a tensor, a list of tensors or a number) and the others by
+        name; None if a tensor is not known yet.
 
     Raises:
-        ValueError: calls are not stored so.
+        ValueError: the call is malformed.
     """
     if not isinstance(call, list) or not call:
         raise ValueError(f"A layer is called on {call!r}, unlike in files of Keras 2.")
     if any(reference not in known for reference in references(call)):
         return None
-    # Of a function's single argument, the list around it is left out.
+    # Keras 2 omits the outer list for a function's single argument.
     items = [call] if isinstance(call[0], str) else call
     arguments = {}
     for item in items:
@@ -88,19 +84,14 @@ def _value(item, known):
 def check_arguments(
     name: str, kinds: Iterable[str], arguments: Mapping[str, Any]
 ) -> None:
-    """Refuses what a Keras 3 graph would overrule, such as noise that is always off.
-
-    Args:
-        name: of the layer or network that is called.
-        kinds: of all layers in it.
-        arguments: of the call but the first.
+    """Refuses call arguments that affect layers and that a Keras 3 graph cannot keep.
 
     Raises:
-        ValueError: one of them makes a difference.
+        ValueError: for example `training`, if a layer in it is of a noisy kind.
     """
-    is_noisy = any(kind in _NOISY for kind in kinds)
+    is_dependent = any(kind in _TRAINING_DEPENDENT for kind in kinds)
     for key, value in arguments.items():
-        if value is not None and (is_noisy or key not in ("training", "mask")):
+        if value is not None and (is_dependent or key not in ("training", "mask")):
             raise ValueError(
                 f"Layer '{name}' is called with {key}={value!r}, which a Keras 3 graph "
                 "cannot hold: build the network anew with Keras 3 and pass it as "
