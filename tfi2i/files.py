@@ -19,7 +19,7 @@ from typing import BinaryIO
 try:
     import fcntl
 except ImportError:
-    # Windows has no such locks: temporary files of killed processes stay there.
+    # Windows has no such locks; there, what killed processes leave stays.
     fcntl = None  # type: ignore[assignment]
 
 _PARTIAL = re.compile(r"\.partial-[0-9a-f]{12}(\.[^.]*)?")
