@@ -16,7 +16,8 @@ def damaged(folder):
     jpeg = save(folder / "1.jpg", picture(40, 40), progressive=True)
     jpeg.write_bytes(jpeg.read_bytes()[:-300])
     tiff = folder / "1.tif"
-    Image.fromarray(picture(40, 40)).save(tiff, compression="tiff_lzw")
+    palette = Image.fromarray(picture(40, 40)).quantize()
+    palette.save(tiff, compression="tiff_lzw")
     contents = bytearray(tiff.read_bytes())
     contents[100:110] = bytes(10)
     tiff.write_bytes(contents)
