@@ -14,6 +14,7 @@ import tensorflow as tf
 from tfi2i.data import headers, reading
 from tfi2i.data.headers import ImageFile
 from tfi2i.data.pixels import PixelType
+from tfi2i.data.transforms import cut_half
 
 # Enough to tell a drawing in a few colours from a photograph.
 _PIXELS_SAMPLED = (256, 4096)
@@ -93,10 +94,10 @@ def measure(file: ImageStats, halves: bool, background: str = "white") -> ImageS
         return dataclasses.replace(file, fault=str(error))
     except (tf.errors.ResourceExhaustedError, MemoryError):
         return dataclasses.replace(file, fault="larger than the free memory")
-    middle = image.shape[1] // 2
     parts = None
-    if halves and middle:
-        parts = _measure(image[:, :middle]), _measure(image[:, middle:])
+    if halves and image.shape[1] > 1:
+        left, right = (cut_half(image, half) for half in ("left", "right"))
+        parts = _measure(left), _measure(right)
     return dataclasses.replace(file, whole=_measure(image), halves=parts)
 
 
