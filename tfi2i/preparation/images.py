@@ -11,10 +11,10 @@ from typing import Any, Literal
 from tfi2i.data import listing, places
 from tfi2i.data.excluded import NOTHING, Excluded
 from tfi2i.data.headers import ImageFile
+from tfi2i.data.threads import parallel_map
 from tfi2i.preparation import problems, value_checks
 from tfi2i.preparation.folder_scan import FolderScan, Layout, SplitFiles, infer_layout
 from tfi2i.preparation.image_stats import ImageStats, measure, read_header
-from tfi2i.preparation.parallel import parallel_map
 from tfi2i.preparation.problems import DomainImage, Pair, Problem
 from tfi2i.recipes.config import DataConfig
 from tfi2i.recipes.named import get

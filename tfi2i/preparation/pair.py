@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from tfi2i.data import folders, listing, places, reading, transforms
 from tfi2i.data.headers import ImageFile, shortened
+from tfi2i.data.threads import parallel_map
 from tfi2i.data.writing import write
 from tfi2i.files import check_is_folder, check_is_new, whole_folder
-from tfi2i.preparation.parallel import parallel_map
 
 Resize = Literal["a", "b"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from tfi2i.data import excluded, listing, names, places
 from tfi2i.data.dealing import Unit, clusters, deal, group_names
 from tfi2i.data.headers import EXTENSIONS, shortened
+from tfi2i.data.threads import parallel_map
 from tfi2i.files import check_is_folder, check_is_new, sha256, whole_folder
 from tfi2i.preparation.image_stats import measure, read_header
-from tfi2i.preparation.parallel import parallel_map
 
 
 @dataclasses.dataclass(frozen=True)
