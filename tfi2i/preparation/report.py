@@ -271,10 +271,10 @@ def _treatment(checked: CheckResult) -> Iterator[str]:
         yield f"A and B are read as {read['A']}."
     else:
         yield from (f"{side} is read as {how}." for side, how in read.items())
-    if config.model.takes_pairs and data.input == "files":
-        learnt, other = ("B from A", "b2a")
-        if data.direction == "b2a":
-            learnt, other = ("A from B", "a2b")
+    way, *more = config.model.ways(data)
+    if not more and way.name == data.direction and data.input == "files":
+        other = {"a2b": "b2a", "b2a": "a2b"}[data.direction]
+        learnt = f"{way.target.upper()} from {way.input.upper()}"
         yield f"It learns to make {learnt}; --data.direction {other} for the other way."
     steps, left = plan.steps, _left_out(plan)
     remainder = f"; each leaves {left} images out, other ones in turn" if left else ""
