@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -61,6 +62,12 @@ class Translator:
     def together(self) -> bool:
         """Whether images of one size are better translated together."""
         return getattr(self._translate, "together", False)
+
+    @overload
+    def __call__(self, image: np.ndarray) -> np.ndarray: ...
+
+    @overload
+    def __call__(self, image: Image.Image) -> Image.Image: ...
 
     def __call__(self, image: np.ndarray | Image.Image) -> np.ndarray | Image.Image:
         """Translates one image or a batch of images of one size.

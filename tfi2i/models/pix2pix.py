@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfi2i.layers import PACKAGE
+from tfi2i.layers.base import PACKAGE
 from tfi2i.losses import ADVERSARIAL_LOSSES, l1_loss, l2_loss
 from tfi2i.models.added_losses import run
 from tfi2i.models.base import AdversarialModel, check_losses

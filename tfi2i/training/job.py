@@ -8,10 +8,11 @@ import keras
 import tensorflow as tf
 
 from tfi2i.data import PairedData, UnpairedData
+from tfi2i.models.schedules import ConstantThenLinear
 from tfi2i.recipes import build, splits
 from tfi2i.recipes.bounds import flag
 from tfi2i.recipes.config import TrainConfig
-from tfi2i.training import ConstantThenLinear, known_images
+from tfi2i.training import known_images
 from tfi2i.training.devices import check_precision, choose_strategy
 
 log = logging.getLogger(__name__)
