@@ -122,8 +122,8 @@ def check(files: list[bytes], number: int, folder: Path) -> bool:
     return True
 
 
-def _peak() -> int:
-    """Bytes."""
+def peak_memory() -> int:
+    """The most memory that the process has ever had, in bytes."""
     status = Path("/proc/self/status").read_text()
     (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024
@@ -134,11 +134,11 @@ def main(first: int, count: int) -> None:
     files = seeds()
     with tempfile.TemporaryDirectory() as folder:
         check(files, 0, Path(folder))
-        before, images = _peak(), 0
+        before, images = peak_memory(), 0
         for number in range(first, first + count):
             print(number, end="\r", flush=True)
             images += check(files, number, Path(folder))
-    print(f"\n{images} images, {(_peak() - before) / 2**20:.0f} MiB")
+    print(f"\n{images} images, {(peak_memory() - before) / 2**20:.0f} MiB")
 
 
 if __name__ == "__main__":

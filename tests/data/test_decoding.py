@@ -1,3 +1,4 @@
+import dataclasses
 import io
 
 import numpy as np
@@ -6,19 +7,25 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 
 from tests.data.conftest import picture
-from tfi2i.data import decoding
+from tfi2i.data import decoding, headers
+from tfi2i.data.reading import read_image
 
 BACKGROUND = (250, 128, 3)
 
 
 @tf.function
-def in_graph(path, orientation, background):
-    return decoding.decode(path, orientation, background)
+def in_graph(contents, background):
+    return decoding.decode_contents(contents, background)
 
 
-def decode(path, orientation=1, background=BACKGROUND) -> np.ndarray:
-    arguments = tf.constant(str(path)), tf.constant(orientation)
-    return in_graph(*arguments, tf.constant(background)).numpy()
+def decode(path, background=BACKGROUND) -> np.ndarray:
+    """As training sees the file; exports see the same of JPEG and PNG, unturned."""
+    image = read_image(path, "#{:02x}{:02x}{:02x}".format(*background))
+    file = headers.read(path)
+    if file.format != "WEBP" and file.orientation == 1:
+        found = in_graph(path.read_bytes(), tf.constant(background))
+        np.testing.assert_array_equal(found, image)
+    return image
 
 
 def shown(path, background=BACKGROUND) -> np.ndarray:
@@ -107,11 +114,12 @@ def test_alpha_agrees_with_pillow_alpha_composite(tmp_path, image, alpha):
     assert np.abs(difference).max() <= 1
 
 
-def test_flatten_rounds_to_nearest_for_every_alpha():
+def test_alpha_is_rounded_to_nearest(tmp_path):
     colours, alphas = np.meshgrid(np.arange(256), np.arange(256))
     rgba = np.stack([colours] * 3 + [alphas], axis=-1).astype(np.uint8)
     for background in ((255, 0, 1), (128, 77, 254)):
-        flat = decoding.flatten(rgba, tf.constant(background)).numpy()
+        Image.fromarray(rgba).save(tmp_path / "a.png")
+        flat = decode(tmp_path / "a.png", background)
         share = alphas[..., None] / 255
         exact = colours[..., None] * share + np.array(background) * (1 - share)
         np.testing.assert_array_equal(flat, np.rint(exact))
@@ -175,8 +183,13 @@ def test_animated_webp_is_refused_and_does_not_end_the_process(tmp_path, image):
     path = tmp_path / "a.webp"
     frames = [image, ImageOps.invert(image)]
     frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="animated WebP"):
+    with pytest.raises(ValueError, match="^animated$"):
         decode(path)
+    # The same where the file has been put in the place of another one.
+    image.save(tmp_path / "b.webp")
+    file = dataclasses.replace(headers.read(tmp_path / "b.webp"), path=path)
+    with pytest.raises(ValueError, match="^animated$"):
+        decoding.decode(file)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -186,10 +199,9 @@ def test_orientation(tmp_path, image, suffix, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     image.save(path, exif=exif)
-    assert decode(path, orientation).shape[:2] == (
-        (34, 21) if orientation >= 5 else (21, 34)
-    )
-    np.testing.assert_array_equal(decode(path, orientation), shown(path))
+    decoded = decode(path)
+    assert decoded.shape[:2] == ((34, 21) if orientation >= 5 else (21, 34))
+    np.testing.assert_array_equal(decoded, shown(path))
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
@@ -199,25 +211,20 @@ def test_truncated_files_are_refused(tmp_path, suffix):
     data = path.read_bytes()
     for length in (len(data) * 9 // 10, len(data) // 2, 40, 8, 0):
         path.write_bytes(data[:length])
+        with pytest.raises(ValueError):
+            read_image(path)
         with pytest.raises(tf.errors.OpError):
-            decode(path)
+            in_graph(data[:length], tf.constant(BACKGROUND))
 
 
 def test_other_content_is_refused(tmp_path):
     path = tmp_path / "a.png"
     path.write_text("not an image")
-    with pytest.raises(tf.errors.OpError, match="not an image: expected JPEG, PNG"):
+    with pytest.raises(ValueError, match="not an image: expected JPEG, PNG"):
         decode(path)
 
 
-def test_bytes_are_read_as_files_are(tmp_path, image, alpha):
-    image.save(tmp_path / "a.jpg", quality=80)
-    with_alpha(image, alpha).save(tmp_path / "b.png")
-    image.quantize(4).save(tmp_path / "c.png", bits=2, transparency=bytes([1, 3]))
-    for path in sorted(tmp_path.iterdir()):
-        contents = tf.constant(path.read_bytes())
-        pixels = decoding.decode_contents(contents, tf.constant(BACKGROUND))
-        np.testing.assert_array_equal(pixels, shown(path))
+def test_bytes_that_are_no_image():
     with pytest.raises(tf.errors.InvalidArgumentError):
         decoding.decode_contents(tf.constant(b"no image"), tf.constant(BACKGROUND))
 

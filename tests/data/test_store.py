@@ -15,8 +15,8 @@ TYPES = [PixelType.of(3), PixelType.of(1, "uint16"), PixelType.of(2, "float32", 
 def filled(shapes, pixels, on_disk):
     """Images of values that say which they are."""
     buffer = store.allocate(shapes, pixels, on_disk)
-    for index, place in enumerate(store.places(buffer, shapes, pixels)):
-        place[:] = np.arange(place.size).reshape(place.shape) + 100 * index
+    for index, view in enumerate(store.views(buffer, shapes, pixels)):
+        view[:] = np.arange(view.size).reshape(view.shape) + 100 * index
     return store.Held(buffer, shapes, pixels)
 
 
@@ -51,7 +51,7 @@ def test_memory_is_shared():
     shapes = SHAPES[[0, 2]]
     buffer = store.allocate(shapes, TYPES[0], on_disk=False)
     images = store.Held(buffer, shapes, TYPES[0])
-    store.places(buffer, shapes, TYPES[0])[1][2, 4, 1] = 9
+    store.views(buffer, shapes, TYPES[0])[1][2, 4, 1] = 9
     assert images[1][2, 4, 1] == 9
 
 

@@ -64,13 +64,20 @@ def test_the_rate_is_one_that_a_computer_can_have():
 def test_penalties_and_identity_losses_cost():
     cyclegan, pix2pix = small("cyclegan-emoji"), small("pix2pix-emoji", batch_size=2)
     made, judge = estimate.Network(0, 100.0, 10), estimate.Network(0, 1.0, 1)
-    both = ([made, made], [judge, judge])
+    four = {f"generator_{way}": made for way in ("ab", "ba")}
+    four |= {f"discriminator_{domain}": judge for domain in "ab"}
+
+    def step(config, networks, **model):
+        model = replace(config.model, **model)
+        return estimate.step(replace(config, model=model), networks)
+
     # Three passes of each generator, forward and twice backward; each discriminator
     # trains on two images and lets gradients through once.
-    assert estimate.step(cyclegan, *both, False) == (4 * (18 * 100 + 16), 4 * 62)
-    assert estimate.step(cyclegan, *both, True) == (4 * (18 * 100 + 28), 4 * 62)
-    model = replace(cyclegan.model, identity_weight=0.0)
-    without = replace(cyclegan, model=model)
-    assert estimate.step(without, *both, False) == (4 * (12 * 100 + 16), 4 * 42)
-    assert estimate.step(pix2pix, [made], [judge], False) == (2 * 308, 2 * 12)
-    assert estimate.step(pix2pix, [made], [], False) == (2 * 300, 2 * 10)
+    assert step(cyclegan, four) == (4 * (18 * 100 + 16), 4 * 62)
+    penalized = step(cyclegan, four, adversarial_loss="wgan-gp")
+    assert penalized == (4 * (18 * 100 + 28), 4 * 62)
+    without = step(cyclegan, four, identity_weight=0.0)
+    assert without == (4 * (12 * 100 + 16), 4 * 42)
+    two = {"generator": made, "discriminator": judge}
+    assert step(pix2pix, two) == (2 * 308, 2 * 12)
+    assert step(pix2pix, two, gan_weight=0.0) == (2 * 300, 2 * 10)

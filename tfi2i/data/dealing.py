@@ -1,4 +1,4 @@
-"""Splits of images into train, val and test that keep groups together."""
+"""Splits images into train, val and test by a seed, and keeps groups together."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from tfi2i.data.headers import shortened
 
 @dataclasses.dataclass(frozen=True)
 class Unit:
-    """The smallest thing to split: an image, or the two images of a pair.
+    """What is never split: an image, or the two images of a pair.
 
     Attributes:
-        kind: what it counts as: a folder's name, `pairs` or `images`.
-        name: stem of its files.
-        files: one, or two.
+        kind: shares are of each kind: a folder's name, `pairs` or `images`.
+        name: stem of the files.
+        files: one or two.
     """
 
     kind: str
@@ -30,17 +30,20 @@ class Unit:
 def group_names(
     units: Iterable[Unit], group: str | None, flag: str = "--group"
 ) -> dict[str, str]:
-    """The group of every name.
+    """Finds the group of every name.
 
     Args:
-        units: whose names are searched.
-        group: regular expression. What its first group matches (or else the whole) is
-            what images of one group have in common, such as a patient's number. None
-            makes no groups.
-        flag: that gave it, for messages.
+        units: images or pairs.
+        group: regular expression that is searched in the names. Names belong to one
+            group where its first capture (or else the whole match) is the same, such
+            as a patient's number. None makes no groups.
+        flag: the option that gave it, for messages.
+
+    Returns:
+        Name to group; empty without an expression.
 
     Raises:
-        ValueError: an expression that is none, or does not match all names.
+        ValueError: the expression is invalid, or does not match all names.
     """
     if group is None:
         return {}
@@ -70,11 +73,11 @@ def group_names(
 def clusters(
     units: Sequence[Unit], bonds: Callable[[Unit], Iterable[str | bytes]]
 ) -> list[list[Unit]]:
-    """Join units that have a bond in common, directly or through others.
+    """Joins units that share a bond, directly or through others.
 
     Args:
         units: images or pairs.
-        bonds: what a unit may have in common with others.
+        bonds: returns the bonds of a unit, such as its group or its checksum.
     """
     parents = list(range(len(units)))
 
@@ -99,16 +102,19 @@ def deal(
     seed: int,
     remedy: str = "pass --val 0 or --test 0",
 ) -> dict[str, list[Unit]]:
-    """Deal clusters out, in an order that follows from the seed and the names.
+    """Deals clusters out to splits, in an order that seed and names determine.
 
-    A share is of each kind of unit, rounded, and at least one. What would exceed it
-    goes to the training images.
+    A split gets its share of each kind of unit, rounded, and at least one. Clusters
+    that would exceed it go to `train`.
 
     Args:
         clusters: units that stay together.
-        shares: of the splits other than `train`; 0 for none.
-        seed: another one deals otherwise.
-        remedy: what to do where there are too few, for the message.
+        shares: the share of each split other than `train`; 0 for none.
+        seed: determines the order.
+        remedy: what the user can do where there are too few, for the message.
+
+    Returns:
+        The units of each split, `train` first.
 
     Raises:
         ValueError: a split would get none.
@@ -120,8 +126,8 @@ def deal(
         if share
     }
     dealt: dict[str, list[list[Unit]]] = {name: [] for name in ("train", *left)}
-    for cluster in sorted(clusters, key=lambda cluster: _place(cluster, seed)):
-        sizes = _sizes([cluster])
+    for cluster in sorted(clusters, key=lambda cluster: _sort_key(cluster, seed)):
+        sizes = _counts([cluster])
         fits = (
             name
             for name, room in left.items()
@@ -132,9 +138,9 @@ def deal(
         for kind, size in sizes.items() if name in left else ():
             left[name][kind] -= size
     for name in left:
-        _fill(dealt[name], dealt["train"], totals)
+        _add_missing_kinds(dealt[name], dealt["train"], totals)
     for name, found in dealt.items():
-        for kind in totals.keys() - _sizes(found).keys():
+        for kind in totals.keys() - _counts(found).keys():
             raise ValueError(
                 f"too few to split: {name} would get none of the {totals[kind]} {kind} "
                 f"(in {len(clusters)} lots that stay together); add images, or {remedy}"
@@ -144,23 +150,25 @@ def deal(
     }
 
 
-def _fill(lacking: list[list[Unit]], train: list[list[Unit]], totals) -> None:
-    """Move the smallest lots that a split lacks, though they exceed its share."""
-    for kind in totals.keys() - _sizes(lacking).keys():
+def _add_missing_kinds(
+    lacking: list[list[Unit]], train: list[list[Unit]], totals: collections.Counter
+) -> None:
+    """Moves the smallest clusters of missing kinds, even beyond the split's share."""
+    for kind in totals.keys() - _counts(lacking).keys():
         for cluster in sorted(train, key=len):
             rest = [other for other in train if other is not cluster]
-            if kind in _sizes([cluster]) and _sizes(rest).keys() == totals.keys():
+            if kind in _counts([cluster]) and _counts(rest).keys() == totals.keys():
                 lacking.append(cluster)
                 train[:] = rest
                 break
 
 
-def _sizes(clusters: list[list[Unit]]) -> collections.Counter:
+def _counts(clusters: list[list[Unit]]) -> collections.Counter:
+    """Units of each kind."""
     return collections.Counter(unit.kind for cluster in clusters for unit in cluster)
 
 
-def _place(cluster: list[Unit], seed: int) -> bytes:
-    """Where in the order a cluster comes."""
+def _sort_key(cluster: list[Unit], seed: int) -> bytes:
     kind, name = min((unit.kind, unit.name) for unit in cluster)
     text = f"{seed}/{kind}/{name}".encode(errors="surrogateescape")
     return hashlib.sha256(text).digest()

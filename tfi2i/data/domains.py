@@ -1,6 +1,6 @@
-"""Which image files make up two domains whose images are no pairs.
+"""Finds the image files of two domains whose images are no pairs.
 
-Names and numbers need not match. As in `folders`, only names and headers are read.
+Names and counts need not match. As in `folders`, only names and headers are read.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ LAYOUTS = ("auto", "folders", "side_by_side")
 
 @dataclasses.dataclass(frozen=True)
 class UnpairedFiles:
-    """The files of one split and how they were read.
+    """The files of one split, and the layout in which they were found.
 
     Attributes:
         layout: the layout found: `folders` or `side_by_side`.
-        folders: where the images lie: those of A and B, or one folder.
-        reason: one line for people: what was taken for A and for B, and why.
+        folders: the folders of A and B, or the one of all images.
+        reason: one line for users: what was taken for A and for B, and why.
         a: images of domain A, sorted by file name.
-        b: images of domain B, likewise, as many or not.
+        b: images of domain B, likewise; their number may differ.
     """
 
     layout: places.Layout
@@ -46,23 +46,23 @@ def find_unpaired(
     exclude: str | Path | None = None,
     share: Share | None = None,
 ) -> UnpairedFiles:
-    """Find the images of both domains of one split.
+    """Finds the images of both domains of one split.
 
-    Looked for as `folders.find_pairs` does, but names, numbers and sizes of images do
+    Searches as `folders.find_pairs` does, but names, numbers and sizes of images do
     not matter.
 
     Args:
-        directory: the data set's folder.
+        directory: folder of the data set.
         split: `train`, `val` or `test`.
-        layout: `auto` looks; `folders` and `side_by_side` accept that form only.
-        a: name of the folder that holds domain A.
-        b: name of the folder that holds domain B.
-        usual: names that nobody gave, in whose place A and B may stand.
+        layout: `auto` tries both; `folders` and `side_by_side` accept that layout only.
+        a: name of the folder of domain A.
+        b: name of the folder of domain B.
+        usual: as in `folders.find_pairs`.
         exclude: file that lists images to leave out, unread, by their paths from
             `directory`.
-        share: how much of each domain's training images is the split `val`, where
-            there is no such folder; the images may then lie in `directory` itself.
-            None: nothing.
+        share: the part of each domain's training images that is the split `val`,
+            where there is no such folder; the images may then lie in `directory`
+            itself. None: no part.
 
     Returns:
         The files, with displayed sizes and EXIF orientation from the headers.
@@ -71,9 +71,9 @@ def find_unpaired(
         FileNotFoundError: the data folder, the split, one domain's folder or the
             list does not exist.
         ValueError: a domain without images, one folder for both domains, an odd
-            width, images too narrow to be two, an unreadable header, a layout that
-            does not exist, a list that names nothing in the folder, or a share of too
-            few.
+            width, images too narrow to be two, an unreadable header, an unknown
+            layout, a list that names nothing in the folder, or too few images for the
+            share.
     """
     root = Path(directory)
     if layout not in LAYOUTS:
@@ -85,19 +85,19 @@ def find_unpaired(
     out = excluded.read(root, exclude)
     called = places.Names.of(a, b, usual)
     if share is None or not share.applies(root, split, called):
-        return _found(root, split, layout, called, out)
+        return _find(root, split, layout, called, out)
     unsplit = not places.available_splits(root, a=called.a, b=called.b)
-    every = _found(root, "train", layout, called, out, unsplit)
+    every = _find(root, "train", layout, called, out, unsplit)
     units = [
         Unit(domain, names.stem(image.path), (image.path,))
-        for domain, images in _sides(every)
+        for domain, images in _by_domain(every)
         for image in images
     ]
     chosen = share.part(units, split)
     kept = {(unit.kind, unit.files[0]) for unit in chosen}
     parts = {
         domain: tuple(image for image in images if (domain, image.path) in kept)
-        for domain, images in _sides(every)
+        for domain, images in _by_domain(every)
     }
     if every.layout == "side_by_side":
         parts["B"] = tuple(i for i in every.b if ("A", i.path) in kept)
@@ -105,14 +105,14 @@ def find_unpaired(
     return dataclasses.replace(every, reason=reason, a=parts["A"], b=parts["B"])
 
 
-def _sides(files: UnpairedFiles) -> list[tuple[str, tuple[ImageFile, ...]]]:
-    """Files of each domain; of side-by-side ones, which hold both, once."""
+def _by_domain(files: UnpairedFiles) -> list[tuple[str, tuple[ImageFile, ...]]]:
+    """The files of each domain; side-by-side files, which hold both, once."""
     if files.layout == "side_by_side":
         return [("A", files.a)]
     return [("A", files.a), ("B", files.b)]
 
 
-def _found(
+def _find(
     root: Path,
     split: str,
     layout: places.Layout,
@@ -120,7 +120,7 @@ def _found(
     out: excluded.Excluded,
     unsplit: bool = False,
 ) -> UnpairedFiles:
-    """The files of a whole split, or those of a folder that nobody split."""
+    """Finds the files of a whole split, or all files of an unsplit folder."""
     found = places.two_folders(root, split, layout, called, unsplit)
     if found is not None:
         return _from_two_folders(root, *found, out)
@@ -137,7 +137,7 @@ def _found(
 def _from_two_folders(
     root: Path, folder_a: Path, folder_b: Path, reason: str, out: excluded.Excluded
 ) -> UnpairedFiles:
-    """All images of two folders."""
+    """Takes all images of two folders."""
     places.check_different(folder_a, folder_b)
     paths_a, out_a = out.part(listing.images(folder_a))
     paths_b, out_b = out.part(listing.images(folder_b))
@@ -162,9 +162,9 @@ def _from_two_folders(
 def _from_halves(
     root: Path, folder: Path, out: excluded.Excluded, remedy: str
 ) -> UnpairedFiles:
-    """Left and right halves of a folder's images.
+    """Takes the halves of a folder's images: A left, B right.
 
-    Where there is a `remedy`, nobody asked for it, and single images are refused.
+    A `remedy` means that the user did not ask for it, and single images are refused.
     """
     paths, gone = out.part(listing.images(folder))
     pairs, doubt = listing.halves(root, paths, remedy)
@@ -178,6 +178,7 @@ def _from_halves(
 
 
 def _check_no_domain_is_missing(root: Path, split: str, a: str, b: str) -> None:
+    """Refuses a split that has the folder of one domain only."""
     found = places.only_one(root, split, a, b)
     if found is not None:
         there, missing, domain = found

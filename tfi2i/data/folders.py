@@ -1,7 +1,7 @@
-"""Which image files make up a split of pairs: layouts, pairs, sizes, orientation.
+"""Finds the image files of a split of pairs, whatever the layout of the data set.
 
-Only names and headers are read here, so a folder of thousands is checked in
-about a second and everything wrong with it is told before anything is decoded.
+Only names and headers are read, so that a folder of thousands is checked in about a
+second, and everything wrong with it is reported before anything is decoded.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Sample:
     """One training example.
 
     Attributes:
-        name: what the names of its files have in common, unique in its split.
-        a: the image of domain A, None where only targets are read.
+        name: what the names of its files have in common, unique in the split.
+        a: the image of domain A; None where only targets are read.
         b: the image of domain B, or the target.
     """
 
@@ -45,12 +45,12 @@ class Sample:
 
 @dataclasses.dataclass(frozen=True)
 class PairedFiles:
-    """The files of one split and how they were read.
+    """The files of one split, and the layout in which they were found.
 
     Attributes:
         layout: the layout found: `side_by_side`, `folders` or `targets`.
-        folders: where the images lie: one folder, or those of A and B.
-        reason: one line for people: what was taken for A and for B, and why.
+        folders: the folder of the images, or those of A and B.
+        reason: one line for users: what was taken for A and for B, and why.
         samples: sorted by name.
     """
 
@@ -76,31 +76,32 @@ def find_pairs(
     exclude: str | Path | None = None,
     share: Share | None = None,
 ) -> PairedFiles:
-    """Find the paired images of one split.
+    """Finds the paired images of one split.
 
-    Looked for in this order, unless `layout` says which: folders `split/a` and
-    `split/b`, folders `splita` and `splitb` (also `a_split`, `a/split` and the like;
-    where `a` is the folder `train` itself, or `images_train`, the one of another split
-    is called alike), images in `split` with those of the same names in the one folder
-    beside it, side-by-side images `split/*` (A left, B right), any two sub-folders of
-    `split`. Folders that are named, other than A and B, are taken or refused. Files in
-    two folders are matched by `names.matching`.
+    The layouts are tried in this order, unless `layout` names one: folders `split/a`
+    and `split/b`; folders `splita` and `splitb` (also `a_split`, `a/split` and the
+    like; where `a` contains the name of a split, as `train` or `images_train`, that
+    name is replaced); images in `split` and in the one folder beside it, of the same
+    names; side-by-side images `split/*` (A left, B right); any two sub-folders of
+    `split`. Folder names that the user gives, other than A and B, are used or refused.
+    Files in two folders are matched by `names.matching`.
 
     Args:
-        directory: the data set's folder.
+        directory: folder of the data set.
         split: `train`, `val` or `test`.
-        layout: `auto` looks; the others accept one form only. `targets` is
+        layout: `auto` tries all; the others accept one layout only. `targets` is
             single images in `split`, and needs `targets_only`.
-        a: name of the folder that holds domain A.
-        b: name of the folder that holds domain B.
-        usual: names that nobody gave, in whose place A and B may stand.
-        targets_only: the input will be made from the target, so A is not
+        a: name of the folder of domain A.
+        b: name of the folder of domain B.
+        usual: names that the user did not give; A and B may stand in for them.
+        targets_only: the inputs will be made from the targets, so that A is not
             needed: of two folders only B's is read, of side-by-side images
             (which then must be asked for) the right half.
         exclude: file that lists images to leave out, unread, by their paths from
-            `directory`; of two folders, their partners are left out, too.
-        share: how much of the training images is the split `val`, where there is no
-            such folder; the images may then lie in `directory` itself. None: nothing.
+            `directory`; in two folders, their partners are left out, too.
+        share: the part of the training images that is the split `val`, where there is
+            no such folder; the images may then lie in `directory` itself. None: no
+            part.
 
     Returns:
         The files, with displayed sizes and EXIF orientation from the headers.
@@ -109,8 +110,8 @@ def find_pairs(
         FileNotFoundError: the folder, the split or the list does not exist.
         ValueError: no images, unmatched or duplicate names, names of both sides of
             pairs in one folder, an odd width, images too narrow to be two, an
-            unreadable header, no such layout, a list that names nothing there, or a
-            share of too few.
+            unreadable header, an unknown layout, a list that names nothing in the
+            folder, or too few images for the share.
     """
     root = Path(directory)
     if layout not in LAYOUTS:
@@ -124,23 +125,23 @@ def find_pairs(
     out = excluded.read(root, exclude)
     called = Names.of(a, b, usual)
     if share is None or not share.applies(root, split, called):
-        return _found(root, split, layout, called, targets_only, out)
+        return _find(root, split, layout, called, targets_only, out)
     unsplit = not available_splits(root, a=called.a, b=called.b)
-    every = _found(root, "train", layout, called, targets_only, out, unsplit)
-    units = [_unit(sample) for sample in every.samples]
+    every = _find(root, "train", layout, called, targets_only, out, unsplit)
+    units = [_to_unit(sample) for sample in every.samples]
     kept = {unit.name for unit in share.part(units, split)}
     samples = tuple(sample for sample in every.samples if sample.name in kept)
     reason = f"{every.reason}; {share.note(len(samples), len(units), split)}"
     return dataclasses.replace(every, samples=samples, reason=reason)
 
 
-def _unit(sample: Sample) -> Unit:
+def _to_unit(sample: Sample) -> Unit:
     files = (sample.b.path,) if sample.a is None else (sample.a.path, sample.b.path)
     files = tuple(dict.fromkeys(files))
     return Unit("pairs" if len(files) == 2 else "images", sample.name, files)
 
 
-def _found(
+def _find(
     root: Path,
     split: str,
     layout: Layout,
@@ -149,29 +150,34 @@ def _found(
     out: excluded.Excluded,
     unsplit: bool = False,
 ) -> PairedFiles:
-    """The files of a whole split, or those of a folder that nobody split."""
+    """Finds the files of a whole split, or all files of an unsplit folder."""
     found = two_folders(root, split, layout, called, unsplit)
     if found is not None:
         folder_a, folder_b, reason = found
         if targets_only:
-            return _targets(root, folder_b, out, "folders", f"targets only, {reason}")
+            reason = f"targets only, {reason}"
+            return _from_targets(root, folder_b, out, "folders", reason)
         check_different(folder_a, folder_b)
         return match_folders(root, folder_a, folder_b, out, reason)
     flat = one_folder(root, split, layout, called, unsplit)
     if layout == "auto" and not targets_only:
         check_no_sides(flat, "edges")
     if layout == "targets" or (layout == "auto" and targets_only):
-        return _targets(root, flat, out, "targets", "single images, read as targets")
+        reason = "single images, read as targets"
+        return _from_targets(root, flat, out, "targets", reason)
     remedy = "" if layout == "side_by_side" else single_images(root, split, "edges")
-    return _side_by_side(root, flat, out, targets_only, remedy)
+    return _from_halves(root, flat, out, targets_only, remedy)
 
 
 def check_no_sides(folder: Path, made: str = "") -> None:
-    """Refuse one folder whose names say that A and B of pairs are files in it.
+    """Refuses one folder whose file names show that it holds both sides of pairs.
 
     Args:
-        folder: of images that nobody says are something else.
+        folder: a folder of images.
         made: an input that may be made from single images; empty where none may.
+
+    Raises:
+        ValueError: naming the two sides.
     """
     paths = listing.images(folder)
     found = names.sides(paths)
@@ -189,11 +195,11 @@ def check_no_sides(folder: Path, made: str = "") -> None:
 
 
 def single_images(root: Path, split: str, made: str = "") -> str:
-    """What to do about single images that are taken for A and B side by side.
+    """Words what the user can do where single images look like pairs side by side.
 
     Args:
-        root: the data set's folder.
-        split: where they are.
+        root: folder of the data set.
+        split: the split of the images.
         made: an input that may be made from them; empty where none may.
     """
     ways = [f"draw their inputs with --data.input {made}"] if made else []
@@ -208,10 +214,10 @@ def match_folders(
     out: excluded.Excluded = excluded.NOTHING,
     reason: str = "",
 ) -> PairedFiles:
-    """Pair the files of two folders by `names.matching`, whatever the extension.
+    """Pairs the files of two folders by `names.matching`, whatever their extension.
 
     Args:
-        root: the data set's folder, from which messages name files.
+        root: folder of the data set, to which paths in messages are relative.
         folder_a: images of domain A.
         folder_b: images of domain B.
         out: images to leave out, with their partners.
@@ -223,29 +229,29 @@ def match_folders(
     found = names.matching(listing.images(folder_a), listing.images(folder_b))
     named_a, out_a = _by_name(folder_a, out, lambda path: found.key(0, path))
     named_b, out_b = _by_name(folder_b, out, lambda path: found.key(1, path))
-    # Another file of the name may be the one that is kept.
+    # Unless another file of the name is kept.
     gone = (out_a - named_a.keys()) | (out_b - named_b.keys())
     for named in (named_a, named_b):
         for name in gone & named.keys():
             del named[name]
     if not named_a and not named_b:
         raise ValueError(out.nothing_left(folder_a))
-    lonely = []
+    unmatched = []
     for here, mine, there, other in (
         (folder_a, named_a, folder_b, named_b),
         (folder_b, named_b, folder_a, named_a),
     ):
         alone = [path.name for name, path in mine.items() if name not in other]
         if alone:
-            lonely.append(
+            unmatched.append(
                 f"{len(alone)} in {listing.relative(root, here)} without a partner in "
                 f"{listing.relative(root, there)} ({shortened(alone)})"
             )
-    if lonely:
+    if unmatched:
         raise ValueError(
-            f"unmatched images in '{root}': {'; '.join(lonely)}; pairs need the same "
-            "file name in both folders, but for what all names of a folder begin or "
-            "end with, as 1_A.png and 1_B.png"
+            f"unmatched images in '{root}': {'; '.join(unmatched)}; pairs need the "
+            "same file name in both folders, but for what all names of a folder begin "
+            "or end with, as 1_A.png and 1_B.png"
         )
     files = listing.indexed(root, [*named_a.values(), *named_b.values()])
     samples = tuple(
@@ -257,17 +263,17 @@ def match_folders(
 
 
 def unread(*folders: Path) -> str:
-    """What the reason says of other things in the folders."""
+    """Words what else the folders contain, for the reason of a layout."""
     left_out = listing.left_out(folders, folders)
     return f"; {left_out}" if left_out else ""
 
 
-def _side_by_side(
+def _from_halves(
     root: Path, folder: Path, out: excluded.Excluded, targets_only: bool, remedy: str
 ) -> PairedFiles:
-    """Split every file of a folder down the middle: A left, B right.
+    """Takes the halves of a folder's files: A left, B right.
 
-    Where there is a `remedy`, nobody asked for it, and single images are refused.
+    A `remedy` means that the user did not ask for it, and single images are refused.
     """
     named, gone = _by_name(folder, out)
     every = sorted(named)
@@ -284,10 +290,10 @@ def _side_by_side(
     return PairedFiles("side_by_side", (folder,), reason, samples)
 
 
-def _targets(
+def _from_targets(
     root: Path, folder: Path, out: excluded.Excluded, layout: Layout, reason: str
 ) -> PairedFiles:
-    """Single images, each a target."""
+    """Takes each image of a folder as a target."""
     named, gone = _by_name(folder, out)
     files = listing.indexed(root, named.values())
     samples = tuple(Sample(name, None, files[named[name]]) for name in sorted(named))
@@ -303,9 +309,13 @@ def _targets(
 def _by_name(
     folder: Path, out: excluded.Excluded, key: Callable[[Path], str] = names.stem
 ) -> tuple[dict[str, Path], set[str]]:
-    """Name to file, and the names of files that are left out.
+    """Lists a folder by the names of samples.
 
-    A name may occur once, since it is the sample's.
+    Returns:
+        Name to file, and the names of the files that are left out.
+
+    Raises:
+        ValueError: no images, or two of one name.
     """
     found, gone = out.part(listing.images(folder))
     if not found:

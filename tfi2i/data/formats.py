@@ -1,9 +1,8 @@
-"""Image files that TensorFlow does not decode, to arrays of a wanted kind."""
+"""Decodes the files that TensorFlow does not, and converts arrays to wanted pixels."""
 
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -13,82 +12,107 @@ from tfi2i.data.headers import ImageFile
 from tfi2i.data.limits import Refused
 from tfi2i.data.pixels import PixelType
 
-# Pixels.
-_AT_ONCE = 2**16
+# Pixels that are converted together.
+_BLOCK = 2**16
+_LUMA = np.array([19595, 38470, 7471])
 
 
-def read(path: str | Path) -> tuple[np.ndarray, ImageFile]:
-    """Decode a BMP, GIF (its first picture), TIFF, HEIC or NumPy file.
+def read(file: ImageFile) -> np.ndarray:
+    """Decodes a BMP, GIF (its first picture), TIFF, HEIC or NumPy file.
 
     Args:
-        path: of the file.
+        file: its header.
 
     Returns:
         `(height, width, channels)`, uint8, uint16 or float32, as stored (EXIF
-        orientation is not applied); and what its header says.
+        orientation is not applied).
 
     Raises:
-        OSError, ValueError: of `headers.read`; damaged content.
+        OSError, ValueError: the content is damaged, or has changed since its header
+            was read.
     """
-    file = headers.read(Path(path))
     try:
         if file.format in ("NPY", "NPZ"):
-            return arrays.read(file.path), file
-        if file.format == "TIFF":
-            return tiff.read(file.path), file
-        return _picture(file), file
+            image = arrays.read(file.path)
+        elif file.format == "TIFF":
+            image = tiff.read(file.path)
+        else:
+            image = _decode_by_pillow(file)
     except (Refused, MemoryError):
         raise
     except Exception as error:
-        # Damaged files lead Pillow and tifffile to errors of every kind.
+        # Damaged files make Pillow and tifffile raise errors of every kind.
         raise ValueError("truncated or damaged") from error
+    if image.shape[2] != file.channels or image.dtype != file.dtype:
+        raise ValueError("changed since its header was read")
+    return image
 
 
-def convert(
-    image: np.ndarray, file: ImageFile, background: np.ndarray, pixels: PixelType
-) -> np.ndarray:
-    """Make a decoded image consist of other pixels, as `decoding` does in a graph.
-
-    Args:
-        image: `(height, width, channels)`, uint8, uint16 or float32.
-        file: says which channel is alpha.
-        background: red, green, blue under transparent pixels, 0 to 255.
-        pixels: wanted.
+def check_fit(file: ImageFile, pixels: PixelType) -> None:
+    """Refuses a file that cannot be converted to such pixels.
 
     Raises:
-        ValueError: that would invent channels or cut floats off.
+        ValueError: the conversion would invent channels or cut floats off.
     """
     why_not = file.misfit(pixels)
     if why_not is not None:
         raise ValueError(why_not)
+
+
+def convert(
+    image: np.ndarray,
+    file: ImageFile,
+    background: tuple[int, int, int],
+    pixels: PixelType,
+) -> np.ndarray:
+    """Converts a decoded image to the pixels of a domain.
+
+    Grey becomes equal channels, and colour its luma. 16 bits become 8 by their high
+    byte, 8 become 16 by repetition. Where floats are wanted, floats keep their values,
+    and of integers black becomes `pixels.low` and white `pixels.high`.
+
+    Args:
+        image: `(height, width, channels)`, uint8, uint16 or float32.
+        file: its header, which says whether the last channel is alpha.
+        background: red, green, blue under transparent pixels, 0 to 255.
+        pixels: the wanted pixels.
+
+    Returns:
+        `(height, width, pixels.channels)` of `pixels.dtype`.
+
+    Raises:
+        ValueError: of `check_fit`.
+    """
+    check_fit(file, pixels)
     if image.shape[2] == pixels.channels and image.dtype == pixels.dtype:
         return image
     height, width, _ = image.shape
     found = np.empty((height, width, pixels.channels), pixels.dtype)
-    # In parts, since numbers in between take several times the memory.
-    step = max(1, _AT_ONCE // max(1, width))
+    # In blocks of rows, because the intermediate values take several times the memory.
+    step = max(1, _BLOCK // max(1, width))
     for start in range(0, height, step):
         rows = slice(start, start + step)
-        found[rows] = _stored(
-            _converted(image[rows], file.alpha, background, pixels), pixels
-        )
+        block = _convert_levels(image[rows], file.alpha, background, pixels)
+        found[rows] = _to_range(block, pixels)
     return found
 
 
-def _stored(image, pixels):
-    """Levels as they are, or, where floats are wanted, between low and high."""
+def _to_range(image: np.ndarray, pixels: PixelType) -> np.ndarray:
+    """Maps levels onto `pixels.low` to `pixels.high` where floats are wanted."""
     if pixels.dtype != "float32" or image.dtype == np.float32:
         return image
     step = (pixels.high - pixels.low) / np.iinfo(image.dtype).max
     return image.astype(np.float32) * np.float32(step) + np.float32(pixels.low)
 
 
-def _converted(image, alpha, background, pixels):
-    """Numbers first become as small as they will be, and large at last."""
+def _convert_levels(
+    image: np.ndarray, alpha: bool, background: tuple[int, int, int], pixels: PixelType
+) -> np.ndarray:
+    """Converts bit depth and channels: narrowed first, widened last."""
     if pixels.dtype == "uint8" and image.dtype == np.uint16:
         image = (image >> 8).astype(np.uint8)
     if alpha and pixels.channels != 4:
-        image = _flattened(image, background)
+        image = _composite(image, background)
     if pixels.dtype == "uint16" and image.dtype == np.uint8:
         image = image.astype(np.uint16) * 257
     count = image.shape[2]
@@ -97,7 +121,7 @@ def _converted(image, alpha, background, pixels):
     if pixels.channels == 1:
         return _luma(image)
     if count < 3:
-        # Grey, and maybe alpha.
+        # Grey, or grey and alpha.
         image = np.concatenate([image[..., :1]] * 3 + [image[..., 1:]], axis=2)
     if image.shape[2] == pixels.channels:
         return image
@@ -106,7 +130,7 @@ def _converted(image, alpha, background, pixels):
     return np.concatenate([image, opaque], axis=2)
 
 
-def _picture(file):
+def _decode_by_pillow(file: ImageFile) -> np.ndarray:
     if file.format == "HEIF":
         headers.open_heif()
     with warnings.catch_warnings():
@@ -116,8 +140,8 @@ def _picture(file):
             return pictures.to_array(image, modes[file.channels])
 
 
-def _flattened(image, background):
-    """Composited over a colour, which makes grey with alpha a colour, too."""
+def _composite(image: np.ndarray, background: tuple[int, int, int]) -> np.ndarray:
+    """Composites over a colour, rounded to nearest; grey becomes RGB."""
     white = np.iinfo(image.dtype).max
     colour, alpha = image[..., :-1].astype(np.int64), image[..., -1:].astype(np.int64)
     under = np.asarray(background, np.int64) * (white // 255)
@@ -125,10 +149,9 @@ def _flattened(image, background):
     return mixed.astype(image.dtype)
 
 
-def _luma(image):
-    """As Pillow's mode L."""
-    weights = np.array([19595, 38470, 7471])
+def _luma(image: np.ndarray) -> np.ndarray:
+    """Converts RGB to grey as Pillow's mode L does."""
     if image.dtype == np.float32:
-        return (image @ (weights / 65536))[..., None]
-    grey = (image.astype(np.int64) @ weights + 0x8000) >> 16
+        return (image @ (_LUMA / 65536))[..., None]
+    grey = (image.astype(np.int64) @ _LUMA + 0x8000) >> 16
     return grey.astype(image.dtype)[..., None]

@@ -1,4 +1,4 @@
-"""Which size an image gets before anything is cut out of it."""
+"""Computes the size to which an image is resized before it is cropped."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ Size = int | tuple[int, int]
 
 
 def shape_of(size: Size) -> tuple[int, int]:
-    """Height and width of what may be given as one side."""
+    """Height and width of a size; one number is the side of a square."""
     return (size, size) if isinstance(size, int) else size
 
 
 @dataclasses.dataclass(frozen=True)
 class Geometry:
-    """What is done to images of any size, by the reference's names.
+    """How images of any size are resized, by the reference's names.
 
-    `resize_and_crop` makes all images `load` large; `scale_width` gives all one width
-    and leaves their shapes; `crop` and `none` do not resize. What is not cropped
-    afterwards is rounded to sizes that the network takes, as the reference rounds
-    to multiples of 4.
+    `resize_and_crop` resizes all images to `load`; `scale_width` to the width of
+    `load`, keeping proportions; `crop` and `none` do not resize. Sides that are not
+    cropped afterwards are rounded to a multiple that the network takes; the
+    reference rounds to multiples of 4.
 
     Attributes:
         preprocess: one of `PREPROCESS`.
-        load: height and width, of which `scale_width` uses the width alone.
-        crop: height and width of what is cut out.
-        multiple: of which sides are that are not cropped.
+        load: height and width; `scale_width` uses the width alone.
+        crop: height and width of the crop.
+        multiple: sides of images that are not cropped are multiples of this.
     """
 
     preprocess: Preprocess = "resize_and_crop"
@@ -41,7 +41,7 @@ class Geometry:
     multiple: int = 4
 
     def __post_init__(self):
-        """Refuse what is no mode, and sizes below 1."""
+        """Refuses unknown modes, and sizes below 1."""
         if self.preprocess not in PREPROCESS:
             raise ValueError(
                 f"--data.preprocess is '{self.preprocess}', expected "
@@ -50,33 +50,33 @@ class Geometry:
         for name, shape in (("load", self.load), ("crop", self.crop)):
             if min(shape) < 1:
                 raise ValueError(
-                    f"--data.{name}-size is {_shown(shape)}, expected at least 1"
+                    f"--data.{name}-size is {_format_shape(shape)}, expected at least 1"
                 )
 
     @property
     def is_cropped(self) -> bool:
-        """Whether training cuts a random part out."""
+        """Whether training takes a random crop."""
         return self.preprocess.endswith("crop")
 
     def whole(self) -> Geometry:
-        """The same for images that are looked at whole, after training or beside it.
+        """The geometry of images that are not cropped, as for validation.
 
-        `resize_and_crop` resizes them to what the network sees; else they keep the
-        scale that they have in training.
+        `resize_and_crop` resizes them to the size of the crop; the other modes keep
+        the scale of training.
         """
         if self.preprocess == "resize_and_crop":
             return dataclasses.replace(self, load=self.crop)
         return self
 
     def loaded(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width that an image gets before it is cropped.
+        """Computes the height and width of an image before it is cropped.
 
         Args:
-            height: of the image as it is shown, in pixels.
+            height: of the upright image, in pixels.
             width: likewise.
 
         Raises:
-            ValueError: it would be smaller than what is cut out of it.
+            ValueError: the image would be smaller than the crop.
         """
         if self.preprocess == "resize_and_crop":
             return self.load
@@ -87,7 +87,8 @@ class Geometry:
             return self._rounded(height), self._rounded(width)
         if height < self.crop[0] or width < self.crop[1]:
             raise ValueError(
-                f"{height}x{width} is smaller than the crop of {_shown(self.crop)}"
+                f"{height}x{width} is smaller than the crop of "
+                f"{_format_shape(self.crop)}"
             )
         return height, width
 
@@ -95,6 +96,6 @@ class Geometry:
         return max(round(side / self.multiple), 1) * self.multiple
 
 
-def _shown(shape: tuple[int, int]) -> str:
+def _format_shape(shape: tuple[int, int]) -> str:
     height, width = shape
     return str(height) if height == width else f"{height}x{width}"

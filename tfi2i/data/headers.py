@@ -1,6 +1,6 @@
-"""What the first bytes of an image file say, and why some files cannot be read.
+"""Reads the headers of image files, and says why a file cannot be read.
 
-Nothing is decoded here, and nothing is allocated that a file merely claims to need.
+Nothing is decoded, and no memory is allocated that a file merely claims to need.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ _NAMES_SHOWN = 5
 _HEADER = 32
 _KNOWN = "expected JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or NumPy"
 
-# How files begin.
 _SIGNATURES = {
     b"\xff\xd8\xff": "JPEG",
     b"\x89PNG": "PNG",
@@ -43,7 +42,7 @@ _SIGNATURES = {
 }
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
-# By Pillow's mode: channels, and whether the last is alpha.
+# Pillow's mode to channels, and whether the last is alpha.
 _MODES = {"1": (1, False), "L": (1, False), "LA": (2, True), "RGBA": (4, True)}
 
 
@@ -53,15 +52,15 @@ class ImageFile:
 
     Attributes:
         path: the file.
-        width: pixels of the whole file as it is shown, EXIF orientation applied.
+        width: of the whole file in pixels, EXIF orientation applied.
         height: likewise.
         orientation: EXIF orientation, 1 (upright) to 8.
-        half: which part of the file is meant.
-        format: what the content is, whatever the name: `JPEG`, `PNG`, `WEBP`, `BMP`,
-            `GIF`, `TIFF`, `HEIF`, `NPY` or `NPZ`.
-        channels: of the file, alpha included; colour with a palette has 3.
-        alpha: whether the last channel says how opaque a pixel is.
-        dtype: of numbers that hold the file's without loss.
+        half: the part of the file that is the image.
+        format: of the content, whatever the name: `JPEG`, `PNG`, `WEBP`, `BMP`, `GIF`,
+            `TIFF`, `HEIF`, `NPY` or `NPZ`.
+        channels: of the file, alpha included; a palette of colours has 3.
+        alpha: whether the last channel is opacity.
+        dtype: holds the values of the file without loss.
     """
 
     path: Path
@@ -76,11 +75,11 @@ class ImageFile:
 
     @property
     def opaque_channels(self) -> int:
-        """Channels without alpha."""
+        """Number of channels without alpha."""
         return self.channels - self.alpha
 
     def misfit(self, pixels: PixelType) -> str | None:
-        """Say why this file cannot be made of such pixels, None where it can."""
+        """Says why this file cannot be converted to such pixels; None where it can."""
         if self.dtype == "float32" and pixels.dtype != "float32":
             return f"floats, expected {pixels.dtype}"
         if self.channels == pixels.channels and self.channels != 2 * self.alpha:
@@ -91,7 +90,7 @@ class ImageFile:
 
 
 def read(path: Path) -> ImageFile:
-    """Read the header of one image file.
+    """Reads the header of one image file.
 
     Args:
         path: the file.
@@ -100,16 +99,16 @@ def read(path: Path) -> ImageFile:
         The whole image, with its displayed size and EXIF orientation.
 
     Raises:
-        OSError: there is no such file, or it may not be read.
+        OSError: the file does not exist, or may not be read.
         ValueError: it is empty, damaged, animated, a volume, too large, or of another
-            kind. Both messages are one line that says why, without the path.
+            kind. Each message is one line that says why, without the path.
     """
     try:
         return _read(path)
     except UnidentifiedImageError:
         raise ValueError(f"damaged, or no image: {_KNOWN}") from None
     except OSError as error:
-        # Pillow's own have no number, and those of the system repeat the path.
+        # Pillow's own errors have no number; those of the system repeat the path.
         if error.errno is None:
             raise ValueError(_first_line(error)) from error
         raise type(error)(error.strerror or _first_line(error)) from error
@@ -121,19 +120,19 @@ def read(path: Path) -> ImageFile:
             f"{MAX_PIXELS:,}; cut it into parts, or make it smaller"
         ) from error
     except Exception as error:
-        # Damaged files lead Pillow and tifffile to errors of every kind.
+        # Damaged files make Pillow and tifffile raise errors of every kind.
         raise ValueError(f"damaged ({_first_line(error)})") from error
 
 
 def shortened(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
+    """Joins the first few names, and says how many more there are."""
     shown = ", ".join(names[:_NAMES_SHOWN])
     more = len(names) - _NAMES_SHOWN
     return f"{shown} and {more} more" if more > 0 else shown
 
 
 def format_of(header: bytes) -> str | None:
-    """Which format begins with these bytes, None for one that is not read."""
+    """Identifies a format by its first bytes; None for one that is not read."""
     if header[:4] == b"RIFF" and header[8:12] == b"WEBP":
         return "WEBP"
     if header[4:8] == b"ftyp" and header[8:12] in _HEIF_BRANDS:
@@ -143,7 +142,7 @@ def format_of(header: bytes) -> str | None:
 
 
 def open_heif() -> None:
-    """Let Pillow read HEIC.
+    """Registers HEIC with Pillow.
 
     Raises:
         Refused: pillow-heif is not installed.
@@ -159,7 +158,7 @@ def open_heif() -> None:
 
 def _read(path: Path) -> ImageFile:
     status = path.stat()
-    # Opening a pipe would wait for ever.
+    # Opening a pipe would block.
     if not stat.S_ISREG(status.st_mode):
         raise Refused("not a file")
     if status.st_size == 0:
@@ -175,19 +174,18 @@ def _read(path: Path) -> ImageFile:
     if kind == "TIFF":
         found = tiff.header(path)
         picture = ImageFile(path, *found.size, 1, "whole", kind, *found.pixels)
-        return _turned(picture, found.orientation)
-    return _picture(path, kind, header)
+        return _with_orientation(picture, found.orientation)
+    return _read_by_pillow(path, kind, header)
 
 
-def _picture(path: Path, kind: str, header: bytes) -> ImageFile:
-    """What Pillow says of a file."""
+def _read_by_pillow(path: Path, kind: str, header: bytes) -> ImageFile:
     if kind == "HEIF":
         open_heif()
     with warnings.catch_warnings():
-        # A large or oddly tagged picture is not this reader's concern.
+        # Pillow warns of large files and odd tags.
         warnings.simplefilter("ignore")
         with Image.open(path, formats=(kind,)) as image:
-            # A JPEG of several pictures (MPO) is a photograph and its previews.
+            # A JPEG of several images (MPO) is a photograph and its previews.
             if kind in ("PNG", "WEBP") and getattr(image, "n_frames", 1) > 1:
                 raise Refused("animated")
             # PngImageFile.getexif decodes all pixels to look for a late tag.
@@ -199,21 +197,21 @@ def _picture(path: Path, kind: str, header: bytes) -> ImageFile:
     dtype = "uint8"
     if kind == "PNG" and header[24:25] == b"\x10":
         dtype = "uint16"
-        # Pillow knows no 16-bit colour.
+        # Pillow reads no 16-bit colour.
         channels, alpha = {0: (1, False), 2: (3, False), 4: (2, True)}.get(
             header[25], (4, True)
         )
     if is_clear and not alpha:
         channels, alpha = channels + 1, True
     if kind == "HEIF":
-        # Its decoder turns the picture.
+        # Its decoder applies the orientation.
         orientation = 1
     picture = ImageFile(path, width, height, 1, "whole", kind, channels, alpha, dtype)
-    return _turned(picture, orientation)
+    return _with_orientation(picture, orientation)
 
 
-def _turned(image: ImageFile, orientation: int) -> ImageFile:
-    """The image as it is shown."""
+def _with_orientation(image: ImageFile, orientation: int) -> ImageFile:
+    """Sets the orientation, and exchanges the sides of an image that lies on one."""
     if orientation not in range(1, 9):
         orientation = 1
     width, height = image.width, image.height

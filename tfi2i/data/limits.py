@@ -1,15 +1,15 @@
-"""How large an image may say it is, before anything is allocated for it."""
+"""Limits of an image's claimed size, checked before memory is allocated for it."""
 
 from __future__ import annotations
 
 MAX_SIDE = 65_535
-"""Pixels; JPEG knows no more."""
+"""Pixels; the limit of JPEG."""
 
 MAX_PIXELS = 2**27
 """134 million: 11,585 pixels squared."""
 
 MAX_BYTES = 2**31
-"""Of an image's numbers, whatever their kind."""
+"""Bytes of an image's values, whatever their dtype."""
 
 
 class Refused(ValueError):
@@ -17,15 +17,15 @@ class Refused(ValueError):
 
 
 def check_size(height: int, width: int, bytes_per_pixel: int = 1) -> None:
-    """Refuse an image that would take too much memory, or has no pixels.
+    """Refuses an image that would take too much memory, or has no pixels.
 
     Args:
-        height: that the file says.
+        height: as the file claims, in pixels.
         width: likewise.
-        bytes_per_pixel: all channels together.
+        bytes_per_pixel: of all channels together.
 
     Raises:
-        Refused: with what is allowed.
+        Refused: naming the limit.
     """
     if height < 1 or width < 1:
         raise Refused(f"{width}x{height} pixels: it has none")

@@ -1,4 +1,4 @@
-"""Image files of one folder: which they are, what their headers say, their halves."""
+"""Lists the image files of a folder and reads their headers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tfi2i.data.headers import EXTENSIONS, ImageFile, shortened
 
 
 def images(folder: Path) -> list[Path]:
-    """Image files of a folder by extension, sorted, hidden ones left out.
+    """Lists the image files of a folder by extension, sorted, without hidden ones.
 
-    What is no file, such as a dangling link, is for the reader of headers to name.
+    Dangling links are listed; they are refused when their header is read.
     """
     return sorted(
         entry
@@ -26,12 +26,12 @@ def images(folder: Path) -> list[Path]:
 
 
 def has_images(folder: Path) -> bool:
-    """Whether images lie in a folder; not where there is no such folder."""
+    """Whether a folder exists and contains image files."""
     return folder.is_dir() and bool(images(folder))
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Folders in a folder, and links to folders, sorted; hidden ones left out."""
+    """Lists folders in a folder, and links to such, sorted, without hidden ones."""
     return sorted(
         entry
         for entry in folder.iterdir()
@@ -40,15 +40,15 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def left_out(places: Iterable[Path], used: Iterable[Path] = ()) -> str:
-    """Say what lies in folders of images and is not read.
+    """Words what folders of images contain and is not read.
 
     Args:
         places: the folders.
-        used: folders in them that are read after all.
+        used: folders in them that are read.
 
     Returns:
-        Files of other kinds, counted, folders with images, and links that lead
-        nowhere; empty where all is read.
+        Counts of other files, folders with images, and dangling links; empty where
+        everything is read.
     """
     kinds: collections.Counter[str] = collections.Counter()
     inside, lost = [], []
@@ -86,7 +86,11 @@ def _is_unread(folder: Path, used: Iterable[Path]) -> bool:
 
 
 def indexed(root: Path, paths: Iterable[Path]) -> dict[Path, ImageFile]:
-    """Read every header; name all files where that fails."""
+    """Reads the header of every file.
+
+    Raises:
+        ValueError: naming all files whose header cannot be read.
+    """
     found, broken = {}, []
     for path in paths:
         try:
@@ -105,20 +109,20 @@ def indexed(root: Path, paths: Iterable[Path]) -> dict[Path, ImageFile]:
 def halves(
     root: Path, paths: Sequence[Path], remedy: str
 ) -> tuple[list[tuple[ImageFile, ImageFile]], str]:
-    """Left and right half of every file.
+    """Reads the headers of side-by-side files.
 
     Args:
-        root: the data set's folder.
+        root: folder of the data set.
         paths: the files.
-        remedy: what to do about single images; empty where the user says that these
-            are pairs.
+        remedy: what the user can do where these are single images; empty where the
+            user says that they are pairs.
 
     Returns:
-        The halves, and a doubt where most of them are wide.
+        The left and the right half of every file; and a doubt, for the reason of the
+        layout, where most files are unusually wide.
 
     Raises:
-        ValueError: an odd width; most images are too narrow to be two, unless the user
-            says that they are.
+        ValueError: an odd width; with a `remedy`, most images are too narrow to be two.
     """
     whole = list(indexed(root, paths).values())
     narrow = sum(not looks_like_two(image) for image in whole)
@@ -141,10 +145,7 @@ def halves(
         )
     wide = sum(not looks_like_a_pair(image) for image in whole)
     pairs = [
-        (
-            dataclasses.replace(image, half="left"),
-            dataclasses.replace(image, half="right"),
-        )
+        tuple(dataclasses.replace(image, half=half) for half in ("left", "right"))
         for image in whole
     ]
     doubt = ""
@@ -155,15 +156,15 @@ def halves(
 
 
 def relative(root: Path, path: Path) -> str:
-    """A path as people see it, from the data set's folder if it lies there."""
+    """Formats a path for messages, relative to the data set where it lies there."""
     return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
 def looks_like_two(image: ImageFile) -> bool:
-    """Whether the halves are no narrower than an upright photograph, 3:4."""
+    """Whether the halves are at least as wide as an upright photograph, 3:4."""
     return 1.5 <= image.width / image.height
 
 
 def looks_like_a_pair(image: ImageFile) -> bool:
-    """Whether the halves are no longer than a photograph, 4:3 either way."""
+    """Whether the halves have proportions from 3:4 to 4:3, as photographs have."""
     return looks_like_two(image) and image.width / image.height <= 2.7

@@ -1,20 +1,17 @@
-"""Decoded images of a split: kept in memory, in a file, or read anew."""
+"""Loads the images of a split: into memory, into a file, or one by one on demand."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from tfi2i.data import decoding, headers, memory, store, transforms
+from tfi2i.data import headers, memory, store
 from tfi2i.data.derived import Derivation
 from tfi2i.data.headers import ImageFile
 from tfi2i.data.reading import Reading
-from tfi2i.data.threads import in_threads
-
-_HALVES = ("whole", "left", "right")
+from tfi2i.data.threads import parallel_map
 
 
 class OnDemand(store.Images):
@@ -22,25 +19,31 @@ class OnDemand(store.Images):
 
     def __init__(self, files: Sequence[ImageFile], reading: Reading):
         super().__init__(reading.shapes(files), reading.pixels)
+        self.files = files
         self._reading = reading
-        self._paths = tf.constant([os.fsencode(file.path) for file in files])
-        self._rest = tf.constant(
-            [[file.orientation, _HALVES.index(file.half)] for file in files], tf.int32
-        )
 
     def get(self, index: tf.Tensor) -> tf.Tensor:
-        path, orientation, half, shape = self.where(index)
-        reading = self._reading
-        background = tf.constant(reading.background, tf.int32)
-        image = decoding.decode(path, orientation, background, reading.pixels)
-        image = _cut(image, half, shape, reading.method)
+        def read(index):
+            try:
+                return self.read(index)
+            except tf.errors.OpError as error:
+                # TensorFlow passes on the type of Python's own errors only.
+                raise ValueError("truncated or damaged") from error
+
+        image = tf.numpy_function(read, [index], self.dtype, stateful=False)
         return tf.ensure_shape(image, self.image_shape)
 
-    def where(self, index: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Path, orientation, half and wanted shape of an image."""
-        orientation, half = tf.unstack(tf.gather(self._rest, index))
-        shape = tf.cast(tf.gather(self.shapes, index), tf.int32)
-        return tf.gather(self._paths, index), orientation, half, shape
+    def read(self, index: int) -> np.ndarray:
+        """Reads one image at its wanted size."""
+        return self.cut(self.decode(index), index)
+
+    def decode(self, index: int) -> np.ndarray:
+        """Decodes the whole file of one image."""
+        return self._reading.decode(self.files[index])
+
+    def cut(self, image: np.ndarray, index: int) -> np.ndarray:
+        """Cuts one image out of its decoded file, and resizes it."""
+        return self._reading.cut(image, self.files[index], self.shapes[index])
 
 
 class Derived(store.Images):
@@ -60,11 +63,11 @@ def load(
     cache: str,
     progress: bool = True,
 ) -> list[store.Images]:
-    """Decode and resize images on all cores, or prepare to do so later.
+    """Decodes and resizes images on all cores, or prepares to do so on demand.
 
     Args:
-        domains: files, and what becomes of them, of each domain.
-        cache: `memory`, `disk` or `off`, where decoded images are kept.
+        domains: the files of each domain, and how they are read.
+        cache: `memory`, `disk` or `off`: where decoded images are kept.
         progress: show a bar on stderr, if that is a terminal.
 
     Returns:
@@ -79,18 +82,10 @@ def load(
     if cache == "off":
         return sources
 
-    def reader(source, files, reading):
-        def read(index):
-            file = files[index]
-            image = reading.cut(reading.decode(file), file, source.shapes[index])
-            return (image,)
+    def reader(source):
+        return lambda index: (source.read(index),)
 
-        return read
-
-    work = [
-        ((source,), reader(source, *domain), domain[0])
-        for source, domain in zip(sources, domains, strict=True)
-    ]
+    work = [((source,), reader(source), source.files) for source in sources]
     return _keep(work, cache, progress)
 
 
@@ -101,30 +96,27 @@ def load_halves(
     cache: str,
     progress: bool = True,
 ) -> list[store.Images]:
-    """Load the halves of files, each decoded once where it is kept.
+    """Loads the halves of files; each file is decoded once if its halves are kept.
 
     Args:
         left: left halves.
         right: right halves of the same files.
-        readings: what becomes of the left ones and of the right ones.
-        cache: of `load`.
+        readings: how the left and the right halves are read.
+        cache: as in `load`.
         progress: likewise.
 
     Raises:
-        ValueError, OSError: of `load`.
+        ValueError, OSError: as `load`.
     """
-    sources = list(map(OnDemand, (left, right), readings))
+    sources = first, second = list(map(OnDemand, (left, right), readings))
     if cache == "off":
         return sources
 
     def read(index):
-        first = second = readings[0].decode(left[index])
-        if readings[1].pixels != readings[0].pixels:
-            second = readings[1].decode(right[index])
-        return (
-            readings[0].cut(first, left[index], sources[0].shapes[index]),
-            readings[1].cut(second, right[index], sources[1].shapes[index]),
-        )
+        image = other = first.decode(index)
+        if second.pixels != first.pixels:
+            other = second.decode(index)
+        return first.cut(image, index), second.cut(other, index)
 
     return _keep([(sources, read, left)], cache, progress)
 
@@ -136,20 +128,20 @@ def load_derived(
     cache: str,
     progress: bool = True,
 ) -> list[store.Images]:
-    """Load targets, and the inputs that are made from them.
+    """Loads targets, and the inputs that are made from them.
 
     Args:
-        files: of the targets.
-        reading: what becomes of them.
-        derivation: what the inputs are.
-        cache: of `load`.
+        files: the targets.
+        reading: how they are read.
+        derivation: makes the inputs.
+        cache: as in `load`.
         progress: likewise.
 
     Returns:
         Inputs and targets.
 
     Raises:
-        ValueError, OSError: of `load`, and of `Derivation.pixels`.
+        ValueError, OSError: as `load`, and `Derivation.pixels`.
     """
     targets = OnDemand(files, reading)
     sources = [Derived(targets, derivation), targets]
@@ -157,9 +149,7 @@ def load_derived(
         return sources
 
     def read(index):
-        target = reading.cut(
-            reading.decode(files[index]), files[index], targets.shapes[index]
-        )
+        target = targets.read(index)
         return derivation(tf.constant(target)).numpy(), target
 
     return _keep([(sources, read, files)], cache, progress)
@@ -170,11 +160,11 @@ def _keep(
     cache: str,
     progress: bool,
 ) -> list[store.Images]:
-    """Read all images once and hold them.
+    """Reads all images once and keeps them.
 
     Args:
-        work: which images, of one or two domains; what reads one of each by index;
-            which files it reads.
+        work: images of one or two domains; a function that reads one of each by its
+            index; the files that it reads.
         cache: `memory` or `disk`.
         progress: show a bar on stderr, if that is a terminal.
     """
@@ -182,32 +172,32 @@ def _keep(
     if cache == "disk":
         memory.check_room(sum(source.size for source in sources))
     buffers = [_allocate(source, cache == "disk") for source in sources]
-    places = iter(
-        store.places(buffer, source.shapes, source.pixels)
+    views = iter(
+        store.views(buffer, source.shapes, source.pixels)
         for buffer, source in zip(buffers, sources, strict=True)
     )
     tasks = []
     for group, read, files in work:
-        rooms = [next(places) for _ in group]
+        targets = [next(views) for _ in group]
         for index, file in enumerate(files):
-            tasks.append((read, index, [room[index] for room in rooms], file.path))
+            tasks.append((read, index, [each[index] for each in targets], file.path))
     damaged: list[str] = []
 
-    def fill(number: int) -> None:
-        read, index, rooms, path = tasks[number]
+    def fill(task) -> None:
+        read, index, targets, path = task
         try:
             images = read(index)
         except tf.errors.OpError:
-            # TensorFlow's message names graph nodes, and not the file.
+            # TensorFlow's message names graph nodes and not the file.
             damaged.append(f"'{path}'")
             return
         except ValueError as error:
             damaged.append(f"'{path}' ({error})")
             return
-        for room, image in zip(rooms, images, strict=True):
-            room[:] = image
+        for target, image in zip(targets, images, strict=True):
+            target[:] = image
 
-    in_threads(fill, len(tasks), "Reading images", progress)
+    parallel_map(fill, tasks, "Reading images", progress)
     if damaged:
         raise ValueError(
             f"truncated or damaged images ({len(damaged)}): "
@@ -220,27 +210,12 @@ def _keep(
 
 
 def bytes_needed(files: Sequence[ImageFile], reading: Reading) -> int:
-    """Bytes that decoded images take.
+    """Computes the bytes that decoded images take.
 
     Raises:
-        ValueError: of `Reading.shapes`.
+        ValueError: as `Reading.shapes`.
     """
     return store.bytes_needed(reading.shapes(files), reading.pixels)
-
-
-def _cut(image, half, shape, method):
-    """Take what is meant of a file, and resize it.
-
-    Args:
-        image: the whole file, `(height, width, channels)`.
-        half: int32 scalar, 0 for the whole, 1 for the left, 2 for the right.
-        shape: int32 `(2,)`, height and width wanted.
-        method: of `transforms.resize`.
-    """
-    width = tf.shape(image)[1]
-    start = tf.where(half == 2, width // 2, 0)
-    end = tf.where(half == 1, width // 2, width)
-    return transforms.resize(image[:, start:end], shape[0], shape[1], method)
 
 
 def _allocate(source: store.Images, on_disk: bool) -> np.ndarray:

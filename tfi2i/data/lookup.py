@@ -1,4 +1,4 @@
-"""What the pixels of a domain are, where nobody says it: what its files hold."""
+"""Looks up the pixel type of a domain in its files, where the user does not give it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import numpy as np
 from tfi2i.data import headers, reading
 from tfi2i.data.headers import ImageFile
 from tfi2i.data.pixels import PixelType
-from tfi2i.data.threads import in_threads
+from tfi2i.data.threads import parallel_map
 
 log = logging.getLogger(__name__)
 
-# Where the numbers of channels have no meaning of their own.
+# Formats in which a number of channels does not mean colours.
 _ARRAYS = ("NPY", "NPZ")
 
 _RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
@@ -25,14 +25,14 @@ _RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """What is asked of a domain's pixels; None is looked up.
+    """The pixels that the user wants of a domain; what is None is looked up.
 
     Attributes:
-        channels: of `PixelType`, as are the others.
+        channels: see `PixelType`.
         dtype: likewise.
         low: likewise.
         high: likewise.
-        method: how images are resized.
+        method: interpolation of the resizing.
     """
 
     channels: int | None = None
@@ -45,30 +45,30 @@ class Wanted:
 def pixel_type(
     files: Sequence[ImageFile], wanted: Wanted, domain: str, progress: bool = True
 ) -> PixelType:
-    """Find out what a domain's pixels are.
+    """Looks up the pixel type of a domain.
 
-    Ordinary pictures, grey ones among them, are 8-bit colour, as for the reference.
+    Ordinary pictures, grey ones among them, become 8-bit colour, as in the reference.
     Files that hold more keep it.
 
     Args:
-        files: of the domain.
-        wanted: what is known already.
+        files: all files of the domain.
+        wanted: what the user gives.
         domain: `"a"` or `"b"`, for messages.
         progress: show a bar on stderr, if that is a terminal, while floats are read.
 
     Raises:
-        ValueError: the files differ so much that somebody has to decide, do not fit
+        ValueError: the files differ so much that the user has to decide, do not fit
             what is wanted, or hold floats of unknown range.
     """
     dtype = wanted.dtype or _dtype(files, domain)
     channels = wanted.channels or _channels(files, domain)
     low, high = wanted.low, wanted.high
-    # Before anything is read to find out the range.
+    # Before all files are read to find the range.
     _check(files, _pixels(channels, dtype, 0, 1, domain), domain)
     if dtype == "float32" and None in (low, high):
         low, high = _range(files, channels, domain, low, high, progress)
     pixels = _pixels(channels, dtype, low, high, domain)
-    _tell_of_levels(files, pixels, domain)
+    _warn_of_converted_levels(files, pixels, domain)
     return pixels
 
 
@@ -123,15 +123,14 @@ def _is_ordinary(file):
 
 
 def _range(files, channels, domain, low, high, progress):
-    """Which of the usual ranges all floats lie in; of levels all that there are."""
+    """The usual range that contains all floats; of integers, the dtype's range."""
     paths = list(dict.fromkeys(f.path for f in files if f.dtype == "float32"))
     if not paths:
-        most = max(_most(file) for file in files)
+        most = max(_max_level(file) for file in files)
         return 0.0 if low is None else low, most if high is None else high
     extremes, unread = {}, {}
 
-    def look(number):
-        path = paths[number]
+    def measure(path):
         try:
             status = path.stat()
             extremes[path] = _extremes(
@@ -140,7 +139,7 @@ def _range(files, channels, domain, low, high, progress):
         except (ValueError, OSError) as error:
             unread[path] = error
 
-    in_threads(look, len(paths), f"Reading values of {domain.upper()}", progress)
+    parallel_map(measure, paths, f"Reading values of {domain.upper()}", progress)
     if unread:
         names = [f"'{path}' ({unread[path]})" for path in sorted(unread)]
         raise ValueError(
@@ -158,20 +157,20 @@ def _range(files, channels, domain, low, high, progress):
     )
 
 
-# A file may belong to several domains, and be asked for more than once.
+# Size and time belong to the key, so that a changed file is read again.
 @functools.lru_cache(maxsize=2**17)
 def _extremes(path, channels, size, changed):
-    """The least and the most of a file's floats, while its size and time are these."""
+    """The lowest and the highest float of a file."""
     image = reading.read_image(path, pixels=PixelType.of(channels, "float32", 0, 1))
     return float(image.min()), float(image.max())
 
 
-def _tell_of_levels(files, pixels, domain):
-    """Say what becomes of integers where floats are wanted, unless they stay."""
+def _warn_of_converted_levels(files, pixels, domain):
+    """Logs how integers are converted to floats, unless they keep their values."""
     if pixels.dtype != "float32":
         return
     levels = [file for file in files if file.dtype != "float32"]
-    moved = [f for f in levels if (pixels.low, pixels.high) != (0.0, _most(f))]
+    moved = [f for f in levels if (pixels.low, pixels.high) != (0.0, _max_level(f))]
     if moved:
         log.warning(
             "%d of %d images of %s hold levels, no floats: black (0) becomes %g, white "
@@ -180,18 +179,18 @@ def _tell_of_levels(files, pixels, domain):
             len(files),
             domain.upper(),
             pixels.low,
-            " or ".join(f"{most:g}" for most in sorted({_most(f) for f in moved})),
+            " or ".join(f"{most:g}" for most in sorted({_max_level(f) for f in moved})),
             pixels.high,
         )
 
 
-def _most(file):
-    """The largest level that a file of integers may hold."""
+def _max_level(file):
+    """The highest level of an integer dtype."""
     return float(np.iinfo(file.dtype).max)
 
 
 def _check(files, pixels, domain):
-    """Refuse files that cannot become such pixels."""
+    """Refuses files that cannot be converted to such pixels."""
     found = [(file, file.misfit(pixels)) for file in files]
     names = [f"'{file.path}' ({why_not})" for file, why_not in found if why_not]
     if names:

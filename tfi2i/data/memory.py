@@ -1,4 +1,4 @@
-"""How much memory and disk there is for decoded images, and which of them is taken."""
+"""Decides whether decoded images are kept in memory, on the disk, or not at all."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ CACHES = ("auto", "memory", "disk", "off")
 # The rest is for the networks, and for other programs.
 _SHARE = 0.5
 
-# Limit, use, and what of it are files' contents that the system would drop; of both
-# versions.
+# Files of a control group, version 2 and 1: its limit, its use, its statistics, and
+# there the name of the page cache, which the system drops when memory runs short.
 _CONTROL_GROUPS = (
     ("memory.max", "memory.current", "memory.stat", "inactive_file"),
     (
@@ -36,16 +36,16 @@ _IN_MEMORY = ("tmpfs", "ramfs")
 
 
 def choose(cache: Cache, needed: int) -> Literal["memory", "disk", "off"]:
-    """Decide where images are kept, and say so where that is not memory.
+    """Decides where images are kept, and logs a warning where that is not memory.
 
     Args:
-        cache: `auto` takes half of the memory that is free, or else a file in the
-            folder for temporary files, unless that lies in memory itself, or else
-            nothing.
+        cache: `auto` takes memory if half of the free memory is enough; else a file in
+            the temporary folder, if half of the free disk is enough and the folder
+            does not lie in memory itself; else nothing.
         needed: bytes.
 
     Raises:
-        ValueError: no such choice.
+        ValueError: `cache` is none of `CACHES`.
     """
     if cache not in CACHES:
         raise ValueError(
@@ -84,27 +84,27 @@ def choose(cache: Cache, needed: int) -> Literal["memory", "disk", "off"]:
 
 
 def available(groups: Path = Path("/sys/fs/cgroup")) -> int:
-    """Bytes of memory that this process could still take.
+    """Measures the bytes of memory that this process can still take.
 
-    What a container may take counts, where that is less than what the machine has;
-    files that it read and that are kept only in case they are read again do not.
+    A container's limit counts where it is lower than the machine's memory. The page
+    cache counts as free.
 
     Args:
-        groups: where the system tells of control groups.
+        groups: mount point of the control groups.
     """
     found = [psutil.virtual_memory().available]
     for most, used, statistics, dropped in _CONTROL_GROUPS:
-        # "max" is no number: there is no limit.
+        # The limit may be "max", which is no number.
         with contextlib.suppress(OSError, ValueError):
             limit = int((groups / most).read_text())
             taken = int((groups / used).read_text())
-            taken -= _statistic(groups / statistics, dropped)
+            taken -= _read_statistic(groups / statistics, dropped)
             found.append(max(0, limit - taken))
     return min(found)
 
 
 def check_room(needed: int) -> None:
-    """Refuse what the folder for temporary files has no room for.
+    """Refuses what the temporary folder has no room for.
 
     Args:
         needed: bytes.
@@ -117,7 +117,7 @@ def check_room(needed: int) -> None:
 
 
 def no_room(needed: int, why: str | None) -> OSError:
-    """What to raise where decoded images do not fit on the disk."""
+    """Makes the error for images that do not fit on the disk."""
     folder = tempfile.gettempdir()
     free = _gigabytes(shutil.disk_usage(folder).free)
     return OSError(
@@ -128,20 +128,20 @@ def no_room(needed: int, why: str | None) -> OSError:
 
 
 def lies_in_memory(folder: Path) -> bool:
-    """Whether files of a folder take memory and no disk; not where nobody knows."""
+    """Whether a folder is known to lie in memory and not on a disk."""
     folder = folder.resolve()
     try:
         mounts = psutil.disk_partitions(all=True)
     except (OSError, RuntimeError):
         return False
-    # Of several at one place, the last hides the others.
+    # Of several mounts at one point, the last hides the others.
     kinds = {Path(mount.mountpoint): mount.fstype for mount in mounts}
-    places = (place for place in (folder, *folder.parents) if place in kinds)
-    return kinds.get(next(places, None)) in _IN_MEMORY
+    mounted = (path for path in (folder, *folder.parents) if path in kinds)
+    return kinds.get(next(mounted, None)) in _IN_MEMORY
 
 
-def _statistic(path: Path, name: str) -> int:
-    """A number of a file that has a name and a number a line; 0 where it has none."""
+def _read_statistic(path: Path, name: str) -> int:
+    """Reads a number from a file of lines "NAME NUMBER"; 0 where it is missing."""
     with contextlib.suppress(OSError, ValueError):
         lines = path.read_text().splitlines()
         return int(dict(line.split() for line in lines).get(name, 0))

@@ -1,10 +1,10 @@
-"""Names of image files: when two files, one in each of two folders, are a pair.
+"""Matches the names of image files in two folders.
 
-A pair has one name, without extension. How a letter with an accent is composed makes no
-difference (macOS writes `é` as two characters, others as one). Where no name is in both
-folders, the names may differ by what all files of a folder have in common at an end:
-`im0_A.png` and `im0_B.png`, `photo_1.jpg` and `label_1.png`. One folder may hold both
-sides of pairs, which such names show, too.
+The files of a pair have the same name without extension; composed and decomposed
+Unicode are the same (macOS writes `é` as two characters, others as one). Where no name
+is in both folders, the names may differ by a prefix or suffix that the files of a
+folder share: `im0_A.png` and `im0_B.png`, `photo_1.jpg` and `label_1.png`. Such names
+also show that one folder holds both sides of pairs.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import dataclasses
 import itertools
 import re
 import unicodedata
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from pathlib import Path
 
 _SEPARATORS = "_-. "
 
-# Ends of a name that are looked at, the shortest first.
+# Prefixes, and suffixes, of a name that are tried, the shortest first.
 _MOST_ENDS = 6
 
-# What sides are called. Numbered images may begin otherwise: cat_1, dog_1.
+# Words that name a side. Others may number images of two kinds: cat_1, dog_1.
 _SIDES = frozenset(
     "a b in out input output source target label labels mask masks".split()
 )
@@ -33,15 +33,27 @@ def stem(path: Path) -> str:
     return unicodedata.normalize("NFC", path.stem)
 
 
+def spelled_on_disk(root: Path, name: str, exists: Callable[[Path], bool]) -> Path:
+    """The path of a name below a folder, with accents composed as on the disk.
+
+    Args:
+        root: the folder.
+        name: relative path.
+        exists: whether a path is what is looked for.
+    """
+    forms = (name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD")))
+    return next(filter(exists, (root / form for form in forms)), root / name)
+
+
 @dataclasses.dataclass(frozen=True)
 class Ends:
-    """The prefix and suffix that the names of one folder have in common."""
+    """The prefix and suffix that the names of a folder share."""
 
     before: str = ""
     after: str = ""
 
     def key(self, name: str) -> str:
-        """The rest of a name; the whole where it has other ends, or only these."""
+        """A name without these ends; the whole name where it has others or no rest."""
         if len(name) <= len(self):
             return name
         if not (name.startswith(self.before) and name.endswith(self.after)):
@@ -49,11 +61,11 @@ class Ends:
         return name[len(self.before) : len(name) - len(self.after)]
 
     def __len__(self) -> int:
-        """Characters."""
+        """Number of characters."""
         return len(self.before) + len(self.after)
 
     def __str__(self) -> str:
-        """As people write it."""
+        """A pattern such as `'*_A'`, for messages."""
         return f"'{self.before}*{self.after}'" if len(self) else "any"
 
 
@@ -62,7 +74,7 @@ class Matching:
     """How the names of two folders are compared.
 
     Attributes:
-        a: what the names of the first folder have in common.
+        a: ends that the names of the first folder share.
         b: likewise, the second.
     """
 
@@ -70,7 +82,7 @@ class Matching:
     b: Ends = Ends()
 
     def key(self, side: int, path: Path) -> str:
-        """The part of a file's name that it shares with its partner.
+        """The part of a file's name that its partner has, too.
 
         Args:
             side: 0 for a file of A, 1 for one of B.
@@ -79,7 +91,7 @@ class Matching:
         return (self.a, self.b)[side].key(stem(path))
 
     def keys(self, sides: Sequence[Iterable[Path]]) -> tuple[set[str], set[str]]:
-        """Those of all files of A and of B."""
+        """The keys of all files of A and of B."""
         first, second = (
             {self.key(side, path) for path in paths} for side, paths in enumerate(sides)
         )
@@ -88,11 +100,14 @@ class Matching:
     def without(
         self, sides: Sequence[Sequence[Path]], out: Container[Path]
     ) -> list[list[Path]]:
-        """Leave files out, and their partners, unless another of the name is kept.
+        """Leaves files out, with their partners unless another file of the name stays.
 
         Args:
             sides: files of A and of B.
-            out: what is left out.
+            out: files to leave out.
+
+        Returns:
+            The files of A and of B that stay.
         """
         kept = [[path for path in paths if path not in out] for paths in sides]
         before, after = self.keys(sides), self.keys(kept)
@@ -121,16 +136,16 @@ class Matching:
 
 
 def matching(paths_a: Iterable[Path], paths_b: Iterable[Path]) -> Matching:
-    """Find out how the names of two folders match.
+    """Finds out how the names of two folders match.
 
     Args:
         paths_a: images of A.
         paths_b: images of B.
 
     Returns:
-        Names as they are, unless none is in both folders and half of the smaller
-        folder's, or more, match without what most names of their folder begin or end
-        with.
+        No ends where a name is in both folders, or where fewer than half of the
+        smaller folder's names would match without ends; else the ends, shared by most
+        names of a folder, without which the most names match.
     """
     stems = [list(dict.fromkeys(map(stem, paths))) for paths in (paths_a, paths_b)]
     least = min(map(len, stems))
@@ -147,14 +162,14 @@ def matching(paths_a: Iterable[Path], paths_b: Iterable[Path]) -> Matching:
 
 
 def sides(paths: Iterable[Path]) -> tuple[Ends, Ends] | None:
-    """Tell whether one folder holds both sides of pairs, by its names.
+    """Tells by the names of one folder whether it holds both sides of pairs.
 
     Args:
         paths: its images.
 
     Returns:
-        The ends of either side's names, in alphabetical order, where every name has one
-        of these, the rest of it is in both sides, and a separator lies between; None
+        The ends of the two sides, in alphabetical order, where every name has one of
+        them, behind or before a separator, and both sides have the same rests; None
         for other names, such as those of images that are only numbered.
     """
     names = list(dict.fromkeys(map(stem, paths)))
@@ -178,12 +193,12 @@ def _ending(text: str) -> Ends:
 
 
 def _are_sides(ends: tuple[str, str], keys: Iterable[str]) -> bool:
-    """Whether words, not numbers, tell two ends apart.
+    """Whether two ends differ by words and not by numbers.
 
     Args:
-        ends: both.
-        keys: what is between numbers in these must differ, unless the ends are called
-            as sides; none where it does not matter.
+        ends: both ends.
+        keys: rests of the names. If they differ by numbers alone, the ends must
+            contain a word of `_SIDES`. Empty where this does not matter.
     """
     words = [re.split(f"[{re.escape(_SEPARATORS)}]", end.lower()) for end in ends]
     own = [{*one} - {*other} for one, other in (words, words[::-1])]
@@ -194,7 +209,7 @@ def _are_sides(ends: tuple[str, str], keys: Iterable[str]) -> bool:
 
 
 def _choices(names: Sequence[str]) -> Iterator[tuple[Ends, set[str]]]:
-    """Common prefixes and suffixes, each with the rest of all names."""
+    """Pairs of a common prefix and suffix, each with the rests of all names."""
     for before in ("", *_common(names, _beginnings)):
         for after in ("", *_common(names, _endings)):
             ends = Ends(before, after)
@@ -205,24 +220,24 @@ def _choices(names: Sequence[str]) -> Iterator[tuple[Ends, set[str]]]:
 
 
 def _common(names, ends) -> list[str]:
-    """Ends of more than half of the names."""
+    """Ends that more than half of the names have."""
     counts = collections.Counter(end for name in names for end in ends(name))
     return [end for end, count in counts.items() if 2 * count > len(names)]
 
 
 def _beginnings(name: str) -> list[str]:
-    """Up to a separator, and with it."""
+    """Prefixes up to and with a separator."""
     cuts = (i for i in range(1, len(name)) if name[i - 1] in _SEPARATORS)
     return [name[:i] for i in itertools.islice(cuts, _MOST_ENDS)]
 
 
 def _last_words(name: str) -> list[str]:
-    """From a separator."""
+    """Suffixes from a separator."""
     return [end for end in _endings(name) if end[0] in _SEPARATORS]
 
 
 def _endings(name: str) -> list[str]:
-    """From a separator, or the letters behind a number."""
+    """Suffixes from a separator, or from the first letter behind a number."""
     cuts = (
         i
         for i in range(len(name) - 1, 0, -1)

@@ -1,7 +1,7 @@
-"""What a pixel of a domain is: channels, numbers, which of them are black and white.
+"""The pixel type of a domain, and its conversion from and to [-1, 1].
 
-Inside the program every image is float32 in [-1, 1]. What it was before, and becomes
-again when an output is written, is one of these.
+Inside the program every image is float32 in [-1, 1]. Files, and the arrays that users
+pass, are of a `PixelType`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Dtype = Literal["uint8", "uint16", "float32"]
 DTYPES = ("uint8", "uint16", "float32")
 
 MAX_CHANNELS = 32
-"""More pages or channels than this are taken for a volume."""
+"""More channels or pages than this are taken for a volume."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,14 +24,14 @@ class PixelType:
     """How the pixels of a domain are stored.
 
     Integers of 32 and 64 bits and other floats are stored as float32, which has 24 bits
-    for a number: of those beyond 16,777,216, neighbours become the same. A line in the
-    log says so.
+    for the digits: neighbours beyond 16,777,216 become the same, and a warning is
+    logged.
 
     Attributes:
         channels: 1 is grey, 3 is RGB, 4 is RGBA where the file says so.
-        dtype: of the numbers.
-        low: what becomes -1.
-        high: what becomes 1.
+        dtype: of the values.
+        low: the value that becomes -1.
+        high: the value that becomes 1.
     """
 
     channels: int = 3
@@ -47,12 +47,11 @@ class PixelType:
         low: float | None = None,
         high: float | None = None,
     ) -> PixelType:
-        """Fill what is None in: 3 channels, uint8, all that its numbers can hold.
+        """Fills in what is None: 3 channels, uint8, the whole range of the dtype.
 
         Raises:
-            ValueError: numbers of a kind that is not stored, too few or too many
-                channels, a range that is none or more than the dtype holds, or float32
-                without one.
+            ValueError: an unknown dtype, too few or too many channels, a range that is
+                empty or exceeds the dtype, or float32 without a range.
         """
         channels = 3 if channels is None else channels
         dtype = "uint8" if dtype is None else dtype
@@ -74,7 +73,7 @@ class PixelType:
         if not low < high:
             raise ValueError(f"range is {low:g} to {high:g}, expected low below high")
         if low < least or high > most:
-            # Outputs beyond would come out as numbers of the other end.
+            # Outputs beyond it would wrap around.
             raise ValueError(
                 f"range is {low:g} to {high:g}, expected numbers that {dtype} holds, "
                 f"{least:g} to {most:g}"
@@ -83,15 +82,15 @@ class PixelType:
 
 
 RGB = PixelType()
-"""Colour of 8 bits, what the networks' authors train on."""
+"""Colour of 8 bits, as in the reference."""
 
 
 def to_float(image: tf.Tensor, pixels: PixelType = RGB) -> tf.Tensor:
-    """Map the stored range onto [-1, 1]; what lies outside of it stays outside.
+    """Maps the stored range onto [-1, 1]; values outside of it stay outside.
 
     Args:
         image: of `pixels.dtype`, any shape.
-        pixels: how it is stored.
+        pixels: type of its pixels.
 
     Returns:
         float32 of the same shape.
@@ -102,11 +101,11 @@ def to_float(image: tf.Tensor, pixels: PixelType = RGB) -> tf.Tensor:
 
 
 def from_float(image: tf.Tensor, pixels: PixelType = RGB) -> tf.Tensor:
-    """Map [-1, 1] onto the stored range; for integers the inverse of `to_float`.
+    """Maps [-1, 1] onto the stored range; for integers the inverse of `to_float`.
 
     Args:
         image: float, any shape; values outside [-1, 1] are clipped.
-        pixels: how it will be stored.
+        pixels: type of the result's pixels.
 
     Returns:
         `pixels.dtype` of the same shape; integers are rounded to nearest.
@@ -120,7 +119,7 @@ def from_float(image: tf.Tensor, pixels: PixelType = RGB) -> tf.Tensor:
 
 
 def to_uint8(image: tf.Tensor) -> tf.Tensor:
-    """Map [-1, 1] onto levels 0 to 255; the inverse of `to_float`, exactly.
+    """Maps [-1, 1] onto levels 0 to 255; the exact inverse of `to_float`.
 
     Args:
         image: float, any shape; values outside [-1, 1] are clipped.

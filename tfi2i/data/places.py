@@ -1,6 +1,6 @@
-"""Where the images of a split lie: which folders, and why these.
+"""Finds the folders that hold the images of a split, and says why these.
 
-Folders that the user names are taken or refused. Without names, they are looked for.
+Folders that the user names are used or refused. Others are looked for.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import itertools
 import re
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -21,7 +20,7 @@ Layout = Literal["auto", "side_by_side", "folders", "targets"]
 SPLITS = ("train", "val", "test")
 _USUAL = ("A", "B")
 
-# What people call the splits; no names of a domain.
+# Other names of the splits; never names of a domain.
 OTHER_NAMES = {
     "training": "train",
     "validation": "val",
@@ -31,10 +30,10 @@ OTHER_NAMES = {
     "eval": "test",
 }
 
-# Of names that match, when nobody says that two folders belong together.
+# Share of names that must match in two folders that nobody names.
 _MOST_MATCH = 0.9
 
-# Headers read to tell what a folder's images are.
+# Images whose headers tell the shape of a folder's images.
 _SAMPLED = 20
 
 
@@ -43,9 +42,10 @@ class Names:
     """Names of the folders of A and of B.
 
     Attributes:
-        a: name of domain A's.
-        b: name of domain B's.
-        usual: names that nobody gave, such as a recipe's; A and B may stand for them.
+        a: name of domain A's folder.
+        b: name of domain B's folder.
+        usual: names that the user did not give, such as a recipe's. Folders `A` and
+            `B` may stand in for them.
     """
 
     a: str = "A"
@@ -54,18 +54,18 @@ class Names:
 
     @classmethod
     def of(cls, a: str, b: str, usual: tuple[str, str] = _USUAL) -> Names:
-        """Names as people type them, who let their shell add a slash."""
+        """Takes names as users type them: the shell may have added a slash."""
         return cls(a.rstrip("/") or a, b.rstrip("/") or b, usual)
 
     @property
     def given(self) -> tuple[str, ...]:
-        """Names that the user gave."""
+        """The names that the user gave."""
         found = zip((self.a, self.b), _USUAL, self.usual, strict=True)
         return tuple(name for name, *others in found if name not in others)
 
     @property
     def choices(self) -> list[tuple[str, str]]:
-        """Names to look for, in order."""
+        """The pairs of names to look for, in order."""
         own = (self.a, self.b)
         return [own] if self.given else list(dict.fromkeys((own, _USUAL)))
 
@@ -73,10 +73,10 @@ class Names:
 def available_splits(
     directory: str | Path, *, a: str = "A", b: str = "B"
 ) -> tuple[str, ...]:
-    """Say which of `train`, `val` and `test` a data set has.
+    """Finds out which of `train`, `val` and `test` a data set has.
 
     Args:
-        directory: the data set's folder.
+        directory: folder of the data set.
         a: name of domain A, for folders such as `trainA`.
         b: name of domain B.
 
@@ -91,15 +91,15 @@ def available_splits(
         split
         for split in SPLITS
         if (root / split).is_dir()
-        or any(_named(root, split, *pair, pair != _USUAL) for pair in either)
-        or _two_beside(root, split)
+        or any(_find_named(root, split, *pair, pair != _USUAL) for pair in either)
+        or _find_two_of_split(root, split)
     )
 
 
 def check_split(root: Path, split: str) -> None:
-    """Refuse a data folder that does not exist, and a split that never does."""
+    """Refuses a data folder that does not exist, and an unknown split."""
     if split not in SPLITS:
-        raise ValueError(f"unknown split '{split}': expected {_listed(SPLITS, 'or')}")
+        raise ValueError(f"unknown split '{split}': expected {_join(SPLITS, 'or')}")
     if root.is_symlink() and not root.exists():
         raise FileNotFoundError(
             f"data folder '{root}' is a link that leads nowhere, or round in a circle"
@@ -111,7 +111,7 @@ def check_split(root: Path, split: str) -> None:
 
 
 def check_different(folder_a: Path, folder_b: Path) -> None:
-    """Refuse one folder for both domains, however it is spelt or linked."""
+    """Refuses the same folder for both domains, however it is spelled or linked."""
     if folder_a.samefile(folder_b):
         raise ValueError(
             f"A ('{folder_a}') and B ('{folder_b}') are the same folder: expected "
@@ -122,65 +122,69 @@ def check_different(folder_a: Path, folder_b: Path) -> None:
 def two_folders(
     root: Path, split: str, layout: Layout, called: Names, unsplit: bool = False
 ) -> tuple[Path, Path, str] | None:
-    """Folders of A and of B, and the reason; None where images come before them.
+    """Finds the folders of A and of B.
 
     Args:
-        root: the data set's folder.
+        root: folder of the data set.
         split: `train`, `val` or `test`.
         layout: `auto`, or the only one that is accepted.
         called: names of the folders.
-        unsplit: whether images that nobody split are those of this split.
+        unsplit: the data set is not split, and all its images are of this split.
+
+    Returns:
+        The folders and the reason; None where the images lie in one folder.
 
     Raises:
         FileNotFoundError: the split lacks a folder that the user names.
-        ValueError: two folders may be meant, or the halves of images.
+        ValueError: both two folders and the halves of images may be meant.
     """
     if layout not in ("auto", "folders"):
         return None
     for a, b in called.choices:
-        found = _named(root, split, a, b, unsplit or bool(called.given))
+        found = _find_named(root, split, a, b, unsplit or bool(called.given))
         if found is not None:
             return *found, _reason(root, *found)
     flat = root if unsplit else root / split
-    only = _only_two(flat, called)
+    only = _only_two_folders(flat, called)
     if called.given:
         if split != "train" and split not in available_splits(
             root, a=called.a, b=called.b
         ):
             return None
         if only is None or not set(called.given) <= {folder.name for folder in only}:
-            raise FileNotFoundError(_not_there(root, split, called))
+            raise FileNotFoundError(_missing_folders(root, split, called))
         return *only, f"{_reason(root, *only)} (the other by its name)"
     if layout == "auto" and listing.has_images(flat):
-        return None if unsplit else _beside(root, split)
+        return None if unsplit else _find_beside(root, split)
     if only is not None:
         named = {called.a, called.b} & {folder.name for folder in only}
         why = "the other by its name" if named else "in alphabetical order"
         return *only, f"{_reason(root, *only)} (the only two folders, {why})"
-    found = _two_beside(root, split)
+    found = _find_two_of_split(root, split)
     if found is not None:
         why = f"the only two called {split}, in alphabetical order"
         return *found, f"{_reason(root, *found)} ({why})"
-    return _beside(root, split) if layout == "folders" and not unsplit else None
+    return _find_beside(root, split) if layout == "folders" and not unsplit else None
 
 
 def only_one(
     root: Path, split: str, a: str, b: str, unsplit: bool = False
 ) -> tuple[Path, Path, str] | None:
-    """The folder of one domain that is there, and the other's, which is missing.
+    """Finds the folder of one domain where that of the other is missing.
 
     Args:
-        root: the data set's folder.
+        root: folder of the data set.
         split: `train`, `val` or `test`.
         a: name of domain A's folder.
-        b: name of domain B's.
-        unsplit: whether images that nobody split are those of this split.
+        b: name of domain B's folder.
+        unsplit: as in `two_folders`.
 
     Returns:
-        Both, and `A` or `B`, which is missing; None where no folder lacks the other.
+        The existing folder, the missing one, and its domain, `A` or `B`; None where
+        both or none exist.
     """
-    forms_a, forms_b = (_forms(root, split, name, unsplit) for name in (a, b))
-    # Both in one way, then in different ones.
+    forms_a, forms_b = (_candidates(root, split, name, unsplit) for name in (a, b))
+    # Both in the same form, then in different ones.
     alike = [(forms_a[way], forms_b[way]) for way in forms_a if way in forms_b]
     pairs = [*alike, *itertools.product(forms_a.values(), forms_b.values())]
     for in_a, in_b in pairs:
@@ -192,10 +196,10 @@ def only_one(
 def one_folder(
     root: Path, split: str, layout: Layout, called: Names, unsplit: bool = False
 ) -> Path:
-    """The folder that holds a split's images, where `two_folders` finds none."""
+    """Finds the one folder of a split's images, where `two_folders` finds none."""
     a, b = called.a, called.b
     if not unsplit and split not in available_splits(root, a=a, b=b):
-        raise FileNotFoundError(_split_missing(root, split, a, b))
+        raise FileNotFoundError(_missing_split(root, split, a, b))
     flat = root if unsplit else root / split
     if layout == "folders":
         raise ValueError(
@@ -211,7 +215,7 @@ def one_folder(
 
 
 def other_folders(root: Path, split: str) -> str:
-    """How to name two folders, where a split holds images that are no pairs."""
+    """Words the options that name two folders, where a split holds single images."""
     if not (root / split).is_dir():
         return "--data.a FOLDER --data.b FOLDER"
     others = [
@@ -219,19 +223,19 @@ def other_folders(root: Path, split: str) -> str:
         for folder in listing.subfolders(root)
         if folder.name not in SPLITS and listing.has_images(folder)
     ]
-    near = [name for name in others if _carries(name, split)] or others
+    near = [name for name in others if _contains_split(name, split)] or others
     b = near[0] if len(near) == 1 else "FOLDER"
     return f"--data.a {split} --data.b {b}"
 
 
-def _forms(root: Path, split: str, name: str, unsplit: bool) -> dict[str, Path]:
-    """Where one domain's folder may be, by how its name and the split's are joined."""
+def _candidates(root: Path, split: str, name: str, unsplit: bool) -> dict[str, Path]:
+    """Possible paths of a domain's folder, by the form that joins name and split."""
     path = Path(name)
     if path.is_absolute() and path.is_relative_to(root.absolute()):
         path = path.relative_to(root.absolute())
     # Of /sets/train/photo, /sets/val/photo is for validation.
     words = [*_SPLIT_IN_NAME.finditer(str(path))]
-    own = Path(_with_split(str(path), words[-1], split)) if words else path
+    own = Path(_replace_split(str(path), words[-1], split)) if words else path
     if path.is_absolute():
         return {"own": path} if split == "train" else {"own": own} if words else {}
     forms = {"inside": root / split / path}
@@ -244,44 +248,36 @@ def _forms(root: Path, split: str, name: str, unsplit: bool) -> dict[str, Path]:
     return forms
 
 
-def _with_split(text: str, word: re.Match, split: str) -> str:
-    """The text with another split's name, in capitals where the first has them."""
+def _replace_split(text: str, word: re.Match, split: str) -> str:
+    """Replaces a split's name by another's, in the same case."""
     written = word[0]
     if written != written.lower():
         split = split.upper() if written.isupper() else split.capitalize()
     return text[: word.start()] + split + text[word.end() :]
 
 
-def _named(
+def _find_named(
     root: Path, split: str, a: str, b: str, unsplit: bool
 ) -> tuple[Path, Path] | None:
-    """The first of `candidates` that are there."""
-    there_a, there_b = (
-        {
-            way: folder
-            for way, path in _forms(root, split, name, unsplit).items()
-            if (folder := _as_spelt(path)).is_dir()
+    """Finds the folders of two names, preferably in the same form."""
+
+    def existing(name):
+        candidates = _candidates(root, split, name, unsplit)
+        folders = {
+            form: names.spelled_on_disk(path.parent, path.name, Path.is_dir)
+            for form, path in candidates.items()
         }
-        for name in (a, b)
-    )
-    for way in there_a:
-        if way in there_b:
-            return there_a[way], there_b[way]
-    return next(itertools.product(there_a.values(), there_b.values()), None)
+        return {form: folder for form, folder in folders.items() if folder.is_dir()}
+
+    of_a, of_b = existing(a), existing(b)
+    for form in of_a:
+        if form in of_b:
+            return of_a[form], of_b[form]
+    return next(itertools.product(of_a.values(), of_b.values()), None)
 
 
-def _as_spelt(folder: Path) -> Path:
-    """The folder of a name, however the file system composes its accents."""
-    if not folder.name.isascii() and not folder.is_dir():
-        for form in ("NFC", "NFD"):
-            other = folder.with_name(unicodedata.normalize(form, folder.name))
-            if other.is_dir():
-                return other
-    return folder
-
-
-def _only_two(flat: Path, called: Names) -> tuple[Path, Path] | None:
-    """The only two folders in a folder, whatever their names."""
+def _only_two_folders(flat: Path, called: Names) -> tuple[Path, Path] | None:
+    """Finds the only two folders in a folder, whatever their names."""
     inside = listing.subfolders(flat) if flat.is_dir() else []
     if len(inside) != 2:
         return None
@@ -289,10 +285,10 @@ def _only_two(flat: Path, called: Names) -> tuple[Path, Path] | None:
     return (inside[1], inside[0]) if swapped else (inside[0], inside[1])
 
 
-def _beside(root: Path, split: str) -> tuple[Path, Path, str] | None:
-    """A split's folder and the one beside it whose images have the same names."""
+def _find_beside(root: Path, split: str) -> tuple[Path, Path, str] | None:
+    """Finds the folder beside a split's own whose images have the same names."""
     flat = root / split
-    others = [folder for folder in _of_split(root, split) if folder != flat]
+    others = [folder for folder in _folders_of_split(root, split) if folder != flat]
     if len(others) != 1 or not listing.has_images(flat):
         return None
     sides = listing.images(flat), listing.images(others[0])
@@ -301,7 +297,7 @@ def _beside(root: Path, split: str) -> tuple[Path, Path, str] | None:
         return None
     sampled = []
     for path in sides[0][:_SAMPLED]:
-        # What cannot be read is for the reader of all headers to name.
+        # Unreadable files are named when all headers are read.
         with contextlib.suppress(OSError, ValueError):
             sampled.append(headers.read(path))
     if 2 * sum(map(listing.looks_like_a_pair, sampled)) > len(sampled):
@@ -315,32 +311,32 @@ def _beside(root: Path, split: str) -> tuple[Path, Path, str] | None:
     return flat, others[0], f"{_reason(root, flat, others[0])} ({why})"
 
 
-def _two_beside(root: Path, split: str) -> tuple[Path, Path] | None:
-    """The only two folders that are called for a split, where none is its own."""
+def _find_two_of_split(root: Path, split: str) -> tuple[Path, Path] | None:
+    """Finds the only two folders whose names contain a split, where it has no own."""
     own = root / split
     if own.is_dir() and (listing.has_images(own) or listing.subfolders(own)):
         return None
-    found = [folder for folder in _of_split(root, split) if folder != own]
+    found = [folder for folder in _folders_of_split(root, split) if folder != own]
     return (found[0], found[1]) if len(found) == 2 else None
 
 
-def _of_split(root: Path, split: str) -> list[Path]:
+def _folders_of_split(root: Path, split: str) -> list[Path]:
     return [
         folder
         for folder in listing.subfolders(root)
-        if _carries(folder.name, split) and listing.has_images(folder)
+        if _contains_split(folder.name, split) and listing.has_images(folder)
     ]
 
 
-# A split's name, at a name's beginning or set off by what is no letter.
+# A split's name at the beginning of a name, or between characters that are no letters.
 _SPLIT_IN_NAME = re.compile(
     f"(?:^|(?<=/))({'|'.join(SPLITS)})|(?<![a-z])({'|'.join(SPLITS)})(?![a-z])",
     re.IGNORECASE,
 )
 
 
-def _carries(name: str, split: str) -> bool:
-    """Whether a folder's name says that it belongs to a split."""
+def _contains_split(name: str, split: str) -> bool:
+    """Whether the name of a folder contains that of a split."""
     found = _SPLIT_IN_NAME.search(name)
     is_other = name.lower() in OTHER_NAMES
     return not is_other and found is not None and found[0].lower() == split
@@ -351,8 +347,8 @@ def _reason(root: Path, folder_a: Path, folder_b: Path) -> str:
     return f"two folders: A is {a}, B is {b}"
 
 
-def _not_there(root: Path, split: str, called: Names) -> str:
-    """Say which of the folders that the user names are missing."""
+def _missing_folders(root: Path, split: str, called: Names) -> str:
+    """Words the error that folders are missing that the user names."""
     said = f"--data.a is '{called.a}' and --data.b '{called.b}', but "
     found = only_one(root, split, called.a, called.b, unsplit=True)
     if found is not None:
@@ -368,11 +364,12 @@ def _not_there(root: Path, split: str, called: Names) -> str:
     )
 
 
-def _split_missing(root: Path, split: str, a: str, b: str) -> str:
+def _missing_split(root: Path, split: str, a: str, b: str) -> str:
+    """Words the error that a data set lacks a split."""
     if (root / split).is_symlink():
         return f"'{root / split}' is a link that leads nowhere: mend or remove it"
     splits = available_splits(root, a=a, b=b)
-    has = f"it has {_listed(splits, 'and')}" if splits else "it has no split at all"
+    has = f"it has {_join(splits, 'and')}" if splits else "it has no split at all"
     text = (
         f"'{root}' has no '{split}' split ({has}): expected "
         f"{split}/*.jpg (A left, B right), {split}/{a} and {split}/{b}, "
@@ -388,7 +385,7 @@ def _split_missing(root: Path, split: str, a: str, b: str) -> str:
     return text
 
 
-def _listed(words: Sequence[str], conjunction: str) -> str:
+def _join(words: Sequence[str], conjunction: str) -> str:
     if len(words) == 1:
         return words[0]
     return f"{', '.join(words[:-1])} {conjunction} {words[-1]}"

@@ -1,4 +1,4 @@
-"""What is done to images before training sees them, as one value."""
+"""The options of preprocessing, as one value."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tfi2i.data.memory import Cache
 
 @dataclasses.dataclass(frozen=True)
 class Preprocessing:
-    """How image files become what is cut and mirrored.
+    """How image files become the images that training crops and mirrors.
 
     Attributes:
         preprocess: `resize_and_crop`, `crop`, `scale_width`, `scale_width_and_crop`
             or `none`, as the reference calls them; see `Geometry`.
         load_size: side in pixels to which images are resized, or height and width.
-        crop_size: side in pixels of what the networks see, or height and width.
-        multiple: of which the sides of images are that are not cropped.
-        domain_a: pixels of domain A; what is None is looked up in the files.
-        domain_b: pixels of domain B, likewise.
+        crop_size: side in pixels of the crop, or height and width.
+        multiple: sides of images that are not cropped are multiples of this.
+        domain_a: wanted pixels of domain A; what is None is looked up in the files.
+        domain_b: likewise, domain B.
         background: colour under transparent pixels, CSS name or `#rrggbb`.
         cache: where decoded images are kept: `memory`, `disk`, `off` (decoded anew
             in every epoch), or `auto`, the first of these that has room.
@@ -40,7 +40,7 @@ class Preprocessing:
 
     @property
     def geometry(self) -> Geometry:
-        """Sizes; refuses what cannot be."""
+        """The sizes, checked."""
         return Geometry(
             self.preprocess,
             shape_of(self.load_size),
@@ -49,22 +49,22 @@ class Preprocessing:
         )
 
     def whole(self) -> Preprocessing:
-        """The same for images that are looked at whole: see `Geometry.whole`."""
+        """The preprocessing of images that are not cropped: see `Geometry.whole`."""
         return dataclasses.replace(self, load_size=self.geometry.whole().load)
 
     def reading(
         self, files: Sequence[ImageFile], domain: str, progress: bool = True
     ) -> reading.Reading:
-        """How the files of a domain are read.
+        """Decides how the files of a domain are read.
 
         Args:
-            files: of the domain.
+            files: all files of the domain.
             domain: `"a"` or `"b"`.
             progress: show a bar on stderr, if that is a terminal, where values have to
                 be looked up.
 
         Raises:
-            ValueError: of `lookup.pixel_type`; a field outside its range.
+            ValueError: as `lookup.pixel_type`; a field outside its range.
         """
         wanted = self.domain_a if domain == "a" else self.domain_b
         colour = decoding.parse_colour(self.background)

@@ -1,8 +1,7 @@
-"""ICC profiles of image files: read as they are, and kept where they still apply.
+"""Reads the ICC profile of an image file, so that outputs can carry it.
 
-Networks are shown the numbers that files hold, in training and afterwards, whatever
-their profile says. Outputs that carry the profile of their input look as those numbers
-are meant, beside it.
+Colours are never converted: networks see the values that files hold, in training and
+afterwards. An output with the profile of its input is shown in the same colour space.
 """
 
 from __future__ import annotations
@@ -17,39 +16,39 @@ from tifffile import TiffFile
 from tfi2i.data import headers
 
 _TAG = 34675
-# What a profile is for, by four bytes of its header; and the channels of that.
+# Fields of a profile's header, and the numbers of channels of a colour space.
 _SPACE = slice(16, 20)
 _SIGNATURE = slice(36, 40)
 _CHANNELS = {b"RGB ": (3, 4), b"GRAY": (1,)}
 
 
 def read_profile(path: Path) -> bytes | None:
-    """The ICC profile of an image file.
+    """Reads the ICC profile of an image file.
 
     Args:
-        path: of a sound file.
+        path: an image that can be read.
 
     Returns:
-        None where there is none, or one that cannot be read.
+        The profile; None where there is none, or none that can be read.
     """
     try:
         profile = _read(path)
     except Exception:
-        # Damaged files lead Pillow and tifffile to errors of every kind, and none is
-        # worth losing the image for.
+        # Damaged files make Pillow and tifffile raise errors of every kind, and a
+        # profile is not worth losing the image for.
         return None
     return profile if profile and profile[_SIGNATURE] == b"acsp" else None
 
 
 def fits(profile: bytes | None, image: np.ndarray) -> bool:
-    """Whether a profile is one of an image's colours.
+    """Whether a profile applies to the channels of an image.
 
-    Profiles of CMYK are of no image that is written, nor are those of colours of grey
-    ones. Floats have none, since their black and white are the domain's.
+    A profile of CMYK never does, nor one of colours to a grey image. Floats have no
+    profile, because their domain defines black and white.
 
     Args:
         profile: of the file that the image was made from.
-        image: `(height, width, channels)`, to be written.
+        image: `(height, width, channels)`.
     """
     if profile is None or not np.issubdtype(image.dtype, np.integer):
         return False

@@ -1,11 +1,11 @@
-"""A share of the training images, set aside for validation."""
+"""Sets a share of the training images aside for validation (`--data.val-share`)."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tfi2i.data.dealing import Unit, clusters, deal, group_names
@@ -16,12 +16,12 @@ _SAMPLED = 2**16
 
 @dataclasses.dataclass(frozen=True)
 class Share:
-    """How much of the training images becomes the validation split, and which.
+    """Which training images become the validation split.
 
     Attributes:
         val: share of the images, above 0 and below 1.
-        seed: another one chooses others.
-        group: as `dealing.group_names` takes it; None for no groups.
+        seed: determines which images are chosen.
+        group: regular expression of `dealing.group_names`; None for no groups.
     """
 
     val: float
@@ -32,13 +32,13 @@ class Share:
         """Whether a split is a part of the training images.
 
         Args:
-            root: the data set's folder.
+            root: folder of the data set.
             split: `train`, `val` or `test`.
             called: names of the folders.
 
         Raises:
-            ValueError: there are images for validation, and training would not see
-                those of the share.
+            ValueError: the data set has a validation split of its own, so that the
+                share would only be lost to training.
         """
         has_val = "val" in available_splits(root, a=called.a, b=called.b)
         if has_val and split == "train":
@@ -49,22 +49,22 @@ class Share:
         return split != "test" and not has_val
 
     def note(self, count: int, total: int, split: str) -> str:
-        """The size of a split, for a layout's reason."""
+        """Words the size of a split, for the reason of a layout."""
         use = "for validation" if split == "val" else "for training, the others not"
         return f"{count} of {total} {use} (--data.val-share {self.val:g})"
 
     def part(self, units: Sequence[Unit], split: str) -> list[Unit]:
-        """Those units that are in a split.
+        """Selects the units of a split.
 
-        They follow from the seed and the names, and are those that `tfi2i data split
-        --val SHARE --test 0` chooses, but where files differ and show the same.
+        Equal to the choice of `tfi2i data split --val SHARE --test 0`, except where
+        unlike files show the same pixels.
 
         Args:
             units: all images or pairs.
             split: `train` or `val`.
 
         Raises:
-            ValueError: too few; an expression that is none, or does not match.
+            ValueError: too few units; an invalid or unmatched expression.
         """
         groups = group_names(units, self.group, "--data.group")
         copies = _copies(units)
@@ -81,13 +81,16 @@ class Share:
 
 
 def _copies(units: Sequence[Unit]) -> dict[tuple[Path, ...], bytes]:
-    """Digests of images, or whole pairs, of the same bytes as another's.
+    """Finds images, or whole pairs, whose bytes equal those of another.
 
-    Few others are read: one blank label may belong to many pairs, and does not join
-    them.
+    Only files of equal sizes and beginnings are read in full. Pairs are compared as a
+    whole, because one blank label may belong to many of them.
+
+    Returns:
+        Their files to a digest of these.
     """
-    alike = _several([unit.files for unit in units], _sizes)
-    alike = _several(alike, _beginnings)
+    alike = _repeated([unit.files for unit in units], _sizes)
+    alike = _repeated(alike, _beginnings)
     digests = {}
     for files in alike:
         digest = hashlib.sha256()
@@ -99,10 +102,10 @@ def _copies(units: Sequence[Unit]) -> dict[tuple[Path, ...], bytes]:
     return {files: found for files, found in digests.items() if counts[found] > 1}
 
 
-def _several(lots, key) -> list[tuple[Path, ...]]:
-    """Those that have something in common with another."""
+def _repeated(units: Iterable[tuple[Path, ...]], key) -> list[tuple[Path, ...]]:
+    """Those whose key another one has, too."""
     found = collections.defaultdict(list)
-    for files in lots:
+    for files in units:
         found[key(files)].append(files)
     return [files for same in found.values() if len(same) > 1 for files in same]
 

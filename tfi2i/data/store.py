@@ -165,7 +165,7 @@ def bytes_needed(shapes: np.ndarray, pixels: PixelType) -> int:
     return values * pixels.channels * np.dtype(pixels.dtype).itemsize
 
 
-def places(
+def views(
     buffer: np.ndarray, shapes: np.ndarray, pixels: PixelType
 ) -> list[np.ndarray]:
     """Views of a buffer, `(height, width, channels)`, one for each image."""

@@ -1,8 +1,7 @@
-"""Work on many images, on all cores."""
+"""Calls a function for many images, on all cores, with a quiet stderr."""
 
 from __future__ import annotations
 
-import collections
 import concurrent.futures
 import contextlib
 import os
@@ -10,13 +9,13 @@ import re
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from typing import TextIO
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, TextIO, TypeVar
 
 from rich.console import Console
 from rich.progress import track
 
-# What libjpeg and libtiff write of files that are damaged.
+# What libjpeg and libtiff write about damaged files.
 _NOTE = re.compile(
     rb"(Corrupt|Premature end of|Improper call to|Not a|Empty|Unsupported) JPEG|Bogus "
     rb"|(Quantization|Huffman|Arithmetic) table |Unsupported marker|Unknown Adobe color"
@@ -24,19 +23,28 @@ _NOTE = re.compile(
     rb"|tempfile\.tif: |JPEGLib: |JPEGSetup\w+: |\w+Decode\w*: |_?TIFF\w+: "
 )
 
-_aside = threading.Lock()
+_redirected = threading.Lock()
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
-def in_threads(
-    work: Callable[[int], None], count: int, description: str, progress: bool
-) -> None:
-    """Call `work` with 0 to `count - 1`, on all cores, showing how far it is.
+def parallel_map(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    description: str,
+    progress: bool = True,
+) -> list[Result]:
+    """Calls `work` with every item, on all cores, and shows the progress.
 
     Args:
-        work: what releases the interpreter lock for most of its time.
-        count: of calls.
-        description: what people see.
+        work: releases the interpreter lock for most of its time.
+        items: its arguments.
+        description: label of the bar.
         progress: show a bar on stderr, if that is a terminal.
+
+    Returns:
+        The results, in the order of the items. The first failure ends the work.
     """
     with (
         without_notes() as stderr,
@@ -44,37 +52,37 @@ def in_threads(
     ):
         console = Console(stderr=True, file=stderr)
         done = track(
-            pool.map(work, range(count)),
+            pool.map(work, items),
             description=description,
-            total=count,
+            total=len(items),
             console=console,
             transient=True,
             disable=not (progress and console.is_terminal),
         )
-        collections.deque(done, maxlen=0)
+        return list(done)
 
 
 @contextlib.contextmanager
 def without_notes() -> Iterator[TextIO | None]:
-    """Leave out what libraries write to stderr of damaged files, without their names.
+    """Hides what libraries write to stderr about damaged files, without their names.
 
-    Whatever else is written to stderr meanwhile is seen at the end.
+    Everything else that is written to stderr meanwhile appears at the end.
 
     Yields:
-        A stream for what shall be seen at once; None where `sys.stderr` is one.
+        A stream that is not redirected; None where `sys.stderr` is not.
     """
     with contextlib.ExitStack() as stack:
         stream = None
-        if _aside.acquire(blocking=False):
-            stack.callback(_aside.release)
-            # The messages are not worth a failure, as without a folder for files.
+        if _redirected.acquire(blocking=False):
+            stack.callback(_redirected.release)
+            # Without a temporary folder, the messages appear; that is no failure.
             with contextlib.suppress(OSError):
-                stream = _put_aside(stack)
+                stream = _redirect_stderr(stack)
         yield stream
 
 
-def _put_aside(stack):
-    """Let stderr be a file until the stack ends."""
+def _redirect_stderr(stack: contextlib.ExitStack) -> TextIO | None:
+    """Redirects stderr to a file until the stack ends."""
     notes = stack.enter_context(tempfile.TemporaryFile())
     _flush()
     stderr = os.dup(2)
@@ -88,19 +96,19 @@ def _put_aside(stack):
     except (AttributeError, OSError, ValueError):
         is_shared = False
     if not is_shared:
-        # In notebooks and the like, what Python writes goes elsewhere.
+        # In notebooks, `sys.stderr` does not write to the file descriptor.
         return None
     shown = os.fdopen(os.dup(stderr), "w", encoding=sys.stderr.encoding)
     return stack.enter_context(shown)
 
 
-def _show_others(notes):
+def _show_others(notes: IO[bytes]) -> None:
     notes.seek(0)
     for line in notes:
         if not _NOTE.match(line):
             os.write(2, line)
 
 
-def _flush():
+def _flush() -> None:
     if sys.stderr is not None:
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""TIFF of 8, 16 and 32 bits, with pages as channels."""
+"""Reads TIFF of 8, 16 and 32 bits; pages become channels."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
-from tifffile import EXTRASAMPLE, PHOTOMETRIC, TiffFile
+from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage
 
-from tfi2i.data import pictures, strips
+from tfi2i.data import pictures
 from tfi2i.data.arrays import as_held, volume
 from tfi2i.data.limits import Refused, check_size
 from tfi2i.data.pixels import MAX_CHANNELS, Dtype
 
-# tifffile tells of what is odd in a file by logging it.
+# tifffile logs whatever is odd in a file.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 _ORIENTATION_TAG = 0x0112
 
 _GREY = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE)
-# What Pillow turns into colour of 8 bits.
+# Pillow converts these to RGB of 8 bits.
 _COLOURS = (PHOTOMETRIC.PALETTE, PHOTOMETRIC.SEPARATED, PHOTOMETRIC.YCBCR)
 _LAB = (PHOTOMETRIC.CIELAB, PHOTOMETRIC.ICCLAB, PHOTOMETRIC.ITULAB)
 _ALPHA = (EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA)
-# Kinds of pages that are smaller copies of others, or their masks.
-_ASIDE = 1 | 4
+# Bits of the subfile type: a smaller copy of another page, or its mask.
+_NOT_A_CHANNEL = 1 | 4
 _MAX_PAGES = 16 * MAX_CHANNELS
+# Compressed bytes that are read at a time.
+_BUFFER = 2**22
 
 
 class Header(NamedTuple):
@@ -50,32 +52,33 @@ class Header(NamedTuple):
 
 
 def header(path: Path) -> Header:
-    """Read a header.
+    """Reads a header.
 
     Raises:
-        Refused: it holds no image, a volume, or one that is too large.
+        Refused: there is no image, a volume, or an image that is too large.
     """
     with TiffFile(path) as file:
         return _header(file, _pages(file))
 
 
 def read(path: Path) -> np.ndarray:
-    """The image, `(height, width, channels)`, uint8, uint16 or float32, not turned.
+    """Reads an image, `(height, width, channels)`, uint8, uint16 or float32.
+
+    EXIF orientation is not applied.
 
     Raises:
-        Refused: as `header`, or it is compressed in a way that needs another package.
-        ValueError, OSError: it is damaged.
+        Refused: as `header`.
+        ValueError, OSError: the file is damaged.
     """
     with TiffFile(path) as file:
         pages = _pages(file)
         found = _header(file, pages)
         if found.is_picture:
-            return _by_pillow(path, file, found)
+            return _read_by_pillow(path, file, found)
+        count, has_alpha, dtype = found.pixels
         is_white = pages[0].photometric == PHOTOMETRIC.MINISWHITE
         is_premultiplied = pages[0].extrasamples[:1] == (EXTRASAMPLE.ASSOCALPHA,)
-        count, has_alpha, dtype = found.pixels
-        # One array, which every page is decoded into, a part at a time.
-        image = np.zeros((*found.size[::-1], count), dtype)
+        image = np.empty((*found.size[::-1], count), dtype)
         start = 0
         for page in pages:
             stop = start + page.samplesperpixel
@@ -84,14 +87,14 @@ def read(path: Path) -> np.ndarray:
     if is_white and dtype != "float32":
         colour = image[..., :-1] if has_alpha else image
         np.subtract(np.iinfo(dtype).max, colour, out=colour)
-    return _divided(image) if has_alpha and is_premultiplied else image
+    return _unpremultiplied(image) if has_alpha and is_premultiplied else image
 
 
-def _pages(file):
-    """Those that hold channels."""
+def _pages(file: TiffFile) -> list[TiffPage]:
+    """The pages that are channels."""
     pages = []
     for number, page in enumerate(file.pages):
-        if not pages or not page.subfiletype & _ASIDE:
+        if not pages or not page.subfiletype & _NOT_A_CHANNEL:
             pages.append(page)
         if len(pages) > MAX_CHANNELS or number >= _MAX_PAGES:
             count = len(file.pages)
@@ -103,7 +106,7 @@ def _pages(file):
     return pages
 
 
-def _header(file, pages):
+def _header(file: TiffFile, pages: list[TiffPage]) -> Header:
     first = pages[0]
     shapes = {(page.imagelength, page.imagewidth, page.dtype) for page in pages}
     if len(shapes) > 1 or first.dtype is None:
@@ -119,19 +122,26 @@ def _header(file, pages):
         raise Refused(volume(count, "this TIFF"))
     height, width = first.imagelength, first.imagewidth
     check_size(height, width, count * max(first.dtype.itemsize, 4))
-    size = file.filehandle.size
-    if any(
-        start + length > size
-        for page in pages
-        for start, length in zip(page.dataoffsets, page.databytecounts, strict=False)
-    ):
-        raise Refused("truncated")
+    for page in pages:
+        _check_parts(file, page)
     tag = first.tags.get(_ORIENTATION_TAG)
     orientation = tag.value if tag is not None and isinstance(tag.value, int) else 1
     return Header((width, height), orientation, *_pixels(first, pages, count))
 
 
-def _pixels(first, pages, count):
+def _check_parts(file: TiffFile, page: TiffPage) -> None:
+    """Refuses strips or tiles that are missing, or larger than an image may be."""
+    if page.is_tiled:
+        check_size(page.tilelength, page.tilewidth, 4 * page.samplesperpixel)
+    parts = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+    is_cut = any(start + length > file.filehandle.size for start, length in parts)
+    if is_cut or len(parts) < np.prod(page.chunked) or not any(page.databytecounts):
+        raise Refused("truncated")
+
+
+def _pixels(
+    first: TiffPage, pages: list[TiffPage], count: int
+) -> tuple[tuple[int, bool, Dtype], bool]:
     """Channels, alpha and dtype; and whether Pillow reads them."""
     is_small = first.bitspersample <= 8 and first.dtype.kind != "f"
     if len(pages) == 1 and is_small:
@@ -148,38 +158,32 @@ def _pixels(first, pages, count):
     # Old files do not say what a fourth channel is; other extra ones are no alpha.
     extra = first.extrasamples or ((EXTRASAMPLE.UNASSALPHA,) if count == 4 else ())
     alpha = alpha and extra[:1] != () and extra[0] in _ALPHA
+    # Every decoder of JPEG rounds in its own way; Pillow's is that of JPEG files.
     is_picture = (
         len(pages) == 1
         and first.dtype == np.uint8
         and colours is not None
         and count - alpha == colours
-        and first.compression not in strips.KNOWN
+        and first.compression in (COMPRESSION.JPEG, COMPRESSION.OJPEG)
     )
     return (count, alpha, dtype), is_picture
 
 
-def _decode(page, into):
-    """One page to a view of `(height, width, samples)`."""
-    kind = page.compression
-    try:
-        if kind in strips.KNOWN:
-            strips.decode(page, into)
-            return
-        array = page.asarray()
-    except (ValueError, NotImplementedError) as error:
-        if "imagecodecs" not in str(error):
-            raise
-        raise Refused(
-            f"{page.bitspersample} bits, compressed by {kind.name}, which needs the "
-            "package imagecodecs: pip install imagecodecs"
-        ) from error
-    if array.shape == (into.shape[2], *into.shape[:2]):
-        array = np.moveaxis(array, 0, -1)
-    into[...] = as_held(array.reshape(into.shape))
+def _decode(page: TiffPage, into: np.ndarray) -> None:
+    """Decodes a page, strip by strip, into a view of `(height, width, samples)`."""
+    into[...] = as_held(np.full((1, 1, 1), page.nodata, page.dtype))
+    # The caller has its own threads.
+    parts = page.segments(maxworkers=1, buffersize=_BUFFER)
+    for part, (plane, _, top, left, _), (_, height, width, samples) in parts:
+        # A strip in which there was nothing to write may have no bytes.
+        if part is not None:
+            channels = slice(plane, plane + samples)
+            target = into[top : top + height, left : left + width, channels]
+            target[...] = as_held(part[0, : target.shape[0], : target.shape[1]])
 
 
-def _divided(image):
-    """Colours that were multiplied by their alpha, as Pillow divides them."""
+def _unpremultiplied(image: np.ndarray) -> np.ndarray:
+    """Divides colours by their alpha, in place, as Pillow does."""
     white = np.iinfo(image.dtype).max
     for line in image:
         alpha = line[:, -1:].astype(np.uint32)
@@ -188,11 +192,11 @@ def _divided(image):
     return image
 
 
-def _by_pillow(path, file, found):
+def _read_by_pillow(path: Path, file: TiffFile, found: Header) -> np.ndarray:
     contents = bytearray(path.read_bytes())
     tag = file.pages[0].tags.get(_ORIENTATION_TAG)
     if tag is not None:
-        # Some of Pillow's versions turn some images.
+        # Some versions of Pillow turn some images.
         struct.pack_into(file.byteorder + "H", contents, tag.valueoffset, 1)
     mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[found.pixels[0]]
     with warnings.catch_warnings():

@@ -131,6 +131,20 @@ def resized(
     return values.astype(image.dtype, copy=False)
 
 
+def cut_half(image: np.ndarray, half: str) -> np.ndarray:
+    """Cuts a half out of a side-by-side image.
+
+    Args:
+        image: `(height, width, ...)`.
+        half: `left`, `right` or `whole`. The right half has the odd column.
+
+    Returns:
+        A view.
+    """
+    middle = image.shape[1] // 2
+    return {"left": image[:, :middle], "right": image[:, middle:]}.get(half, image)
+
+
 def stored(values: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     """Round and clip to what integers can hold; floats stay as they are."""
     if dtype.is_integer:

@@ -7,14 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from tfi2i.data.pixels import RGB, PixelType, from_float, to_float
+from tfi2i.data.transforms import luma
 from tfi2i.inference.generators import way_of
 from tfi2i.recipes import build, splits
 from tfi2i.recipes.config import DataConfig, TrainConfig
 
 log = logging.getLogger(__name__)
 
-# Rec. 601, as every program makes grey of colour.
-_LUMA = np.float32([0.299, 0.587, 0.114])
 # Instance norm enlarges the rounding of an image of almost one colour, so it tells
 # nothing of an export. In [-1, 1]: about half a level of 8 bits.
 _LEAST_DEVIATION = 0.004
@@ -45,7 +44,7 @@ def real_images(
         except (OSError, ValueError) as error:
             log.warning("not compared on the run's %s images: %s", split, error)
             continue
-        for image in _made_of(images, pixels):
+        for image in _converted(images, pixels):
             if to_float(image, pixels).numpy().std() > _LEAST_DEVIATION:
                 found[image.tobytes()] = image
     return np.stack(list(found.values())[:count])
@@ -69,12 +68,12 @@ def _first(config, split, direction, count):
     return images.images[way_of(config, direction).input]
 
 
-def _made_of(images, pixels):
-    """Images as inputs of a network, whatever they were made of."""
+def _converted(images, pixels):
+    """Converts images to a network's input pixels; missing channels are repeated."""
     if images.pixels == pixels:
         return images.numpy()
     floats = to_float(images.numpy(), images.pixels).numpy()
     if pixels.channels == 1 and floats.shape[-1] >= 3:
-        floats = floats[..., :3] @ _LUMA[:, None]
+        floats = luma(floats[..., :3]).numpy()
     channels = [index % floats.shape[-1] for index in range(pixels.channels)]
     return from_float(floats[..., channels], pixels).numpy()

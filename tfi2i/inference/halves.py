@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tfi2i.data import headers, listing, places
+from tfi2i.data.transforms import cut_half
 from tfi2i.inference.shown import Training
 
 HALVES = ("left", "right", "whole")
@@ -71,8 +72,7 @@ def cut(image: np.ndarray, half: str) -> np.ndarray:
         raise ValueError(
             f"its width, {image.shape[1]}, is odd: expected two halves side by side"
         )
-    middle = image.shape[1] // 2
-    return image[:, :middle] if half == "left" else image[:, middle:]
+    return cut_half(image, half)
 
 
 def _side_by_side(training) -> tuple[float | None, bool]:

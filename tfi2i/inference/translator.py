@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from tfi2i.data import profiles
-from tfi2i.data.decoding import flatten, parse_colour
+from tfi2i.data.decoding import parse_colour
 from tfi2i.data.formats import convert
 from tfi2i.data.headers import ImageFile
 from tfi2i.data.pixels import RGB, PixelType
@@ -115,17 +115,14 @@ class Translator:
         return array if array.ndim == 4 else array[None]
 
     def _pixels(self, image):
-        """As `tfi2i.data.reading.read_image` reads the picture's file."""
+        """The values that `tfi2i.data.reading.read_image` gives of the image's file."""
         image = ImageOps.exif_transpose(image)
         if image.mode in ("I", "F") and self.input_pixels.dtype != "float32":
             raise ValueError(
                 f'Images of mode "{image.mode}" have no known range: scale them to 0 '
                 'to 255 and convert to "RGB".'
             )
-        colour = np.asarray(parse_colour(self.background), np.int32)
-        if self.input_pixels == RGB:
-            return _colours(image, colour)
-        array, alpha = _native(image)
+        array, alpha = _as_array(image)
         height, width, channels = array.shape
         file = ImageFile(
             Path("picture"),
@@ -135,10 +132,11 @@ class Translator:
             alpha=alpha,
             dtype=array.dtype.name,
         )
-        why_not = file.misfit(self.input_pixels)
-        if why_not is not None:
-            raise ValueError(f"The image has {why_not}: pass an array.")
-        return convert(array, file, colour, self.input_pixels)
+        background = parse_colour(self.background)
+        try:
+            return convert(array, file, background, self.input_pixels)
+        except ValueError as error:
+            raise ValueError(f"The image has {error}: pass an array.") from None
 
     def _check_picture(self):
         """Before it is painted, which may take long."""
@@ -154,21 +152,15 @@ class Translator:
         return Image.fromarray(painted[..., 0] if painted.shape[-1] == 1 else painted)
 
 
-def _colours(image, colour):
-    """RGB of 8 bits."""
-    if image.mode.startswith("I;16"):
-        values = np.asarray(image)[..., None]
-        is_clear = values == image.info.get("transparency", -1)
-        return np.uint8(np.where(is_clear, colour, values >> 8))
-    if not image.has_transparency_data:
-        return np.asarray(image.convert("RGB"))
-    return flatten(np.asarray(image.convert("RGBA")), colour).numpy()
-
-
-def _native(image):
+def _as_array(image: Image.Image) -> tuple[np.ndarray, bool]:
     """An array as deep as the picture, and whether its last channel is alpha."""
     if image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.uint16)[..., None], False
+        values = np.asarray(image).astype(np.uint16)[..., None]
+        if "transparency" not in image.info:
+            return values, False
+        is_clear = values == image.info["transparency"]
+        alpha = np.where(is_clear, np.uint16(0), np.uint16(65_535))
+        return np.concatenate([values, alpha], axis=2), True
     if image.mode in ("I", "F"):
         return np.asarray(image).astype(np.float32)[..., None], False
     if image.has_transparency_data:

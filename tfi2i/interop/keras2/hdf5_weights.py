@@ -16,12 +16,7 @@ from tfi2i.interop.keras2.weighted_layers import (
 
 
 class LegacyWeights:
-    """HDF5 with one group per layer, and the names of weights as attributes.
-
-    Args:
-        group: the group with the attribute `layer_names`.
-        what: the file, for error messages.
-    """
+    """HDF5 with one group per layer, and lists of names as attributes."""
 
     def __init__(self, group: h5py.Group, what: str):
         self._group = group
@@ -56,12 +51,7 @@ class LegacyWeights:
 
 
 class NumberedWeights:
-    """HDF5 as Keras 2.12 and later write it: `layers/conv2d_1/vars/0`.
-
-    Args:
-        root: root group of the file.
-        what: the file, for error messages.
-    """
+    """HDF5 as Keras 2.12 and later write it: `layers/conv2d_1/vars/0`."""
 
     def __init__(self, root: h5py.Group, what: str):
         self._root = root
