@@ -15,7 +15,7 @@ from tests.recipes.changes import changed, config, cyclegan
 from tfi2i import networks
 from tfi2i.data import PairedData, UnpairedData
 from tfi2i.models import CycleGAN, Pix2Pix
-from tfi2i.recipes import build
+from tfi2i.recipes import build, splits
 from tfi2i.recipes.config import DataConfig
 from tfi2i.recipes.named import get
 from tfi2i.recipes.resolve import resolve
@@ -312,7 +312,7 @@ def test_a_share_and_a_limit_are_the_same_every_time(tmp_path):
     pictures(tmp_path, *names, size=(32, 32))
     where = {"data__dir": str(tmp_path), "data__val_share": 0.25}
     whole, few = (small_pix2pix(**where, limit=limit) for limit in (None, 3))
-    assert build.splits(whole.data) == ("train", "val")
+    assert splits.available(whole.data) == ("train", "val")
     for split, count in (("train", 15), ("val", 5)):
         every = build.load_data(whole, split).names
         assert len(every) == count
