@@ -169,3 +169,21 @@ def test_images_are_read_by_size(tmp_path):
         save(tmp_path / name / "1.png", picture(30, 20))
     data = UnpairedData.load(tmp_path, load_size=(20, 10))
     assert data.images["a"].shape == (1, 20, 10, 3)
+
+
+def test_names_of_domains_change_nothing_else(photos):
+    """The other domain's colours may change as well; all else is to the bit."""
+    data = PairedData.load(
+        photos, load_size=(24, 30), domain_b=Wanted(method="nearest")
+    )
+    how = {"batch_size": 2, "crop_size": 20, "epochs": 2, "rotate": 20.0, "seed": 3}
+    there = in_pairs(data.training(**how, color_jitter=0.5, jittered="b"))
+    back = in_pairs(data.swapped().training(**how, color_jitter=0.5))
+    for (real_a, real_b), (other_a, other_b) in zip(there, back, strict=True):
+        np.testing.assert_array_equal(real_a, other_b)
+        np.testing.assert_array_equal(real_b, other_a)
+    for (real_a, real_b), (plain_a, plain_b) in zip(
+        there, in_pairs(data.training(**how)), strict=True
+    ):
+        np.testing.assert_array_equal(real_a, plain_a)
+        assert np.abs(real_b - plain_b).mean() > 0.01
