@@ -165,8 +165,12 @@ def test_nothing_fits(experiment):
     _, config, folder = experiment
     discriminator = networks.patchgan(6, filters=config["ndf"], norm="instance")
     model = Pix2Pix(networks.unet(5, filters=2), discriminator)
+    sources = initial_networks(folder)
     with pytest.raises(ValueError, match="nothing of generator_ab and .* fits"):
-        transfer(model, initial_networks(folder))
+        transfer(model, sources)
+    one_way = {"generator_ab": sources["generator_ab"]}
+    with pytest.raises(ValueError, match="nothing of generator fits: sizes"):
+        transfer(model, one_way)
 
 
 def test_the_command_s_mistakes(capsys, experiment, tmp_path):
