@@ -99,13 +99,19 @@ def _suggest_flag(name: str, flags: dict[str, Any], program: str) -> str:
 
 
 def _flags(kind: Any, prefix: str = "--") -> dict[str, Any]:
-    """The annotation of each flag of `kind`."""
+    """The annotation of each flag of `kind`, without its bounds."""
+    from tfi2i.recipes.bounds import Bound
+
     flags: dict[str, Any] = {}
-    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
-        flag = prefix + name.replace("_", "-")
+    hints = typing.get_type_hints(kind, include_extras=True)
+    types_alone = typing.get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        hint, flag = types_alone[field.name], prefix + field.name.replace("_", "-")
+        marks = getattr(hints[field.name], "__metadata__", ())
         if dataclasses.is_dataclass(hint):
             flags |= _flags(hint, f"{flag}.")
-        elif typing.get_origin(hint) is not typing.Annotated:
+        # Other marks are tyro's, of what is no flag.
+        elif all(isinstance(mark, Bound) for mark in marks):
             flags[flag] = hint
     return flags
 
