@@ -1,4 +1,4 @@
-"""Image files -> checked paths -> `tf.data`."""
+"""From image files to checked paths to `tf.data`."""
 
 from tfi2i.data.datasets import paired, unpaired
 from tfi2i.data.domains import find_unpaired

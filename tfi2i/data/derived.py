@@ -1,7 +1,7 @@
-"""Inputs that are made from targets: edges, grey, small.
+"""Makes inputs from targets: edges, grey, or downscaled.
 
-They need no input images: a folder of photographs is enough to learn drawing to
-photograph, colourisation or super-resolution.
+So a folder of photographs is enough to learn drawing to photograph, colourisation or
+super-resolution.
 """
 
 from __future__ import annotations
@@ -16,17 +16,19 @@ import tensorflow as tf
 from tfi2i.data import transforms
 from tfi2i.data.pixels import RGB, PixelType
 
-# Of a drawing: how dark its paper is at most, beside its lightest part; the share of
-# paper, and of what is near some, at least; half the width of lines at most, beside the
-# image's side; levels between the channels of grey, and the share of colours at most.
+# Thresholds of `is_drawing`.
+# Paper is at least so light, relative to the lightest part.
 _PAPER = 0.75
+# Least share of paper, and of pixels near paper.
 _LEAST_PAPER = 0.5
 _LEAST_NEAR = 0.95
+# Most half width of a line, relative to the image's side.
 _THIN = 1 / 50
+# Most difference of a grey pixel's channels, in levels; most share of other pixels.
 _GREY = 24
 _MOST_COLOUR = 0.1
-# Side in pixels.
-_LOOKED_AT = 512
+# Larger images are reduced to this side, in pixels.
+_MOST_SIDE = 512
 
 Input = Literal["files", "edges", "grayscale", "downscale"]
 INPUTS = ("files", "edges", "grayscale", "downscale")
@@ -38,11 +40,11 @@ class Derivation:
 
     Attributes:
         kind: `edges` are black lines on white, by Canny's detector; `grayscale` is
-            the luma, one channel; `downscale` is the target made smaller and
-            enlarged again.
-        factor: how much smaller.
-        method: how the target is made smaller and larger, as its file was resized, so
-            that the input of labels has no values that are no labels.
+            the luma, one channel; `downscale` is the target reduced and enlarged
+            again.
+        factor: of the reduction.
+        method: interpolation of the downscaling: that of the target's file, so that
+            labels stay labels.
     """
 
     kind: Literal["edges", "grayscale", "downscale"]
@@ -50,10 +52,10 @@ class Derivation:
     method: transforms.Method = "bicubic"
 
     def pixels(self, target: PixelType) -> PixelType:
-        """What the input's pixels are.
+        """The pixel type of the input.
 
         Raises:
-            ValueError: this cannot be made from such a target.
+            ValueError: this input cannot be made from such a target.
         """
         if self.kind == "downscale":
             return target
@@ -68,13 +70,13 @@ class Derivation:
         return dataclasses.replace(target, channels=channels)
 
     def __call__(self, image: tf.Tensor) -> tf.Tensor:
-        """Make an input, in a graph or outside.
+        """Makes an input, in a graph or outside.
 
         Args:
             image: the target, `(height, width, channels)`.
 
         Returns:
-            As high and wide, of the same dtype.
+            An image of the same height, width and dtype.
         """
         if self.kind == "edges":
             lines = tf.numpy_function(edges, [image], tf.uint8, stateful=False)
@@ -89,10 +91,10 @@ class Derivation:
 
 
 def edges(image: np.ndarray) -> np.ndarray:
-    """Draw the edges of an image: black lines on white, by Canny's detector.
+    """Draws the edges of an image: black lines on white, by Canny's detector.
 
-    OpenCV follows, at each pixel, the channel that changes most, so colours of
-    equal brightness are separated too.
+    OpenCV takes the channel with the largest gradient at each pixel, so that colours
+    of equal brightness are separated, too.
 
     Args:
         image: uint8 `(height, width, 3)`, RGB.
@@ -108,17 +110,17 @@ def edges(image: np.ndarray) -> np.ndarray:
 def is_drawing(image: np.ndarray) -> bool:
     """Whether an image is dark lines on light paper, as `edges` makes them.
 
-    Most of it is light, nearly all of it is near something light, since lines are
-    thin, and it has no colours. Photographs of things on white fail the second, and
-    white lines on black the first.
+    Most of a drawing is light, it has no colours, and nearly all pixels are near a
+    light one, because lines are thin. The last excludes photographs of things on
+    white, and the first excludes white lines on black.
 
     Args:
         image: uint8 `(height, width, 3)`, RGB.
     """
     is_binary = ((image == 0) | (image == 255)).all()
-    factor = _LOOKED_AT / max(image.shape[:2])
+    factor = _MOST_SIDE / max(image.shape[:2])
     if factor < 0.5 and not is_binary:
-        # Large scans take long, and are the same drawing if they are smaller.
+        # Large scans would take long.
         image = cv2.resize(
             image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA
         )
@@ -126,7 +128,7 @@ def is_drawing(image: np.ndarray) -> bool:
     is_colourful = image.max(axis=2).astype(int) - darkest > _GREY
     if is_colourful.mean() > _MOST_COLOUR:
         return False
-    # Of a texture there may be as many lines as paper.
+    # Half of the pixels may be lines where a texture is drawn.
     if is_binary:
         return bool((darkest == 255).mean() > _LEAST_PAPER / 2)
     paper = np.percentile(darkest, 95)

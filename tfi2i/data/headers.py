@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from PIL import Image, UnidentifiedImageError
+from PIL.ExifTags import Base
 
 from tfi2i.data import arrays, tiff
 from tfi2i.data.limits import MAX_PIXELS, Refused, check_size
@@ -23,7 +24,7 @@ EXTENSIONS = (
     *(".npy", ".npz", ".heic", ".heif"),
 )
 
-_ORIENTATION_TAG = 0x0112
+
 _NAMES_SHOWN = 5
 _HEADER = 32
 _KNOWN = "expected JPEG, PNG, WebP, BMP, GIF, TIFF, HEIC or NumPy"
@@ -189,7 +190,7 @@ def _read_by_pillow(path: Path, kind: str, header: bytes) -> ImageFile:
             if kind in ("PNG", "WEBP") and getattr(image, "n_frames", 1) > 1:
                 raise Refused("animated")
             # PngImageFile.getexif decodes all pixels to look for a late tag.
-            orientation = Image.Image.getexif(image).get(_ORIENTATION_TAG, 1)
+            orientation = Image.Image.getexif(image).get(Base.Orientation, 1)
             width, height = image.size
             is_clear = "transparency" in image.info
             channels, alpha = _MODES.get(image.mode, (3, False))

@@ -62,8 +62,7 @@ def _read(path):
         return None
     if kind == "TIFF":
         with TiffFile(path) as file:
-            tag = file.pages[0].tags.get(_TAG)
-            return bytes(tag.value) if tag is not None else None
+            return file.pages[0].tags.valueof(_TAG)
     if kind == "HEIF":
         headers.open_heif()
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Decoded images of one domain, wherever they are: in memory, in a file, or nowhere."""
+"""Images of one domain by index: in memory, in a file, or decoded on demand."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import tensorflow as tf
 from tfi2i.data import memory
 from tfi2i.data.pixels import PixelType
 
-# TensorFlow's kernels refuse memory that is aligned less.
+# Bytes; TensorFlow's kernels refuse memory of a lower alignment.
 _ALIGNMENT = 64
 
 
 class Images(abc.ABC):
-    """Images of one domain, which may differ in size, by index.
+    """Images of one domain by index; their sizes may differ.
 
     Attributes:
         shapes: int64 array `(count, 2)`, heights and widths.
-        pixels: what they are made of.
-        dtype: of the numbers.
+        pixels: type of the pixels.
+        dtype: of the values.
     """
 
     def __init__(self, shapes: np.ndarray, pixels: PixelType):
@@ -33,7 +33,7 @@ class Images(abc.ABC):
 
     @abc.abstractmethod
     def get(self, index: tf.Tensor) -> tf.Tensor:
-        """Look one image up, inside a graph or outside.
+        """Looks up one image, in a graph or outside.
 
         Args:
             index: int64 scalar.
@@ -47,22 +47,22 @@ class Images(abc.ABC):
         return len(self.shapes)
 
     def __getitem__(self, index: int | slice) -> tf.Tensor:
-        """One image, or those of a slice, which must be of one size."""
+        """Looks up one image, or a slice of images of one size."""
         if isinstance(index, slice):
             return tf.stack([self[i] for i in range(*index.indices(len(self)))])
         return self.get(tf.constant(range(len(self))[index], tf.int64))
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
-        """All images, of one size, as an array."""
+        """Stacks all images, which must be of one size."""
         return np.asarray(self[:].numpy(), dtype)
 
     def numpy(self) -> np.ndarray:
-        """All images, of one size, `(count, height, width, channels)`."""
+        """Stacks all images of one size, `(count, height, width, channels)`."""
         return np.asarray(self)
 
     @property
     def size(self) -> int:
-        """Bytes that all images take, decoded."""
+        """Bytes that all images take when decoded."""
         return bytes_needed(self.shapes, self.pixels)
 
     @property
@@ -87,12 +87,12 @@ class Images(abc.ABC):
 
 
 class Held(Images):
-    """Images that lie one behind the other in memory, or in a file that is mapped.
+    """Decoded images, contiguous in memory or in a mapped file.
 
     Args:
-        buffer: one-dimensional, of `pixels.dtype`, shared and not copied.
+        buffer: one-dimensional, of `pixels.dtype`; it is shared, not copied.
         shapes: int64 array `(count, 2)`, heights and widths.
-        pixels: what they are made of.
+        pixels: type of the pixels.
     """
 
     def __init__(self, buffer: np.ndarray, shapes: np.ndarray, pixels: PixelType):
@@ -102,7 +102,7 @@ class Held(Images):
 
     @classmethod
     def of(cls, images: np.ndarray | tf.Tensor) -> Held:
-        """Images that are there already, `(count, height, width, channels)`."""
+        """Copies an array of images, `(count, height, width, channels)`."""
         images = np.asarray(images)
         buffer = aligned(images.size, images.dtype)
         buffer[:] = images.ravel()
@@ -125,16 +125,17 @@ class Held(Images):
 
 
 def allocate(shapes: np.ndarray, pixels: PixelType, on_disk: bool) -> np.ndarray:
-    """Uninitialised room for images, for `Held` and `places`.
+    """Allocates an uninitialised buffer of images, for `Held` and `views`.
 
     Args:
         shapes: int64 array `(count, 2)`.
-        pixels: what they are made of.
-        on_disk: map a file that has no name, and is gone when nothing uses it.
+        pixels: type of the pixels.
+        on_disk: map a file without a name, which vanishes with its last user.
 
     Raises:
-        MemoryError: memory is too small.
-        OSError: the disk is; the message says which, by how much, and what to do.
+        MemoryError: too little memory.
+        OSError: too little room on the disk; the message says which disk, how much is
+            missing, and what to do.
     """
     size = bytes_needed(shapes, pixels)
     length = size // np.dtype(pixels.dtype).itemsize
@@ -142,24 +143,24 @@ def allocate(shapes: np.ndarray, pixels: PixelType, on_disk: bool) -> np.ndarray
         return aligned(length, np.dtype(pixels.dtype))
     memory.check_room(size)
     with tempfile.TemporaryFile(prefix="tfi2i-") as file:
-        # Memory that is mapped onto a disk without room would end the process.
+        # Writing to a mapped file on a full disk would end the process.
         try:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, size)
             else:
                 file.truncate(size)
         except OSError as error:
-            # Quotas and limits of a file's size are seen only here.
+            # Quotas and limits of file sizes appear only here.
             raise memory.no_room(size, error.strerror) from error
         return np.memmap(file, pixels.dtype, "r+", shape=(length,))
 
 
 def bytes_needed(shapes: np.ndarray, pixels: PixelType) -> int:
-    """Bytes of decoded images.
+    """Computes the bytes of decoded images.
 
     Args:
         shapes: int64 array `(count, 2)`.
-        pixels: what they are made of.
+        pixels: type of the pixels.
     """
     values = sum(height * width for height, width in shapes.tolist())
     return values * pixels.channels * np.dtype(pixels.dtype).itemsize
@@ -168,7 +169,7 @@ def bytes_needed(shapes: np.ndarray, pixels: PixelType) -> int:
 def views(
     buffer: np.ndarray, shapes: np.ndarray, pixels: PixelType
 ) -> list[np.ndarray]:
-    """Views of a buffer, `(height, width, channels)`, one for each image."""
+    """Splits a buffer into views, `(height, width, channels)`, one for each image."""
     found, start = [], 0
     for height, width in shapes.tolist():
         end = start + height * width * pixels.channels
@@ -178,12 +179,12 @@ def views(
 
 
 def aligned(length: int, dtype: np.dtype) -> np.ndarray:
-    """Uninitialised one-dimensional array that tensors can share."""
+    """Allocates an uninitialised one-dimensional array that tensors can share."""
     room = np.empty(length * dtype.itemsize + _ALIGNMENT, np.uint8)
     start = -room.ctypes.data % _ALIGNMENT
     return room[start : start + length * dtype.itemsize].view(dtype)
 
 
 def _as_tensor(array: np.ndarray) -> tf.Tensor:
-    """Give an array to TensorFlow without a copy; `tf.constant` makes two."""
+    """Shares an array with TensorFlow; `tf.constant` would copy it twice."""
     return tf.experimental.dlpack.from_dlpack(array.__dlpack__())

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
+from PIL.ExifTags import Base
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage
 
 from tfi2i.data import pictures
@@ -21,7 +22,6 @@ from tfi2i.data.pixels import MAX_CHANNELS, Dtype
 # tifffile logs whatever is odd in a file.
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
-_ORIENTATION_TAG = 0x0112
 
 _GREY = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE)
 # Pillow converts these to RGB of 8 bits.
@@ -124,8 +124,7 @@ def _header(file: TiffFile, pages: list[TiffPage]) -> Header:
     check_size(height, width, count * max(first.dtype.itemsize, 4))
     for page in pages:
         _check_parts(file, page)
-    tag = first.tags.get(_ORIENTATION_TAG)
-    orientation = tag.value if tag is not None and isinstance(tag.value, int) else 1
+    orientation = first.tags.valueof(Base.Orientation, 1)
     return Header((width, height), orientation, *_pixels(first, pages, count))
 
 
@@ -194,7 +193,7 @@ def _unpremultiplied(image: np.ndarray) -> np.ndarray:
 
 def _read_by_pillow(path: Path, file: TiffFile, found: Header) -> np.ndarray:
     contents = bytearray(path.read_bytes())
-    tag = file.pages[0].tags.get(_ORIENTATION_TAG)
+    tag = file.pages[0].tags.get(Base.Orientation)
     if tag is not None:
         # Some versions of Pillow turn some images.
         struct.pack_into(file.byteorder + "H", contents, tag.valueoffset, 1)

@@ -1,4 +1,4 @@
-"""What happens to decoded images: resizing, jitter, colours."""
+"""Transforms decoded images: resizing, cropping, random jitter, colours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-# Fixed, so that the same seed means the same pictures on every device.
+# Fixed, so that a seed gives the same images on every device.
 RANDOM_ALGORITHM = "philox"
 
 Method = Literal["bicubic", "nearest"]
@@ -18,15 +18,15 @@ Method = Literal["bicubic", "nearest"]
 
 @dataclasses.dataclass(frozen=True)
 class Jitter:
-    """What training changes at random, in images that belong together alike.
+    """Random changes of training images; images of one example are changed alike.
 
     pix2pix's random jitter (section 6.2) is crop and flip.
 
     Attributes:
-        crop: height and width of what is cut out; None leaves images whole.
-        flip: whether to mirror left to right half of the time.
-        rotate: degrees by which images are turned at most, either way, around their
-            middle; what comes in at the corners is reflected.
+        crop: height and width of the crop; None keeps images whole.
+        flip: whether to mirror half of the images left to right.
+        rotate: largest angle in degrees, either way, around the centre; corners are
+            filled by reflection.
     """
 
     crop: tuple[int, int] | None
@@ -36,12 +36,12 @@ class Jitter:
     def __call__(
         self, *images: tf.Tensor, seed: tf.Tensor, methods: tuple[Method, ...]
     ) -> tuple[tf.Tensor, ...]:
-        """Turn, cut and mirror.
+        """Rotates, crops and mirrors.
 
         Args:
             *images: `(height, width, channels)` each, of one height and width.
             seed: int64 `(2,)`; the only source of randomness.
-            methods: how values between pixels are found, for each image.
+            methods: interpolation of each image.
 
         Returns:
             The images, `(*crop, channels)` each.
@@ -50,12 +50,12 @@ class Jitter:
         if self.rotate:
             angle = self._angle(seed)
             images = [
-                _turned(image, angle, method)
+                _rotate(image, angle, method)
                 for image, method in zip(images, methods, strict=True)
             ]
         draws = tf.random.stateless_uniform((3,), seed, alg=RANDOM_ALGORITHM)
         if self.crop is not None:
-            images = [_cut(image, self.crop, draws[:2]) for image in images]
+            images = [_crop(image, self.crop, draws[:2]) for image in images]
         if not self.flip:
             return tuple(images)
         is_mirrored = draws[2] < 0.5
@@ -65,7 +65,7 @@ class Jitter:
         )
 
     def _angle(self, seed):
-        """Radians."""
+        """Draws an angle in radians."""
         other = tf.random.fold_in(seed, 1, alg=RANDOM_ALGORITHM)
         most = math.radians(self.rotate)
         return tf.random.stateless_uniform((), other, -most, most, alg=RANDOM_ALGORITHM)
@@ -74,13 +74,13 @@ class Jitter:
 def resize(
     image: tf.Tensor, height: int, width: int, method: Method = "bicubic"
 ) -> tf.Tensor:
-    """Resize as `resized` does, in a graph or outside.
+    """Resizes as `resized` does, in a graph or outside.
 
     Args:
         image: `(rows, columns, channels)`.
-        height: pixels wanted.
-        width: pixels wanted.
-        method: of `resized`.
+        height: wanted height in pixels.
+        width: wanted width in pixels.
+        method: interpolation.
 
     Returns:
         `(height, width, channels)` of the same dtype.
@@ -100,16 +100,16 @@ def resize(
 def resized(
     image: np.ndarray, height: int, width: int, method: Method = "bicubic"
 ) -> np.ndarray:
-    """Resize by Pillow, as the reference does: antialiased bicubic, or nearest.
+    """Resizes by Pillow, as the reference does: antialiased bicubic, or nearest.
 
-    Pillow's resampling is twice as fast as TensorFlow's, and of 8-bit images equal to
-    what the reference trains on, bit for bit.
+    Pillow is twice as fast as TensorFlow, and 8-bit images equal those that the
+    reference trains on, bit for bit.
 
     Args:
         image: `(rows, columns, channels)`, uint8, uint16 or float32.
-        height: pixels wanted.
-        width: pixels wanted.
-        method: `nearest` makes no new values, which labels need.
+        height: wanted height in pixels.
+        width: wanted width in pixels.
+        method: `nearest` makes no new values, as labels need it.
 
     Returns:
         `(height, width, channels)` of the same dtype; integers rounded and clipped.
@@ -146,46 +146,46 @@ def cut_half(image: np.ndarray, half: str) -> np.ndarray:
 
 
 def stored(values: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """Round and clip to what integers can hold; floats stay as they are."""
+    """Casts floats to a dtype; for integers they are rounded and clipped first."""
     if dtype.is_integer:
         values = tf.clip_by_value(tf.round(values), 0.0, float(dtype.max))
     return tf.cast(values, dtype)
 
 
 def center(image: tf.Tensor, height: int, width: int) -> tf.Tensor:
-    """Cut out the middle.
+    """Crops the centre of an image.
 
     Args:
-        image: `(rows, columns, channels)`, no smaller.
-        height: of what is cut out.
+        image: `(rows, columns, channels)`, at least as large as the crop.
+        height: of the crop.
         width: likewise.
     """
     image = tf.convert_to_tensor(image)
-    return _cut(image, (height, width), tf.constant([0.5, 0.5]))
+    return _crop(image, (height, width), tf.constant([0.5, 0.5]))
 
 
 def luma(image: tf.Tensor) -> tf.Tensor:
-    """Brightness of colours, by the weights of ITU-R BT.601, as in Pillow.
+    """Computes the luma of colours by the weights of ITU-R BT.601, as in Pillow.
 
     Args:
-        image: float `(height, width, 3)`.
+        image: float `(..., 3)`.
 
     Returns:
-        `(height, width, 1)`.
+        `(..., 1)`.
     """
     return tf.reduce_sum(image * (0.299, 0.587, 0.114), axis=-1, keepdims=True)
 
 
 def color_jitter(image: tf.Tensor, most: float, seed: tf.Tensor) -> tf.Tensor:
-    """Change brightness, contrast and saturation, each by its own random factor.
+    """Changes brightness, contrast and saturation, each by its own random factor.
 
-    Factors are 1 - most to 1 + most. As in torchvision's `ColorJitter`, brightness
-    scales towards black, contrast from the mean of the image's luma, saturation (of
-    three channels only) from each pixel's.
+    As in torchvision's `ColorJitter`, brightness scales from black, contrast from the
+    mean of the image's luma, and saturation (of three channels only) from the luma of
+    each pixel.
 
     Args:
         image: float `(height, width, channels)` in [-1, 1].
-        most: 0 up to but not including 1.
+        most: factors are 1 - most to 1 + most; from 0 up to, but without, 1.
         seed: int64 `(2,)`.
 
     Returns:
@@ -207,26 +207,26 @@ def color_jitter(image: tf.Tensor, most: float, seed: tf.Tensor) -> tf.Tensor:
     return image - 1.0
 
 
-def _cut(image, shape, place):
-    """The part at `place`, of which (0, 0) is top left and 1 is just too far."""
+def _crop(image, shape, position):
+    """Crops at a relative position, from (0, 0) at the top left to below 1."""
     # A draw is below 1 by at least 2**-24, so the product stays below the count.
-    places = tf.cast(tf.shape(image)[:2] - shape + 1, tf.float32)
-    top_left = tf.cast(place * places, tf.int32)
+    count = tf.cast(tf.shape(image)[:2] - shape + 1, tf.float32)
+    top_left = tf.cast(position * count, tf.int32)
     begin = tf.concat([top_left, [0]], axis=0)
     part = tf.slice(image, begin, (*shape, image.shape[2]))
     return tf.ensure_shape(part, (*shape, image.shape[2]))
 
 
-def _turned(image, angle, method):
-    """Rotated around the middle."""
+def _rotate(image, angle, method):
+    """Rotates around the centre."""
     sides = tf.cast(tf.shape(image)[:2] - 1, tf.float32)
     y, x = sides[0] / 2, sides[1] / 2
     cos, sin = tf.cos(angle), tf.sin(angle)
-    # From a pixel wanted to the pixel that it is: the first two rows of a matrix.
+    # Maps a pixel of the result to its source: the first two rows of a matrix.
     transform = tf.stack(
         [cos, -sin, x - cos * x + sin * y, sin, cos, y - sin * x - cos * y, 0.0, 0.0]
     )
-    turned = tf.raw_ops.ImageProjectiveTransformV3(
+    rotated = tf.raw_ops.ImageProjectiveTransformV3(
         images=tf.cast(image, tf.float32)[None],
         transforms=transform[None],
         output_shape=tf.shape(image)[:2],
@@ -234,4 +234,4 @@ def _turned(image, angle, method):
         interpolation="NEAREST" if method == "nearest" else "BILINEAR",
         fill_mode="REFLECT",
     )
-    return tf.ensure_shape(stored(turned[0], image.dtype), image.shape)
+    return tf.ensure_shape(stored(rotated[0], image.dtype), image.shape)

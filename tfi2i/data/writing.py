@@ -1,4 +1,4 @@
-"""Images to files that hold their numbers: 8 and 16 bits, floats, any channels."""
+"""Writes images to files that keep their values: 8 or 16 bits, floats, any channels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tfi2i.data.pixels import PixelType
 
 _QUALITY = 95
 
-# What each kind of file holds: numbers of channels for each dtype; None is any.
+# Suffix to dtype to the numbers of channels that such a file holds; None is any.
 _ANY = {"uint8": None, "uint16": None, "float32": None}
 _HOLDS = {
     ".png": {"uint8": (1, 3, 4), "uint16": (1, 3, 4)},
@@ -37,15 +37,15 @@ def can_hold(suffix: str, pixels: PixelType) -> bool:
     """Whether files of a suffix hold such pixels.
 
     Args:
-        suffix: such as `.png`, of any case.
-        pixels: to be written.
+        suffix: such as `.png`, in any case.
+        pixels: type of the pixels.
     """
     counts = _HOLDS.get(suffix.lower(), {}).get(pixels.dtype, ())
     return counts is None or pixels.channels in counts
 
 
 def suffix_for(suffix: str, pixels: PixelType) -> str:
-    """The suffix itself where it can hold such pixels, else `.png`, else `.tif`."""
+    """Returns the suffix where it can hold such pixels, else `.png`, else `.tif`."""
     if can_hold(suffix, pixels):
         return suffix
     return ".png" if can_hold(".png", pixels) else ".tif"
@@ -57,25 +57,25 @@ def write(
     profile: bytes | None = None,
     alpha: np.ndarray | None = None,
 ) -> None:
-    """Write an image as its suffix says; `tfi2i.data` reads back what is lossless.
+    """Writes an image in the format of the suffix.
 
-    Channels of a TIFF that are no colours become pages.
+    `tfi2i.data` reads lossless formats back unchanged. In TIFF, channels that are no
+    colours become pages.
 
     Args:
         image: `(height, width, channels)`, uint8, uint16 or float32.
-        path: of the file.
-        profile: ICC profile, written where such a file can hold it and it is one of
-            the image's colours.
-        alpha: `(height, width)` of the same dtype, how opaque pixels are; of images of
-            1 or 3 channels.
+        path: the file.
+        profile: ICC profile; written where the format holds profiles and this one
+            applies to the image.
+        alpha: opacity, `(height, width)` of the same dtype, for 1 or 3 channels.
 
     Raises:
-        ValueError: such a file cannot hold the image.
-        OSError: it cannot be written.
+        ValueError: the format cannot hold the image.
+        OSError: the file cannot be written.
     """
     suffix = path.suffix.lower()
     if alpha is not None:
-        # As colour, since hardly any file but PNG holds grey with alpha.
+        # As colour, because few formats but PNG hold grey with alpha.
         colours = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
         image = np.concatenate([colours, alpha[..., None]], axis=2)
     if not profiles.fits(profile, image):
@@ -102,7 +102,7 @@ def write(
 
 
 def _with_profile(png: bytes, profile: bytes | None) -> bytes:
-    """A PNG with an iCCP chunk behind its header, which is 33 bytes long."""
+    """Inserts an iCCP chunk behind the header of a PNG, which has 33 bytes."""
     if profile is None:
         return png
     content = b"iCCP" + b"ICC profile\0\0" + zlib.compress(profile)
