@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfi2i import cli, loading
-from tfi2i.options import parse_training
+from tfi2i import cli
+from tfi2i.commands import tensorflow_context
+from tfi2i.commands.parsing import CommandError
+from tfi2i.commands.train import parse_training
 from tfi2i.recipes import stored
 from tfi2i.recipes.config import DataConfig, TrainConfig
 from tfi2i.recipes.named import RECIPES
@@ -43,7 +45,7 @@ def test_onednn_is_on_unless_the_user_says_something_else(said, monkeypatch):
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", said or "")
     if said is None:
         monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS")
-    loading._load_tensorflow()
+    tensorflow_context._load_tensorflow()
     assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == (said or "1")
 
 
@@ -385,8 +387,8 @@ def test_out_of_memory_names_the_sizes(tmp_path, exhaust):
     config = TrainConfig(
         model=Pix2PixConfig(), data=DataConfig(batch_size=3, crop_size=64)
     )
-    with pytest.raises(cli.CommandError) as caught:
-        with loading.loaded_tensorflow(tmp_path, config):
+    with pytest.raises(CommandError) as caught:
+        with tensorflow_context.loaded_tensorflow(tmp_path, config):
             exhaust()
     assert str(caught.value) == (
         "Out of memory with batch size 3, crop size 64 and precision float32: try a "
@@ -403,21 +405,21 @@ def test_out_of_memory_of_a_run_reads_its_configuration(tmp_path):
         model=Pix2PixConfig(), data=DataConfig(batch_size=5, crop_size=32)
     )
     stored.write(config, tmp_path)
-    with pytest.raises(cli.CommandError, match="with batch size 5, crop size 32 and"):
-        with loading.loaded_tensorflow(tmp_path):
+    with pytest.raises(CommandError, match="with batch size 5, crop size 32 and"):
+        with tensorflow_context.loaded_tensorflow(tmp_path):
             raise MemoryError
 
 
 def test_out_of_memory_of_a_run_without_configuration(tmp_path):
     with pytest.raises(ValueError, match="Out of memory with this batch size, this"):
-        with loading.loaded_tensorflow(tmp_path):
+        with tensorflow_context.loaded_tensorflow(tmp_path):
             raise MemoryError
 
 
 def test_a_full_disk_is_not_called_memory(tmp_path):
     full = tf.errors.ResourceExhaustedError(None, None, "x; No space left on device")
     with pytest.raises(OSError, match="No space left on device while writing .*--resu"):
-        with loading.loaded_tensorflow(tmp_path):
+        with tensorflow_context.loaded_tensorflow(tmp_path):
             raise full
 
 
@@ -429,8 +431,8 @@ def test_a_full_disk_is_not_called_memory(tmp_path):
     ],
 )
 def test_no_advice_on_training_where_none_is(text, line):
-    with pytest.raises((OSError, cli.CommandError), match=line) as error:
-        with loading.loaded_tensorflow():
+    with pytest.raises((OSError, CommandError), match=line) as error:
+        with tensorflow_context.loaded_tensorflow():
             raise tf.errors.ResourceExhaustedError(None, None, text)
     assert "--" not in str(error.value)
 

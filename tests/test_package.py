@@ -1,4 +1,5 @@
 import configparser
+import graphlib
 import os
 import re
 import shutil
@@ -6,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 
 import tfi2i
@@ -44,6 +46,8 @@ def test_the_public_names():
         "Pix2Pix",
         "__version__",
         "data",
+        "evaluate",
+        "export",
         "interop",
         "layers",
         "load",
@@ -52,8 +56,22 @@ def test_the_public_names():
         "models",
         "networks",
         "recipes",
+        "train",
         "training",
+        "translate",
     ]
+
+
+def test_no_import_circle():
+    """Between files, imports inside functions and for type checkers among them."""
+    graph = grimp.build_graph("tfi2i", cache_dir=None)
+    imports = {
+        module: graph.find_modules_directly_imported_by(module)
+        for module in graph.modules
+    }
+    assert "tfi2i.api" in imports["tfi2i.commands.train"]
+    # Raises CycleError, which names the modules of a circle.
+    graphlib.TopologicalSorter(imports).prepare()
 
 
 def test_an_unknown_name_is_an_attribute_error():

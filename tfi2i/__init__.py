@@ -8,43 +8,74 @@ or else on first use: after `import keras, tfi2i` its `load_model` reads our fil
 import importlib
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfi2i._version import __version__
 
-_MODULES = (
+if TYPE_CHECKING:
+    from tfi2i import (
+        data,
+        interop,
+        layers,
+        losses,
+        metrics,
+        models,
+        networks,
+        recipes,
+        training,
+    )
+    from tfi2i.api import evaluate, export, load, train, translate
+    from tfi2i.models import ConstantThenLinear, CycleGAN, Pix2Pix
+
+# Where the names come from that are not modules.
+_OBJECTS = {
+    "ConstantThenLinear": "tfi2i.models",
+    "CycleGAN": "tfi2i.models",
+    "Pix2Pix": "tfi2i.models",
+    "evaluate": "tfi2i.api",
+    "export": "tfi2i.api",
+    "load": "tfi2i.inference",
+    "train": "tfi2i.api",
+    "translate": "tfi2i.api",
+}
+
+# As literals, which type checkers and editors read.
+__all__ = [
+    "ConstantThenLinear",
+    "CycleGAN",
+    "Pix2Pix",
+    "__version__",
     "data",
+    "evaluate",
+    "export",
     "interop",
     "layers",
+    "load",
     "losses",
     "metrics",
     "models",
     "networks",
     "recipes",
+    "train",
     "training",
-)
-_OBJECTS = {
-    "ConstantThenLinear": "tfi2i.models.schedules",
-    "CycleGAN": "tfi2i.models.cyclegan",
-    "Pix2Pix": "tfi2i.models.pix2pix",
-    "load": "tfi2i.inference.load",
-}
-
-__all__ = ["__version__", *_OBJECTS, *_MODULES]
+    "translate",
+]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _OBJECTS:
-        _require_tensorflow_backend(name)
-        value = getattr(importlib.import_module(_OBJECTS[name]), name)
-    elif name in _MODULES:
-        if name != "recipes":
+if not TYPE_CHECKING:
+    # A type checker would take every name, misspelt ones too, for one of these.
+    def __getattr__(name: str) -> Any:
+        if name in _OBJECTS:
             _require_tensorflow_backend(name)
-        value = importlib.import_module(f"tfi2i.{name}")
-    else:
-        raise AttributeError(f"module 'tfi2i' has no attribute {name!r}")
-    globals()[name] = value
-    return value
+            value = getattr(importlib.import_module(_OBJECTS[name]), name)
+        elif name in __all__:
+            if name != "recipes":
+                _require_tensorflow_backend(name)
+            value = importlib.import_module(f"tfi2i.{name}")
+        else:
+            raise AttributeError(f"module 'tfi2i' has no attribute {name!r}")
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

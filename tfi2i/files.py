@@ -18,7 +18,7 @@ try:
     import fcntl
 except ImportError:
     # Windows has no such locks; there, what killed processes leave stays.
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 _PARTIAL = re.compile(r"\.partial-[0-9a-f]{12}(\.[^.]*)?")
 # Longer ones are no suffix that anybody asks for.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 
-def vanilla_loss(scores, is_real):
+def vanilla_loss(scores: tf.Tensor, is_real: bool) -> tf.Tensor:
     """Cross-entropy of raw scores with "real" or "fake", averaged over patches.
 
     `mean(-log(sigmoid(s)))` for real, `mean(-log(1 - sigmoid(s)))` for fake. As the
@@ -30,7 +30,7 @@ def vanilla_loss(scores, is_real):
     return tf.reduce_mean(tf.math.softplus(-scores if is_real else scores))
 
 
-def lsgan_loss(scores, is_real):
+def lsgan_loss(scores: tf.Tensor, is_real: bool) -> tf.Tensor:
     """Squared distance of raw scores from 1 (real) or 0 (fake), over patches.
 
     Args:
@@ -46,7 +46,7 @@ def lsgan_loss(scores, is_real):
     return tf.reduce_mean(tf.square(scores - (1.0 if is_real else 0.0)))
 
 
-def hinge_loss(scores, is_real):
+def hinge_loss(scores: tf.Tensor, is_real: bool) -> tf.Tensor:
     """How far raw scores are from 1 (real) or -1 (fake), on the wrong side only.
 
     `mean(max(0, 1 - s))` for real, `mean(max(0, 1 + s))` for fake. It is the
@@ -66,7 +66,7 @@ def hinge_loss(scores, is_real):
     return tf.reduce_mean(tf.nn.relu(1.0 - scores if is_real else 1.0 + scores))
 
 
-def critic_loss(scores, is_real):
+def critic_loss(scores: tf.Tensor, is_real: bool) -> tf.Tensor:
     """Mean score, negated for real: the critic of the Wasserstein distance.
 
     Args:
@@ -82,7 +82,12 @@ def critic_loss(scores, is_real):
     return -mean if is_real else mean
 
 
-def gradient_penalty(judge, real, fake, share):
+def gradient_penalty(
+    judge: Callable[[tf.Tensor], tf.Tensor],
+    real: tf.Tensor,
+    fake: tf.Tensor,
+    share: tf.Tensor,
+) -> tf.Tensor:
     """Squared distance of the critic's gradient from unit length, between images.
 
     `mean((|d sum(judge(x)) / dx| - 1)**2)` over the batch, at
@@ -112,9 +117,9 @@ def gradient_penalty(judge, real, fake, share):
 class AdversarialLoss(NamedTuple):
     """What generator and discriminator minimise, as functions of raw scores."""
 
-    generator: Callable
+    generator: Callable[[tf.Tensor], tf.Tensor]
     """From `fake_scores` to a scalar."""
-    discriminator: Callable
+    discriminator: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
     """From `real_scores, fake_scores` to two scalars, `d_real` and `d_fake`."""
     boundary: float | None
     """Score above which an image counts as judged real; None where there is none."""
@@ -122,14 +127,20 @@ class AdversarialLoss(NamedTuple):
     """Whether the discriminator minimises `gradient_penalty` too."""
 
 
-def _adversarial(generator, discriminator, **options):
+def _adversarial(
+    generator: Callable[..., tf.Tensor],
+    discriminator: Callable[..., tf.Tensor],
+    boundary: float | None,
+    is_penalized: bool = False,
+) -> AdversarialLoss:
     return AdversarialLoss(
         generator=lambda fake: generator(fake, is_real=True),
         discriminator=lambda real, fake: (
             discriminator(real, is_real=True),
             discriminator(fake, is_real=False),
         ),
-        **options,
+        boundary=boundary,
+        is_penalized=is_penalized,
     )
 
 
@@ -141,7 +152,7 @@ ADVERSARIAL_LOSSES = {
 }
 
 
-def l1_loss(target, output):
+def l1_loss(target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
     """Mean absolute difference of two tensors of one shape: a scalar >= 0.
 
     Images in [-1, 1] give at most 2. Source: pix2pix section 3.1, equation 3.
@@ -149,7 +160,7 @@ def l1_loss(target, output):
     return tf.reduce_mean(tf.abs(_difference(target, output)))
 
 
-def l2_loss(target, output):
+def l2_loss(target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
     """Mean squared difference of two tensors of one shape: a scalar >= 0.
 
     Images in [-1, 1] give at most 4. Source: Pathak et al., arXiv:1604.07379,
@@ -158,7 +169,7 @@ def l2_loss(target, output):
     return tf.reduce_mean(tf.square(_difference(target, output)))
 
 
-def _difference(target, output):
+def _difference(target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
     target, output = tf.convert_to_tensor(target), tf.convert_to_tensor(output)
     if not target.shape.is_compatible_with(output.shape):
         raise ValueError(

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def l1(target, output):
+def l1(target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
     """Mean absolute difference of each image, on a scale of 0 to 1.
 
     Args:
@@ -16,7 +16,7 @@ def l1(target, output):
     return tf.reduce_mean(tf.abs(target - output), axis=[1, 2, 3]) / 2
 
 
-def psnr(target, output):
+def psnr(target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
     """Peak signal-to-noise ratio of each image in decibels.
 
     Args:
@@ -29,7 +29,7 @@ def psnr(target, output):
     return tf.image.psnr(target, output, max_val=2.0)
 
 
-def ssim(target, output):
+def ssim(target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
     """Structural similarity of each image, averaged over its channels.
 
     Gaussian window of 11 pixels with a standard deviation of 1.5, K1 = 0.01, K2 =

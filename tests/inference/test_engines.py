@@ -76,7 +76,7 @@ def test_shapes_that_come_often_are_painted_alike():
     first, first_small = engine(image), engine(small)
     floats = np.float32(image) / 127.5 - 1
     exact = engine.run(floats)
-    for _ in range(engines._OFTEN):
+    for _ in range(engines._CALLS_BEFORE_GRAPH):
         last, last_small = engine(image), engine(small)
     assert list(engine._own_graphs) == [image.shape]
     assert np.abs(first.astype(int) - last).max() <= 1

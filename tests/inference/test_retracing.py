@@ -11,8 +11,9 @@ from tfi2i.data.reading import read_image
 from tfi2i.exports import export
 from tfi2i.inference import load
 from tfi2i.inference.engines import KerasEngine
-from tfi2i.inference.fixed import FixedStatistics
-from tfi2i.layers import Conv2D, fast_inference
+from tfi2i.inference.fixed_statistics import FixedStatistics
+from tfi2i.layers import Conv2D
+from tfi2i.layers.convolution import fast_inference
 
 _ORIENTATION = 0x0112
 

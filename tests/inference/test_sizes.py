@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfi2i.inference.sizes import SizeRule, at_own_size, size_rule
+from tfi2i.inference.sizes import at_own_size, size_rule
+from tfi2i.network_sizes import SizeRule
 from tfi2i.networks import resnet, unet
 
 

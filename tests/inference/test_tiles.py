@@ -9,8 +9,7 @@ from PIL import Image
 from tests.translators import exported, make_run, photos
 from tfi2i import load
 from tfi2i.inference.engines import KerasEngine
-from tfi2i.inference.fixed import FixedStatistics
-from tfi2i.inference.sizes import SizeRule
+from tfi2i.inference.fixed_statistics import FixedStatistics
 from tfi2i.inference.tiles import (
     Network,
     _tiles,
@@ -18,6 +17,7 @@ from tfi2i.inference.tiles import (
     plan,
     tiled_generator,
 )
+from tfi2i.network_sizes import SizeRule
 from tfi2i.networks.resnet import resnet
 from tfi2i.networks.unet import unet
 

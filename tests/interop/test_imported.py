@@ -15,6 +15,8 @@ from tests.test_cli import refused
 from tests.test_cli import tfi2i as command
 from tests.translators import photos
 from tfi2i import cli, networks
+from tfi2i.commands.import_model import import_options
+from tfi2i.commands.parsing import parse
 from tfi2i.data.pixels import to_float, to_uint8
 from tfi2i.exports import export
 from tfi2i.inference import load
@@ -22,7 +24,6 @@ from tfi2i.inference.load import trained_generators
 from tfi2i.interop import zoo
 from tfi2i.interop.command import import_source
 from tfi2i.interop.imported import import_torch
-from tfi2i.options import import_options, parse
 from tfi2i.training.run import resume
 
 

@@ -294,7 +294,7 @@ def test_inference_is_plain_but_where_it_is_asked_for(name, monkeypatch):
     x = images(1, 4, 4, 8)
     np.testing.assert_array_equal(ours(x), theirs(x))
     assert not taken
-    with layers.fast_inference():
+    with convolution.fast_inference():
         np.testing.assert_allclose(ours(x), theirs(x), atol=1e-4)
     assert len(taken) == 1
     ours(x)

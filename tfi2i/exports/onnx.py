@@ -1,4 +1,4 @@
-"""A generator as an `.onnx` file; needs the extra `onnx`."""
+"""Writes `.onnx` files; needs the extra `onnx`."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ from tfi2i.files import stderr_aside
 from tfi2i.inference.sizes import at_inference
 
 OPSET = 18
-"""Of the operators; runtimes since 2023 know it."""
+"""Version of the operators; runtimes since 2023 have it."""
 
 
 def check_onnx() -> None:
-    """Refuses where what writes and runs `.onnx` files is not installed.
+    """Refuses if the packages that write and run `.onnx` files are missing.
 
     Raises:
-        ValueError: saying what to install.
+        ValueError: naming the extra to install.
     """
     try:
         import onnxruntime  # noqa: F401
@@ -27,10 +27,10 @@ def check_onnx() -> None:
 
 
 def write_onnx(generator: keras.Model, path: Path) -> None:
-    """Writes one input, `image`, and one output, `translated`.
+    """Writes a model with one input, `image`, and one output, `translated`.
 
-    Both are float32 `(batch, height, width, channels)` in [-1, 1], of free batch,
-    height and width.
+    Both are float32 `(batch, height, width, channels)` in [-1, 1]; batch, height and
+    width are free.
 
     Args:
         generator: on [-1, 1].
@@ -52,7 +52,7 @@ def write_onnx(generator: keras.Model, path: Path) -> None:
 
 
 def _name(graph, output):
-    """Gives the output a name of ours, and the free dimensions theirs."""
+    """Names the output and the free dimensions."""
     (given,) = graph.output
     for node in graph.node:
         for index, name in enumerate(node.output):

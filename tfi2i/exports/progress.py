@@ -1,4 +1,4 @@
-"""Which step of an export is at work."""
+"""Progress of an export."""
 
 import contextlib
 import logging
@@ -20,13 +20,13 @@ log = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def steps(total: int) -> Iterator[Callable[[str], None]]:
-    """Shows a bar where stderr is a terminal; elsewhere the log has a line a step.
+    """Shows a bar if stderr is a terminal, else logs a line for each step.
 
     Args:
         total: number of steps.
 
     Yields:
-        To be called with the name of each step as it begins.
+        A function to call with the name of each step as it begins.
     """
     if not sys.stderr.isatty():
         with _without_new_handlers():
@@ -38,7 +38,7 @@ def steps(total: int) -> Iterator[Callable[[str], None]]:
         TimeElapsedColumn(),
         TextColumn("{task.description}", markup=False),
     )
-    # Of its own, since what native libraries write to stderr is put aside.
+    # A copy, because `stderr_aside` replaces stderr to hide native libraries' notes.
     with open(os.dup(sys.stderr.fileno()), "w", encoding="utf-8") as terminal:
         console = Console(file=terminal)
         with (
@@ -56,9 +56,9 @@ def steps(total: int) -> Iterator[Callable[[str], None]]:
 
 @contextlib.contextmanager
 def _without_new_handlers():
-    """Keeps absl, which TensorFlow logs with, from setting up the root logger.
+    """Keeps absl, TensorFlow's logging, from adding a handler to the root logger.
 
-    It does where there is no handler, and then all loggers write to stderr.
+    It does so if there is none, and all loggers would then write to stderr.
     """
     handler = logging.NullHandler()
     logging.root.addHandler(handler)

@@ -1,4 +1,4 @@
-"""`export/report.json`: what was published, and how it compares with the model."""
+"""`export/report.json`: the published exports, and their differences from the model."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -19,12 +19,12 @@ class Export:
     """One published export.
 
     Attributes:
-        path: of the SavedModel's version folder or the file.
+        path: version folder of the SavedModel, or file.
         format: `"savedmodel"`, `"tflite"` or `"onnx"`.
         quantize: `"none"` or `"float16"`.
-        bytes: on disk.
-        parity: with the trained model.
-        weights: of the run that were exported, `"last"` or `"best"`.
+        bytes: size on disk.
+        parity: comparison with the trained model.
+        weights: which of the run's weights were exported, `"last"` or `"best"`.
     """
 
     path: Path
@@ -36,11 +36,11 @@ class Export:
 
 
 def read_report(folder: Path) -> dict[str, dict]:
-    """What was published before, by path relative to `folder`.
+    """Entries of the exports published so far, by path relative to `folder`.
 
     Raises:
-        ValueError: the report cannot be read.
-        OSError: likewise.
+        ValueError: the report is damaged.
+        OSError: the report cannot be read.
     """
     path = folder / REPORT
     if not path.exists():
@@ -55,7 +55,7 @@ def read_report(folder: Path) -> dict[str, dict]:
 
 
 def add_to_report(folder: Path, published: Export) -> None:
-    """Writes down one export, in place of an older one of the same path."""
+    """Adds an export to the report; replaces an older one of the same path."""
     relative = published.path.relative_to(folder).as_posix()
     entries = read_report(folder)
     entries[relative] = {

@@ -11,14 +11,14 @@ from tfi2i.exports.report import Export
 
 
 def exports_table(folder: Path, published: Sequence[Export]) -> Table:
-    """What was exported, and how it compares with the trained model.
+    """Size, speed and differences from the trained model of each export.
 
     Args:
-        folder: below which the exports lie.
+        folder: folder of the exports.
         published: at least one.
     """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    # As text: names may look like markup.
+    # `Text`, because names may look like markup.
     table.add_column(Text(f"in {folder}"), overflow="fold")
     for title in ("MB", "sizes", "mean gap", "worst gap", "levels", "ms"):
         table.add_column(title, justify="right")

@@ -1,4 +1,4 @@
-"""A generator as a `.tflite` file for phones."""
+"""Writes `.tflite` files, for phones."""
 
 import re
 from pathlib import Path
@@ -15,16 +15,16 @@ _MISSING = re.compile(r"'(tf\.\w+)' op is neither")
 
 
 def write_tflite(saved_model: Path, path: Path, quantize: str) -> None:
-    """Writes one input and one output, float32 in [-1, 1], NHWC.
+    """Writes a model with one input and one output, float32 in [-1, 1], NHWC.
 
     Args:
-        saved_model: from `write_float_model`; straight from the Keras model the
-            converter loses the weights.
+        saved_model: from `write_float_model`; from a Keras model the converter
+            loses the weights.
         path: file to write.
         quantize: `"none"` keeps float32 weights, `"float16"` halves the file.
 
     Raises:
-        ValueError: TFLite has not the operators that the model needs.
+        ValueError: TFLite lacks an operator of the model.
     """
     with stderr_aside():
         converter = tf.lite.TFLiteConverter.from_saved_model(

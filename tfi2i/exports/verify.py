@@ -1,4 +1,4 @@
-"""Proof that an export paints what the trained model paints."""
+"""Comparison of an export with the trained model."""
 
 import math
 import statistics
@@ -16,24 +16,24 @@ from tfi2i.data.pixels import RGB, PixelType, from_float, to_float
 from tfi2i.data.transforms import resized
 from tfi2i.inference.engines import KerasEngine
 
-Paint = Callable[[np.ndarray], np.ndarray]
+Translate = Callable[[np.ndarray], np.ndarray]
 
-_ROUNDED = {"mean": 2e-3, "worst": 5e-2}
+_FLOAT16_BOUNDS = {"mean": 2e-3, "worst": 5e-2}
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far an export is from the trained model.
+    """Differences between the outputs of an export and of the trained model.
 
     Attributes:
-        images: different ones that were compared.
-        sizes: different heights and widths of them.
-        mean: absolute difference in [-1, 1] units, over all pixels.
-        worst: the largest.
-        worst_levels: the largest of stored outputs, in levels.
+        images: number of images compared.
+        sizes: their heights and widths.
+        mean: mean absolute difference in [-1, 1] units, over all pixels.
+        worst: largest absolute difference, likewise.
+        worst_levels: largest difference of stored outputs, in levels.
         milliseconds: median time for one image at the training size.
-        levels: steps of stored outputs from black to white: 255 of 8 bits, 65535 of
-            16; of floating-point ones, which have none, 255 are counted.
+        levels: steps from black to white of stored outputs: 255 for 8 bits, 65535 for
+            16 bits; 255 for floats, which have none.
     """
 
     images: int
@@ -46,13 +46,13 @@ class Parity:
 
 
 class Painted(NamedTuple):
-    """What the trained model makes of a batch.
+    """A batch and its translation by the trained model.
 
     Attributes:
-        images: `(batch, height, width, channels)`, as they are stored.
+        images: `(batch, height, width, channels)` of `input_pixels`.
         floats: their translation in [-1, 1].
-        input_pixels: what images are made of.
-        output_pixels: what translations are made of.
+        input_pixels: pixel type of inputs.
+        output_pixels: pixel type of outputs.
     """
 
     images: np.ndarray
@@ -67,16 +67,16 @@ class Painted(NamedTuple):
 
     @property
     def stored(self) -> np.ndarray:
-        """The translations as they are stored."""
+        """The translations as `output_pixels`."""
         return from_float(self.floats, self.output_pixels).numpy()
 
 
 def sizes_to_compare(shape: tuple[int, int], stride: int) -> list[tuple[int, int]]:
-    """Four heights and widths: one odd and of another shape, one below the stride.
+    """Four heights and widths, one of them odd, one smaller than the stride.
 
     Args:
         shape: height and width at which the model was trained.
-        stride: of which the network's sizes are multiples.
+        stride: divides the sizes that the network takes.
     """
     height, width = shape
     small = max(3, stride // 2 - 1)
@@ -91,11 +91,11 @@ def sizes_to_compare(shape: tuple[int, int], stride: int) -> list[tuple[int, int
 def paint(
     engine: KerasEngine, photos: np.ndarray, sizes: Sequence[tuple[int, int]]
 ) -> list[Painted]:
-    """Paints real images with the trained model, a share of them at each size.
+    """Translates real images with the trained model, an equal share at each size.
 
     Args:
-        engine: that runs the model.
-        photos: of its `input_pixels`, `(count, height, width, channels)`, all
+        engine: runs the model.
+        photos: `(count, height, width, channels)` of its `input_pixels`, all
             different.
         sizes: heights and widths.
     """
@@ -110,18 +110,18 @@ def paint(
 
 def compare(
     trained: Sequence[Painted],
-    on_floats: Paint,
-    on_stored: Paint,
+    on_floats: Translate,
+    on_stored: Translate,
     on_files: Callable[[list[bytes]], list[bytes]] | None = None,
 ) -> Parity:
-    """Paints the same images with an export, in each way that it offers.
+    """Translates the same images with an export, by all of its functions.
 
     Args:
         trained: from `paint`.
-        on_floats: from float32 `(batch, height, width, channels)` in [-1, 1] to the
-            same.
-        on_stored: from images as they are stored to such images.
-        on_files: from PNG files of several sizes to PNG files.
+        on_floats: takes and returns float32 `(batch, height, width, channels)` in
+            [-1, 1].
+        on_stored: takes images of `input_pixels`, returns images of `output_pixels`.
+        on_files: takes and returns PNG files, of several sizes.
     """
     gaps, levels, files, wanted = [], [], [], []
     for batch in trained:
@@ -149,21 +149,21 @@ def compare(
 
 
 def check(path: Path, parity: Parity, generator: keras.Model, quantize: str) -> None:
-    """Refuses an export that does not paint what the model paints.
+    """Refuses an export whose outputs differ from the model's.
 
     Args:
         path: where it would be published.
         parity: from `compare`.
-        generator: the trained one; what adds up many residuals rounds more.
+        generator: the trained one; sums of many residuals have larger bounds.
         quantize: of the weights: `"none"` or `"float16"`.
 
     Raises:
-        ValueError: a difference is above its bound.
+        ValueError: a difference exceeds its bound.
     """
     is_residual = any(isinstance(x, keras.layers.Add) for x in generator.layers)
     worst = 2e-4 if is_residual else 2e-5
-    bounds = {"mean": 1e-5, "worst": worst} if quantize == "none" else _ROUNDED
-    # From -1 to 1 there are all levels; rounding may add a part of one.
+    bounds = {"mean": 1e-5, "worst": worst} if quantize == "none" else _FLOAT16_BOUNDS
+    # All levels lie between -1 and 1, hence the half.
     worst_levels = math.ceil(bounds["worst"] * parity.levels / 2)
     for name, bound in {**bounds, "worst_levels": worst_levels}.items():
         value = getattr(parity, name)
@@ -175,7 +175,7 @@ def check(path: Path, parity: Parity, generator: keras.Model, quantize: str) -> 
 
 
 def _levels(expected, got, batch):
-    """The largest difference in levels, a part of one counted whole."""
+    """The largest difference in levels, rounded up."""
     pixels = batch.output_pixels
     gap = np.abs(expected.astype(np.float64) - got).max()
     step = (pixels.high - pixels.low) / _steps(pixels)
@@ -187,11 +187,11 @@ def _steps(pixels):
     return round(pixels.high - pixels.low) if is_integer else 255
 
 
-def _milliseconds(paint, image):
+def _milliseconds(translate, image):
     times = []
     for _ in range(6):
         began = time.perf_counter()
-        paint(image)
+        translate(image)
         times.append(time.perf_counter() - began)
-    # The first call may still trace.
+    # The first call may include tracing.
     return round(1000 * statistics.median(times[1:]), 2)

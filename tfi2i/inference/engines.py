@@ -1,10 +1,4 @@
-"""What runs a generator: Keras, a SavedModel, or the runtime of phones.
-
-Each is called with an array `(batch, height, width, channels)` of its `input_pixels`
-and returns one of its `output_pixels`. `run` does the same with float32 in [-1, 1].
-`together` is true where batches take less time than their images. Several threads may
-call one engine.
-"""
+"""Engines run generators: in Keras, as a SavedModel, or in LiteRT."""
 
 import collections
 import contextlib
@@ -23,23 +17,49 @@ from tfi2i.errors import reason
 from tfi2i.files import stderr_aside
 from tfi2i.inference.noise import Noise
 from tfi2i.inference.sizes import at_inference, size_rule
-from tfi2i.layers import fast_inference
+from tfi2i.layers.convolution import fast_inference
 
-# Calls before one image's shape gets a graph of its own, which takes a second; and how
-# many shapes do.
-_OFTEN = 4
-_MOST_GRAPHS = 4
+# Calls with a shape before it gets a graph of its own, which takes a second to make.
+_CALLS_BEFORE_GRAPH = 4
+_MAX_GRAPHS = 4
 
 
-class KerasEngine:
+class Engine:
+    """Runs a generator on images of any size; several threads may call it.
+
+    Attributes:
+        input_pixels: pixel type of the images that it takes.
+        output_pixels: pixel type of the images that it returns.
+        together: whether a batch takes less time than its images one by one.
+    """
+
+    input_pixels: PixelType
+    output_pixels: PixelType
+    together: bool = False
+
+    def run(self, images: np.ndarray) -> np.ndarray:
+        """Translates float32 `(batch, height, width, channels)` in [-1, 1].
+
+        Raises:
+            ValueError: the generator does not take images of this size.
+        """
+        raise NotImplementedError
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Translates a batch of `input_pixels` to one of `output_pixels`; see `run`."""
+        painted = self.run(to_float(images, self.input_pixels).numpy())
+        return from_float(painted, self.output_pixels).numpy()
+
+
+class KerasEngine(Engine):
     """A generator in memory.
 
     Args:
         generator: `keras.Model` on [-1, 1].
-        input_pixels: what it is shown; None is 8 bits of its channels.
-        output_pixels: what it paints; likewise.
-        own_graphs: whether shapes that come often get graphs of their own, which are
-            faster and round otherwise.
+        input_pixels: pixel type of inputs; None is 8 bits of its channels.
+        output_pixels: pixel type of outputs; likewise.
+        own_graphs: whether frequent shapes get graphs of their own, which are faster
+            and round in another way.
     """
 
     def __init__(
@@ -51,21 +71,16 @@ class KerasEngine:
     ):
         self.input_pixels = input_pixels or PixelType.of(generator.input_shape[-1])
         self.output_pixels = output_pixels or PixelType.of(generator.output_shape[-1])
-        # Noise is one mask for a whole batch.
+        # Noise draws one mask for a whole batch.
         self.together = not any(isinstance(one, Noise) for one in generator.layers)
         self._any_size = (None, None, None, self.input_pixels.channels)
         self._generator = generator
         self._calls = collections.Counter()
         self._own_graphs = {}
-        self._most_graphs = _MOST_GRAPHS if own_graphs else 0
+        self._max_graphs = _MAX_GRAPHS if own_graphs else 0
         self._lock = threading.Lock()
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translates a batch.
-
-        Raises:
-            ValueError: a network that is not of this package does not take this size.
-        """
         with _explained(images.shape):
             paint = self._own_graph(images.shape)
             if paint is None:
@@ -74,12 +89,11 @@ class KerasEngine:
             return from_float(painted, self.output_pixels).numpy()
 
     def run(self, images: np.ndarray) -> np.ndarray:
-        """Translates float32 images in [-1, 1]."""
         with _explained(images.shape):
             paint = self._own_graph(images.shape) or self._paint
             return paint(tf.constant(images)).numpy()
 
-    # Of engines that each call a function of their own, TensorFlow would warn.
+    # As concrete functions: TensorFlow warns of a `tf.function` made again and again.
     @functools.cached_property
     def _paint(self):
         """From float32 in [-1, 1] to the same."""
@@ -100,28 +114,28 @@ class KerasEngine:
         )
 
     def _own_graph(self, shape):
-        """A graph for batches of one shape, which takes less time, and some to make.
+        """A faster graph for batches of one shape.
 
-        None where the shape will hardly come again, or needs padding.
+        None where the shape is not expected again, or needs padding.
         """
         with self._lock:
-            return self._known_graph(shape)
+            return self._find_graph(shape)
 
-    def _known_graph(self, shape):
+    def _find_graph(self, shape):
         if shape not in self._own_graphs:
             self._calls[shape] += 1
-            rule = size_rule(self._generator)
-            fits = min(shape[1:3]) >= rule.minimum
-            fits = fits and not any(side % rule.multiple for side in shape[1:3])
-            # What comes as a batch comes again, but for the rest that fills none.
+            fits = all(map(size_rule(self._generator).fits, shape[1:3]))
+            # Batches are repeated, except a last one that is not full.
             is_first = all(shape[1:] != known[1:] for known in self._own_graphs)
-            comes_again = shape[0] > 1 and is_first or self._calls[shape] > _OFTEN
-            if not (fits and comes_again) or len(self._own_graphs) >= self._most_graphs:
+            comes_again = (
+                shape[0] > 1 and is_first or self._calls[shape] > _CALLS_BEFORE_GRAPH
+            )
+            if not (fits and comes_again) or len(self._own_graphs) >= self._max_graphs:
                 return None
-            self._own_graphs[shape] = self._made_for(shape)
+            self._own_graphs[shape] = self._make_graph(shape)
         return self._own_graphs[shape]
 
-    def _made_for(self, shape):
+    def _make_graph(self, shape):
         def paint(images):
             return self._generator(images, training=False)
 
@@ -131,17 +145,17 @@ class KerasEngine:
             )
 
 
-class SavedModelEngine:
+class SavedModelEngine(Engine):
     """A SavedModel that `tfi2i export` wrote.
 
     Args:
         path: folder with `saved_model.pb`.
-        input_pixels: what it is shown; None reads channels and dtype off it, whose
-            range is inside its graph.
-        output_pixels: what it paints; likewise.
+        input_pixels: pixel type of inputs; None reads channels and dtype off the
+            signature, whose graph knows their range.
+        output_pixels: pixel type of outputs; likewise.
 
     Raises:
-        ValueError: it cannot be read, or has no signature of ours.
+        ValueError: it cannot be read, or has none of our signatures.
     """
 
     def __init__(
@@ -151,7 +165,7 @@ class SavedModelEngine:
         output_pixels: PixelType | None = None,
     ):
         if set("[]*?") & set(str(path)):
-            # TensorFlow takes the path of the variables for a pattern.
+            # TensorFlow reads the path of the variables as a pattern.
             raise ValueError(
                 "TensorFlow reads no SavedModel below a path with one of [ ] * ?, such "
                 f"as '{path}': rename the folder."
@@ -160,7 +174,7 @@ class SavedModelEngine:
             self._model = tf.saved_model.load(str(path))
         except (MemoryError, tf.errors.ResourceExhaustedError):
             raise
-        # Of a damaged one, TensorFlow raises whatever reading it leads to.
+        # TensorFlow raises all kinds of errors for damaged files.
         except Exception as error:
             raise refusal(path, reason(error)) from error
         signature = self._model.signatures.get("serving_default")
@@ -176,11 +190,9 @@ class SavedModelEngine:
         self.takes_files = "encoded" in self._model.signatures
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translates a batch."""
         return self._translated("serving_default", images)
 
     def run(self, images: np.ndarray) -> np.ndarray:
-        """Translates float32 images in [-1, 1]."""
         return self._translated("float", images)
 
     def encoded(self, contents: Sequence[bytes]) -> list[bytes]:
@@ -195,16 +207,16 @@ class SavedModelEngine:
             return signature(image=tf.constant(images))["translated"].numpy()
 
 
-class TFLiteEngine:
+class TFLiteEngine(Engine):
     """A `.tflite` file on [-1, 1], of fixed or free size.
 
     Args:
         path: of the file.
-        input_pixels: what it is shown; None is 8 bits of its channels.
-        output_pixels: what it paints; likewise.
+        input_pixels: pixel type of inputs; None is 8 bits of its channels.
+        output_pixels: pixel type of outputs; likewise.
 
     Raises:
-        ValueError: it cannot be read, or is no image translator.
+        ValueError: it cannot be read, or is not an image translator.
     """
 
     def __init__(
@@ -213,9 +225,8 @@ class TFLiteEngine:
         input_pixels: PixelType | None = None,
         output_pixels: PixelType | None = None,
     ):
-        self.together = False
         try:
-            # The runtime tells of its delegates on stderr.
+            # The runtime reports its delegates on stderr.
             with stderr_aside():
                 self._interpreter = Interpreter(
                     model_path=str(path), num_threads=os.cpu_count()
@@ -236,26 +247,12 @@ class TFLiteEngine:
         self.input_pixels = input_pixels or PixelType.of(self._signature[-1])
         self.output_pixels = output_pixels or PixelType.of(painted)
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translates a batch.
-
-        Raises:
-            ValueError: the file does not take this size, or memory is too small.
-        """
-        painted = self.run(to_float(images, self.input_pixels).numpy())
-        return from_float(painted, self.output_pixels).numpy()
-
     def run(self, images: np.ndarray) -> np.ndarray:
-        """Translates float32 images in [-1, 1].
-
-        Raises:
-            ValueError: as above.
-        """
         if self._signature[0] == 1 and len(images) > 1:
             return np.concatenate([self.run(image[None]) for image in images])
         self._check(images.shape)
-        # One thread at a time: an interpreter holds one image. Each runs on all cores;
-        # one for every thread is no faster but on small images, and needs its memory.
+        # An interpreter holds one image, and runs on all cores. One for each thread
+        # would be faster for small images only, and need more memory.
         with self._lock, self._explained(images.shape):
             if images.shape != self._shape:
                 self._resize(images.shape)
@@ -272,7 +269,7 @@ class TFLiteEngine:
                 )
 
     def _resize(self, shape):
-        # Until it has worked, the next image has to resize again.
+        # If this fails, the next image has to resize again.
         self._shape = None
         with stderr_aside(), self._explained(shape):
             self._interpreter.resize_tensor_input(self._input["index"], shape)
@@ -281,7 +278,7 @@ class TFLiteEngine:
 
     @contextlib.contextmanager
     def _explained(self, shape):
-        """Turns the runtime's error, whose text may be empty, into one for users."""
+        """Explains an error of the runtime, whose message may be empty."""
         try:
             yield
         except RuntimeError as error:
@@ -295,7 +292,7 @@ class TFLiteEngine:
 
 @contextlib.contextmanager
 def _explained(shape):
-    """Turns TensorFlow's error, which is of many lines, into one for users."""
+    """Explains an error of TensorFlow in one line."""
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
@@ -306,7 +303,7 @@ def _explained(shape):
 
 
 def _pixels_of(path, tensor):
-    """The pixels of a signature's tensor, whose range is inside the graph."""
+    """Pixel type of a signature's tensor; the graph knows the range."""
     if tensor.dtype.name not in DTYPES:
         raise refusal(path, f"its images are {tensor.dtype.name}")
     limits = (0.0, 1.0) if tensor.dtype == tf.float32 else ()
@@ -314,7 +311,7 @@ def _pixels_of(path, tensor):
 
 
 def refusal(path: Path, why: str) -> ValueError:
-    """What to raise of a file that is no export of ours."""
+    """The error for a file that `tfi2i export` did not write."""
     return ValueError(
         f"'{path}' is no image translator ({why}): expected what 'tfi2i export' writes."
     )

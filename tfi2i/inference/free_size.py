@@ -1,15 +1,15 @@
-"""Networks in graphs whose heights and widths are free."""
+"""Calls of networks in graphs of unknown height and width."""
 
 import keras
 import tensorflow as tf
 
 
 def painted(network: keras.Model, images: tf.Tensor) -> tf.Tensor:
-    """As `network(images, training=False)`, with other operators for upsampling.
+    """`network(images, training=False)`, with other operators for upsampling.
 
-    Keras repeats rows and columns by reshaping, behind which the TFLite converter knows
-    no number of channels and then has no convolution. Other interpolations it does in
-    graphs only where height and width are known.
+    Keras repeats rows and columns by a reshape, after which TFLite's converter does
+    not know the number of channels and cannot convert a convolution. Its other
+    interpolations need a known height and width.
 
     Args:
         network: functional or sequential.
@@ -26,7 +26,7 @@ def painted(network: keras.Model, images: tf.Tensor) -> tf.Tensor:
 
 
 def _call_of(layer):
-    """What is called in place of a layer."""
+    """The function to call instead of a layer."""
 
     def call(*inputs, **options):
         if _is_upsampling(layer):
@@ -50,7 +50,7 @@ def _upsampled(layer, images):
 
 
 def _layers(model):
-    """The layers of a model, and of those within."""
+    """The layers of a model, and those of nested models."""
     for layer in model.layers:
         yield layer
         if isinstance(layer, keras.Model):

@@ -1,4 +1,4 @@
-"""Side-by-side images, of which a run that was trained on such takes one half."""
+"""Which half of a side-by-side image is translated."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from tfi2i.inference.shown import Training
 
 HALVES = ("left", "right", "whole")
 
-# Training images of which the shape is looked at.
-_MOST = 20
+# Number of training images whose headers are read.
+_SAMPLE = 20
+# Relative difference up to which two shapes are taken for the same.
 _TOLERANCE = 0.05
 
 
 class Halves:
-    """Which half of an image is shown to the network.
+    """Chooses which half of an image the network gets.
 
-    Without `asked`, images that have the shape of the training images are halved where
-    these are known to hold input and output side by side.
+    Without `asked`, images that have the shape of the training images are halved, if
+    those hold input and output side by side.
 
     Args:
-        training: None where it is not known.
-        asked: of `HALVES`; None decides by the image's shape.
+        training: how the images were trained on; None where that is not known.
+        asked: one of `HALVES`; None decides by the image's shape.
     """
 
     def __init__(self, training: Training | None, asked: str | None = None):
@@ -41,13 +42,13 @@ class Halves:
             self._input = "left" if training.way.input == "a" else "right"
 
     def looks_like_a_pair(self, height: int, width: int) -> bool:
-        """Whether an image has the shape of input and output side by side."""
+        """Whether an image has the shape of a training image with two halves."""
         if self._ratio is None or width % 2:
             return False
         return abs(width / height / self._ratio - 1) <= _TOLERANCE
 
     def of(self, height: int, width: int) -> str:
-        """Which of `HALVES` is shown of an image of a size."""
+        """The one of `HALVES` for an image of this size."""
         if self._asked is not None:
             return self._asked
         is_pair = self.is_known and self.looks_like_a_pair(height, width)
@@ -55,11 +56,11 @@ class Halves:
 
 
 def cut(image: np.ndarray, half: str) -> np.ndarray:
-    """A half of an image, as training takes it.
+    """Cuts a half out of an image, as training does.
 
     Args:
         image: `(height, width, ...)`.
-        half: of `HALVES`.
+        half: one of `HALVES`.
 
     Raises:
         ValueError: the width is odd.
@@ -75,12 +76,12 @@ def cut(image: np.ndarray, half: str) -> np.ndarray:
 
 
 def _side_by_side(training) -> tuple[float | None, bool]:
-    """Width over height of training images with two halves, and whether they are such.
+    """Width over height of side-by-side training images, and whether that is known.
 
-    The first is None where they are not.
+    The first is None where training images are not side by side.
     """
     data = training.data
-    # Inputs that were made are in no files, and those of the bundled are not users'.
+    # Made inputs are in no file, and users have no bundled images.
     is_made = data.input != "files" or data.dir is None
     if is_made or data.layout in ("folders", "targets"):
         return None, False
@@ -93,7 +94,7 @@ def _side_by_side(training) -> tuple[float | None, bool]:
 
 
 def _training_files(training):
-    """Some of the side-by-side training images; None where the folder has gone."""
+    """Some side-by-side training images; None where their folder is missing."""
     data = training.data
     root = Path(data.dir)
     if not root.is_dir():
@@ -101,17 +102,17 @@ def _training_files(training):
     called = places.Names.of(data.a, data.b, training.usual)
     splits = places.available_splits(root, a=called.a, b=called.b)
     how = root, "train", data.layout, called, data.val_share > 0 and not splits
-    # As training looks for them.
+    # The same search as for training.
     try:
         if places.two_folders(*how) is not None:
             return []
-        return listing.images(places.one_folder(*how))[:_MOST]
+        return listing.images(places.one_folder(*how))[:_SAMPLE]
     except (OSError, ValueError):
         return []
 
 
 def _ratio(files, assumed):
-    """Of most files, since a few may be of other shapes."""
+    """Median width over height, because a few files may differ."""
     ratios = []
     for path in files:
         try:

@@ -1,4 +1,4 @@
-"""Dropout at inference: the paper's way to more than one answer."""
+"""Dropout at inference, for several outputs from one image."""
 
 import random
 
@@ -8,12 +8,11 @@ from tfi2i.layers import Noise
 
 
 def with_noise(generator: keras.Model, seed: int) -> keras.Model:
-    """Copies a generator, with dropout on while everything else is at inference.
+    """Copies a generator with dropout that stays on at inference.
 
     Args:
         generator: trained with dropout.
-        seed: of the noise; an image and a seed give the same picture every time, in
-            any batch.
+        seed: of the noise; the same image and seed give the same output, in any batch.
 
     Raises:
         ValueError: the generator has no dropout.

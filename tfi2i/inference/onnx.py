@@ -1,31 +1,27 @@
-"""An `.onnx` file at work, in ONNX Runtime; needs the extra `onnx`."""
+"""Runs `.onnx` files in ONNX Runtime; needs the extra `onnx`."""
 
 from pathlib import Path
 
 import numpy as np
 
-from tfi2i.data.pixels import PixelType, from_float, to_float
+from tfi2i.data.pixels import PixelType
 from tfi2i.errors import not_installed, reason
 from tfi2i.files import stderr_aside
-from tfi2i.inference.engines import refusal
+from tfi2i.inference.engines import Engine, refusal
 
 
-class OnnxEngine:
+class OnnxEngine(Engine):
     """An `.onnx` file that `tfi2i export` wrote, on the CPU.
-
-    Several threads may call it.
 
     Args:
         path: of the file.
-        input_pixels: what it is shown; None is 8 bits of its channels.
-        output_pixels: what it paints; likewise.
+        input_pixels: pixel type of inputs; None is 8 bits of its channels.
+        output_pixels: pixel type of outputs; likewise.
 
     Raises:
-        ValueError: it cannot be read, is no image translator, or ONNX Runtime is not
-            installed.
+        ValueError: it cannot be read, is not an image translator, or ONNX Runtime is
+            not installed.
     """
-
-    together = False
 
     def __init__(
         self,
@@ -38,11 +34,11 @@ class OnnxEngine:
         except ImportError as error:
             raise not_installed(f"'{path}'", error, "onnx") from error
         options = onnxruntime.SessionOptions()
-        # What fails is raised, too.
+        # Errors are raised; the runtime need not log them.
         options.log_severity_level = 4
         try:
             with stderr_aside():
-                # It prints before it falls back to what has failed.
+                # A fallback would print first.
                 self._session = onnxruntime.InferenceSession(
                     str(path),
                     options,
@@ -53,7 +49,7 @@ class OnnxEngine:
             (painted,) = self._session.get_outputs()
         except MemoryError:
             raise
-        # Its errors have no class of their own in common.
+        # Its errors have no common class but this.
         except Exception as error:
             raise refusal(path, reason(error)) from error
         for end in (taken, painted):
@@ -64,17 +60,7 @@ class OnnxEngine:
         self.input_pixels = input_pixels or PixelType.of(taken.shape[-1])
         self.output_pixels = output_pixels or PixelType.of(painted.shape[-1])
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translates a batch of images as they are stored."""
-        painted = self.run(to_float(images, self.input_pixels).numpy())
-        return from_float(painted, self.output_pixels).numpy()
-
     def run(self, images: np.ndarray) -> np.ndarray:
-        """Translates float32 images in [-1, 1].
-
-        Raises:
-            ValueError: ONNX Runtime does not run it at this size.
-        """
         try:
             (outputs,) = self._session.run(None, {self._name: images})
         except MemoryError:

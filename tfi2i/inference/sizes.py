@@ -1,40 +1,28 @@
-"""Images of any size through networks that take certain sizes only."""
+"""Images of any size, for networks that take certain sizes only."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import tensorflow as tf
 
 from tfi2i.inference.free_size import painted
-
-
-class SizeRule(NamedTuple):
-    """Which heights and widths a generator takes.
-
-    Attributes:
-        multiple: of which both must be.
-        minimum: below which neither may be, itself a multiple.
-    """
-
-    multiple: int
-    minimum: int
+from tfi2i.network_sizes import ANY_SIZE, SizeRule
 
 
 def size_rule(generator) -> SizeRule:
-    """Reads the rule off a generator's `size` layer; without one, any size does."""
+    """The rule of a generator's layer `size`; any size where it has none."""
     for layer in generator.layers:
         if layer.name == "size":
             return SizeRule(layer.multiple, layer.minimum)
-    return SizeRule(1, 1)
+    return ANY_SIZE
 
 
 def at_own_size(
     network: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor, rule: SizeRule
 ) -> tf.Tensor:
-    """Runs a network on images that it does not take as they are.
+    """Runs a network on images of any size.
 
-    They are padded by reflection up to a size that fits, evenly, with an odd pixel
-    at bottom and right, and the output is cropped back.
+    Images are padded by reflection to the next size that the network takes, evenly,
+    with an odd pixel at bottom and right; the output is cropped.
 
     Args:
         network: from `(batch, height, width, channels)` to the same height and width.
@@ -54,14 +42,14 @@ def at_own_size(
 
 
 def at_inference(generator) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A generator as it paints for users, whichever engine runs it.
+    """The function that all engines and exports of a generator compute.
 
     Args:
         generator: `keras.Model` on [-1, 1].
 
     Returns:
-        From float `(batch, height, width, channels)` in [-1, 1], of any size, to the
-        same height and width.
+        Function from float `(batch, height, width, channels)` in [-1, 1], of any size,
+        to the same height and width.
     """
     rule = size_rule(generator)
 
@@ -77,7 +65,7 @@ def reflected(length: int, rule: SizeRule) -> tuple[tf.Tensor, tf.Tensor]:
     Indices rather than `tf.pad`, which fails where the padding exceeds the image and
     loses the channels' number in TFLite.
     """
-    # Positive numbers only: in ONNX, quotients and remainders of others differ.
+    # Positive numbers only: ONNX divides negative ones in another way.
     rounded = (length + rule.multiple - 1) // rule.multiple * rule.multiple
     padding = tf.maximum(rounded, rule.minimum) - length
     before = padding // 2

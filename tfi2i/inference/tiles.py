@@ -1,11 +1,11 @@
-"""Images that are larger than memory allows, in tiles that overlap.
+"""Overlapping tiles, for images that are too large for memory.
 
-A network that looks `r` pixels far paints the middle of a tile, `r` pixels from its
-edges, as it would paint the whole image. Tiles overlap by twice that and a little,
-in which one fades into the next; they start at multiples of what the network takes, and
-where the image ends the network pads as it would there. What is left to differ is
-rounding. It is more where the network looks farther than a quarter of the tile, as deep
-U-Nets do, or normalizes by statistics of the whole image.
+A network whose reach is `r` pixels gives a pixel that is `r` pixels inside a tile the
+same value as in the whole image. Tiles overlap by `2 r` and a strip in which one fades
+into the next. They start at multiples of the sizes that the network takes, and at the
+image's edge the network pads as for the whole image. The results then differ by
+rounding alone. They differ more where the reach exceeds a quarter of the tile, as for
+deep U-Nets, or where normalization takes statistics of the whole image.
 """
 
 import contextlib
@@ -13,42 +13,31 @@ import dataclasses
 import math
 import threading
 from collections.abc import Iterator
-from typing import Literal, Protocol
+from typing import Literal
 
 import keras
 import numpy as np
 
 from tfi2i.data.pixels import PixelType, from_float, to_float
-from tfi2i.inference.engines import KerasEngine
-from tfi2i.inference.fixed import FixedStatistics
-from tfi2i.inference.reach import reach, statistics_layers
-from tfi2i.inference.sizes import SizeRule, reflected, size_rule
+from tfi2i.inference.engines import Engine, KerasEngine
+from tfi2i.inference.fixed_statistics import FixedStatistics
+from tfi2i.inference.receptive_field import reach, statistics_layers
+from tfi2i.inference.sizes import reflected, size_rule
+from tfi2i.network_sizes import SizeRule
 
 Statistics = Literal["tile", "whole"]
 
-_LEAST = 32
-
-
-class Engine(Protocol):
-    """What runs a generator."""
-
-    input_pixels: PixelType
-    output_pixels: PixelType
-
-    def run(self, images: np.ndarray) -> np.ndarray:
-        """Translates float32 `(batch, height, width, channels)` in [-1, 1]."""
-        ...
+_MIN_TILE = 32
 
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """What is known of a generator that paints tiles.
+    """Properties of a generator that decide about tiles; None where not known.
 
     Attributes:
-        rule: which sizes it takes; None where that is not known.
-        reach: how far it looks, in pixels; None where that is not known.
-        looks_everywhere: whether it normalizes by statistics of what it paints; None
-            where that is not known.
+        rule: the sizes that it takes.
+        reach: in pixels, from `receptive_field.reach`.
+        looks_everywhere: whether it normalizes by statistics of its input.
     """
 
     rule: SizeRule | None = None
@@ -58,16 +47,15 @@ class Network:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """How images are cut.
+    """How images are cut into tiles, in pixels.
 
     Attributes:
         tile: side of a tile, a multiple of `multiple`.
-        stride: between the starts of two tiles, at most; a multiple, too.
-        fade: pixels in which one tile fades into the next.
-        multiple: of which tiles' starts and padded images' sides are.
-        minimum: side below which images are padded.
-        is_exact: whether every pixel is as far from its tile's edges as the network
-            looks.
+        stride: largest distance between the starts of two tiles, also a multiple.
+        fade: width of the strip in which one tile fades into the next.
+        multiple: divides the starts of tiles and the sides of padded images.
+        minimum: smallest side of a padded image.
+        is_exact: whether each pixel is at least the reach away from its tile's edges.
     """
 
     tile: int
@@ -82,15 +70,15 @@ def plan(tile: int, network: Network) -> Plan:
     """Plans tiles for a network.
 
     Args:
-        tile: side wanted, in pixels; rounded down to what the network takes.
-        network: what is known of it.
+        tile: side in pixels; rounded down to a size that the network takes.
+        network: its properties.
 
     Raises:
         ValueError: the tile is too small for the network, or for anything.
     """
     rule = network.rule or _guessed_rule(tile)
     multiple = rule.multiple
-    least = max(2 * multiple, rule.minimum, _LEAST)
+    least = max(2 * multiple, rule.minimum, _MIN_TILE)
     if tile < least:
         raise ValueError(
             f"--tile is {tile}; this network needs {least} or more: tiles have to "
@@ -104,14 +92,14 @@ def plan(tile: int, network: Network) -> Plan:
     stride = max((room - min(side // 8, room // 3)) // multiple, 1) * multiple
     overlap = side - stride
     spare = overlap - 2 * margin
-    # Two fades may not meet, even where tiles stand closer than planned.
+    # Fades must not overlap, even where the last tiles are closer than `stride`.
     fade = max(min(spare if spare > 0 else overlap // 3, stride // 4), 1)
     is_exact = network.reach is not None and overlap >= 2 * network.reach + fade
     return Plan(side, stride, fade, multiple, rule.minimum, is_exact)
 
 
 def _guessed_rule(tile):
-    """An export's, which does not tell: that of any U-Net, as far as tiles allow."""
+    """A rule for exports, which do not say theirs: of the deepest U-Net that fits."""
     multiple = math.gcd(tile, 256)
     while multiple > max(tile // 4, 1):
         multiple //= 2
@@ -119,10 +107,10 @@ def _guessed_rule(tile):
 
 
 def enough(network: Network) -> int:
-    """The smallest tile with which nothing but rounding differs, a multiple of 64.
+    """The smallest multiple of 64 at which tiles differ by rounding alone.
 
     Args:
-        network: whose reach is known.
+        network: with a known reach.
     """
     side = 64
     while True:
@@ -135,31 +123,31 @@ def enough(network: Network) -> int:
 
 
 def remark(wanted: int, network: Network, statistics: Statistics) -> str | None:
-    """What to expect of tiles, in one line; None where they equal the whole image."""
-    said = []
+    """One line on how tiles will differ from the whole image; None if they do not."""
+    lines = []
     if network.looks_everywhere and statistics == "tile":
-        said.append(
+        lines.append(
             "Tiles will differ from each other in colour: this network normalizes by "
             "the statistics of what it paints, here of each tile; --tile-statistics "
             "whole takes them from a small copy of the whole image instead."
         )
     elif network.looks_everywhere:
-        said.append(
+        lines.append(
             "Normalization takes its statistics from a small copy of the whole image, "
             "which are near those of the image itself, not equal to them."
         )
     if network.reach is None:
-        said.append(
+        lines.append(
             "How far this network looks is not known: tiles overlap by half, and may "
             "differ from the whole image near their seams."
         )
     elif not plan(wanted, network).is_exact:
-        said.append(
+        lines.append(
             f"This network looks {network.reach} pixels far, too far for tiles of "
             f"{wanted}: they may differ from the whole image near their seams; from "
             f"--tile {enough(network)} on they do not."
         )
-    return " ".join(said) or None
+    return " ".join(lines) or None
 
 
 def tiled_generator(
@@ -169,22 +157,22 @@ def tiled_generator(
     input_pixels: PixelType | None = None,
     output_pixels: PixelType | None = None,
 ) -> tuple["TiledEngine", str | None]:
-    """A generator that paints in tiles.
+    """Prepares a generator to translate in tiles.
 
     Args:
         generator: `keras.Model` on [-1, 1].
         tile: side of a tile, in pixels.
-        statistics: of what normalization takes its statistics, where it takes them
-            from what is painted: of each tile, or of a small copy of the whole image,
-            so that all tiles agree.
+        statistics: for normalization by statistics of its input: those of each
+            `"tile"`, or of a small copy of the `"whole"` image, so that tiles agree.
         input_pixels: of `KerasEngine`.
-        output_pixels: likewise.
+        output_pixels: of `KerasEngine`.
 
     Returns:
-        The engine, and what to expect of its seams; None where they cannot be seen.
+        The engine, and the line of `remark`.
 
     Raises:
-        ValueError: the tile is too small, or no statistics are taken.
+        ValueError: the tile is too small, or `statistics` is `"whole"` and the
+            generator takes none.
     """
     layers = statistics_layers(generator)
     network = Network(size_rule(generator), reach(generator), bool(layers))
@@ -204,10 +192,10 @@ def tiled_generator(
 
 
 def tiled_export(engine: Engine, tile: int) -> tuple["TiledEngine", str | None]:
-    """An export that paints in tiles, of which it does not tell how it looks.
+    """Prepares an export, whose reach and sizes are not known, to translate in tiles.
 
     Args:
-        engine: of a SavedModel or `.tflite` file.
+        engine: of a SavedModel, `.tflite` or `.onnx` file.
         tile: side of a tile, in pixels.
 
     Returns:
@@ -220,18 +208,17 @@ def tiled_export(engine: Engine, tile: int) -> tuple["TiledEngine", str | None]:
     return TiledEngine(engine, plan(tile, network)), remark(tile, network, "tile")
 
 
-class TiledEngine:
-    """Runs a generator on tiles of images of any size.
+class TiledEngine(Engine):
+    """Runs a generator on the tiles of images of any size.
 
-    Memory grows with the tile and with the image's width, but for the image itself
-    and what is painted.
+    Beside input and output it needs memory for one tile and one row of tiles.
 
     Args:
-        engine: that paints each tile.
+        engine: translates each tile.
         plan: how images are cut.
-        fixed: whose statistics are taken from each whole image before its tiles are
-            painted; `engine` runs its generator. None leaves that to the tiles.
-        whole: paints images that fit a tile.
+        fixed: gets the statistics of each image before its tiles are translated;
+            `engine` runs its generator. None leaves statistics to each tile.
+        whole: translates images that fit into one tile; None is `engine`.
     """
 
     def __init__(
@@ -250,7 +237,7 @@ class TiledEngine:
         self._lock = threading.Lock()
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Translates a batch as it is stored, `(batch, height, width, channels)`."""
+        # Converts one tile after the other, because floats need more memory.
         return self._translated(
             images,
             lambda part: to_float(part, self.input_pixels).numpy(),
@@ -258,7 +245,6 @@ class TiledEngine:
         )
 
     def run(self, images: np.ndarray) -> np.ndarray:
-        """Translates float32 images in [-1, 1]."""
         return self._translated(images, lambda part: part, lambda rows: rows)
 
     def _translated(self, images, enter, leave):
@@ -280,13 +266,13 @@ class TiledEngine:
         if self._fixed is None:
             yield
             return
-        # They are weights, which another thread's image may not change meanwhile.
+        # Statistics are weights; another thread must not change them meanwhile.
         with self._lock:
             self._fixed.take(self._small(image, enter))
             yield
 
     def _small(self, image, enter):
-        """The whole image on the area of a tile, without being all floats at once."""
+        """The image reduced to the size of a tile, converted to floats in rows."""
         height, width, channels = image.shape
         factor = math.ceil(max(height, width) / self._plan.tile)
         down, along = min(factor, height), min(factor, width)
@@ -300,7 +286,7 @@ class TiledEngine:
         return np.stack(rows)[None]
 
     def _bands(self, image, enter) -> Iterator[tuple[int, np.ndarray]]:
-        """Painted rows of the image, from top to bottom."""
+        """Yields the first row and the pixels of translated bands, top to bottom."""
         height, width, _ = image.shape
         top, rows = _source_indices(height, self._plan)
         left, columns = _source_indices(width, self._plan)
@@ -332,15 +318,15 @@ class TiledEngine:
 
 @dataclasses.dataclass(frozen=True)
 class _Tile:
-    """One tile along one axis.
+    """One tile along one axis of the padded image.
 
     Attributes:
-        start: of what is painted.
-        end: of that.
-        inner: which pixels of it are used.
-        outer: where these are in the padded image.
-        weights: of them, float32.
-        fading: how many of the last ones the next tile adds to.
+        start: first pixel.
+        end: pixel after the last.
+        inner: pixels of the tile that are used.
+        outer: the same pixels in the padded image.
+        weights: of these pixels, float32.
+        fading: number of last pixels that the next tile adds to.
     """
 
     start: int

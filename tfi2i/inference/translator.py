@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -62,6 +63,12 @@ class Translator:
         """Whether images of one size are better translated together."""
         return getattr(self._translate, "together", False)
 
+    @overload
+    def __call__(self, image: np.ndarray) -> np.ndarray: ...
+
+    @overload
+    def __call__(self, image: Image.Image) -> Image.Image: ...
+
     def __call__(self, image: np.ndarray | Image.Image) -> np.ndarray | Image.Image:
         """Translates one image or a batch of images of one size.
 
@@ -115,7 +122,7 @@ class Translator:
                 f'Images of mode "{image.mode}" have no known range: scale them to 0 '
                 'to 255 and convert to "RGB".'
             )
-        colour = np.int32(parse_colour(self.background))
+        colour = np.asarray(parse_colour(self.background), np.int32)
         if self.input_pixels == RGB:
             return _colours(image, colour)
         array, alpha = _native(image)

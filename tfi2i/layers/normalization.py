@@ -1,5 +1,7 @@
 """Normalization by each image's own statistics, or a batch's."""
 
+from typing import Any, Literal
+
 import keras
 import tensorflow as tf
 
@@ -84,7 +86,13 @@ class InstanceNormalization(keras.layers.Layer):
     Source: Ulyanov et al., arXiv:1607.08022, equation 7.
     """
 
-    def __init__(self, affine=False, epsilon=1e-5, seed=None, **kwargs):
+    def __init__(
+        self,
+        affine: bool = False,
+        epsilon: float = 1e-5,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if not epsilon > 0:
             raise ValueError(f"epsilon must be above 0. Received epsilon={epsilon}.")
@@ -148,7 +156,13 @@ class BatchNormalization(keras.layers.BatchNormalization):
     Input: `(batch, height, width, channels)`, float. Output: the same shape.
     """
 
-    def __init__(self, statistics="stored", momentum=0.9, epsilon=1e-5, **kwargs):
+    def __init__(
+        self,
+        statistics: Literal["stored", "image"] = "stored",
+        momentum: float = 0.9,
+        epsilon: float = 1e-5,
+        **kwargs: Any,
+    ) -> None:
         if statistics not in ("stored", "image"):
             raise ValueError(
                 f'statistics must be "stored" or "image". Received "{statistics}".'
@@ -232,3 +246,43 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def get_config(self):
         return {**super().get_config(), "statistics": self.statistics}
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class FixedNormalization(keras.layers.Layer):
+    """`scale * (x - mean) / sqrt(variance + epsilon) + offset`, all of them given.
+
+    Args:
+        epsilon: added to the variance.
+        **kwargs: of `keras.layers.Layer`.
+
+    Input: `(batch, height, width, channels)`, float. Output: the same shape.
+    """
+
+    def __init__(self, epsilon: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def build(self, input_shape):
+        for name, start in (
+            ("mean", "zeros"),
+            ("variance", "ones"),
+            ("scale", "ones"),
+            ("offset", "zeros"),
+        ):
+            weight = self.add_weight(
+                name=name,
+                shape=(input_shape[-1],),
+                initializer=start,
+                trainable=False,
+                autocast=False,
+            )
+            setattr(self, name, weight)
+
+    def call(self, inputs):
+        centred = tf.cast(inputs, tf.float32) - self.mean
+        outputs = centred * (1.0 / tf.sqrt(self.variance + self.epsilon))
+        return tf.cast(outputs * self.scale + self.offset, self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}

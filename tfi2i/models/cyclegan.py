@@ -2,11 +2,11 @@
 
 import keras
 
-from tfi2i.layers import PACKAGE
+from tfi2i.layers import ImagePool
+from tfi2i.layers.base import PACKAGE
 from tfi2i.losses import ADVERSARIAL_LOSSES, l1_loss
 from tfi2i.models.added_losses import run
 from tfi2i.models.base import AdversarialModel, check_losses
-from tfi2i.models.image_pool import ImagePool
 from tfi2i.models.shapes import check_network
 from tfi2i.ways import BOTH
 
@@ -173,12 +173,10 @@ class CycleGAN(AdversarialModel):
         losses |= self.compiled_step(self._judge)(images)
         return self.record(losses, batch)
 
-    def test_step(self, batch):
-        """The same losses at inference, without the pools; nothing is updated."""
-        batch = self.unpack(batch)
-        images, losses = self._generate(batch, training=False)
-        losses |= self._judge(images, training=False)
-        return self.record(losses, batch)
+    def step(self, batch, training=True):
+        """As `train_step`, without the pools, which XLA cannot compile."""
+        images, losses = self._generate(batch, training)
+        return losses | self._judge(images, training)
 
     def _generate(self, batch, training=True):
         with self.player("generator", training) as generators:

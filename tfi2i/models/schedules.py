@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from tfi2i.layers import PACKAGE
+from tfi2i.layers.base import PACKAGE
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)

@@ -1,155 +1,24 @@
 """What the networks are made of, initialised as the PyTorch reference does."""
 
 import random
+from typing import Literal, get_args
 
 import keras
-import tensorflow as tf
 
 from tfi2i.layers import (
-    PACKAGE,
     BatchNormalization,
     Conv2D,
     Conv2DTranspose,
     Cropping2D,
+    DepthToSpace,
+    InstanceNormalization,
+    SpectralNormalization,
 )
-from tfi2i.layers import InstanceNormalization as InstanceNorm
+from tfi2i.layers.subpixel import SubpixelInitializer
 
-NORMS = ("batch", "instance", "instance_affine", "none")
-UPSAMPLES = ("transpose", "resize_conv", "subpixel")
-
-
-@keras.saving.register_keras_serializable(package=PACKAGE)
-class SubpixelInitializer(keras.initializers.Initializer):
-    """N(0, stddev) kernels, equal for the pixels that one input pixel becomes.
-
-    A layer that starts so starts as nearest-neighbour resizing followed by a
-    convolution, hence without checkerboard.
-
-    Args:
-        factor: upsampling factor of each side.
-        stddev: of the normal distribution.
-        seed: integer or None.
-
-    Source: ICNR, Aitken et al., arXiv:1707.02937, section 3.
-    """
-
-    def __init__(self, factor=2, stddev=0.02, seed=None):
-        self.factor = factor
-        self.stddev = stddev
-        self.seed = seed
-
-    def __call__(self, shape, dtype=None):
-        repeats = self.factor**2
-        normal = keras.initializers.RandomNormal(0.0, self.stddev, self.seed)
-        kernel = normal((*shape[:-1], shape[-1] // repeats), dtype)
-        # depth_to_space takes each of the factor**2 groups of channels to one of
-        # the pixels that an input pixel becomes.
-        return tf.tile(kernel, [1] * (len(shape) - 1) + [repeats])
-
-    def get_config(self):
-        return {"factor": self.factor, "stddev": self.stddev, "seed": self.seed}
-
-
-@keras.saving.register_keras_serializable(package=PACKAGE)
-class DepthToSpace(keras.layers.Layer):
-    """Moves groups of channels into space: `(h, w, c)` to `(fh, fw, c / f**2)`.
-
-    Args:
-        factor: upsampling factor of each side.
-        **kwargs: of `keras.layers.Layer`.
-
-    Source: Shi et al., arXiv:1609.05158, section 2.2.
-    """
-
-    def __init__(self, factor=2, **kwargs):
-        super().__init__(**kwargs)
-        self.factor = factor
-
-    def call(self, inputs):
-        return tf.nn.depth_to_space(inputs, self.factor)
-
-    def compute_output_shape(self, input_shape):
-        batch, height, width, channels = input_shape
-        return (
-            batch,
-            None if height is None else height * self.factor,
-            None if width is None else width * self.factor,
-            channels // self.factor**2,
-        )
-
-    def get_config(self):
-        return {**super().get_config(), "factor": self.factor}
-
-
-@keras.saving.register_keras_serializable(package=PACKAGE)
-class RequireMultiple(keras.layers.Layer):
-    """Passes images on, or says which sizes the network takes.
-
-    Args:
-        multiple: of which height and width must be.
-        remedy: what the user can do, a sentence without its full stop.
-        minimum: to which `tfi2i.inference` pads smaller images; None is `multiple`.
-        **kwargs: of `keras.layers.Layer`.
-    """
-
-    def __init__(self, multiple, remedy, minimum=None, **kwargs):
-        super().__init__(**kwargs)
-        self.multiple = multiple
-        self.remedy = remedy
-        self.minimum = minimum or multiple
-
-    def call(self, inputs):
-        height, width = inputs.shape[1:3]
-        if (height or 0) % self.multiple or (width or 0) % self.multiple:
-            raise ValueError(
-                f"Height and width must be multiples of {self.multiple} here. "
-                f"Received images of {height}x{width}. {self.remedy}."
-            )
-        return inputs
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "multiple": self.multiple,
-            "remedy": self.remedy,
-            "minimum": self.minimum,
-        }
-
-
-@keras.saving.register_keras_serializable(package=PACKAGE)
-class SpectralNormalization(keras.layers.SpectralNormalization):
-    """Keras' layer, with a power iteration whose start follows from a seed.
-
-    Each call in training divides the wrapped layer's kernel, in place, by an estimate
-    of its largest singular value; one step of power iteration improves the estimate
-    each time. Calls at inference use the kernel as it is.
-
-    Args:
-        layer: with a `kernel`.
-        seed: integer that fixes the start; None draws one.
-        **kwargs: of `keras.layers.SpectralNormalization`.
-
-    Source: Miyato et al., arXiv:1802.05957, algorithm 1. There the gradient passes
-    through the division, here it does not.
-    """
-
-    def __init__(self, layer, seed=None, **kwargs):
-        # Under mixed precision, kernels would else be stored as rounded as they are
-        # computed with.
-        kwargs.setdefault("dtype", layer.variable_dtype)
-        super().__init__(layer, **kwargs)
-        self.seed = seed
-
-    def build(self, input_shape):
-        super().build(input_shape)
-        normal = keras.initializers.RandomNormal(seed=self.seed)
-        self.vector_u.assign(normal(self.vector_u.shape, self.vector_u.dtype))
-
-    def get_config(self):
-        return {**super().get_config(), "seed": self.seed}
+Norm = Literal["batch", "instance", "instance_affine", "none"]
+Statistics = Literal["stored", "image"]
+Upsample = Literal["transpose", "resize_conv", "subpixel"]
 
 
 class Blocks:
@@ -180,9 +49,9 @@ class Blocks:
         spectral_norm=False,
         use_bias=None,
     ):
-        _check_choice("norm", norm, NORMS)
-        _check_choice("upsample", upsample, UPSAMPLES)
-        _check_choice("statistics", statistics, ("stored", "image"))
+        _check_choice("norm", norm, get_args(Norm))
+        _check_choice("upsample", upsample, get_args(Upsample))
+        _check_choice("statistics", statistics, get_args(Statistics))
         self.norm_kind = norm
         self.statistics = statistics
         self.upsample_kind = upsample
@@ -220,9 +89,9 @@ class Blocks:
                 self.statistics, gamma_initializer=gamma, name=name
             )(x)
         if self.norm_kind == "instance":
-            return InstanceNorm(name=name)(x)
+            return InstanceNormalization(name=name)(x)
         if self.norm_kind == "instance_affine":
-            return InstanceNorm(affine=True, seed=self._seed(), name=name)(x)
+            return InstanceNormalization(affine=True, seed=self._seed(), name=name)(x)
         return x
 
     def dropout(self, x, rate, name):

@@ -2,22 +2,24 @@
 
 import keras
 
-from tfi2i.networks.blocks import Blocks, RequireMultiple, image_input, relu
+from tfi2i.layers import RequireMultiple
+from tfi2i.network_sizes import RESNET_SIZES
+from tfi2i.networks.blocks import Blocks, Norm, Statistics, Upsample, image_input, relu
 
 
 def resnet(
-    num_blocks=9,
-    in_channels=3,
-    out_channels=3,
-    filters=64,
-    norm="instance",
-    dropout=0.0,
-    statistics="image",
-    upsample="transpose",
-    seed=None,
-    name="resnet",
-    use_bias=None,
-):
+    num_blocks: int = 9,
+    in_channels: int = 3,
+    out_channels: int = 3,
+    filters: int = 64,
+    norm: Norm = "instance",
+    dropout: float = 0.0,
+    statistics: Statistics = "image",
+    upsample: Upsample = "transpose",
+    seed: int | None = None,
+    name: str = "resnet",
+    use_bias: bool | None = None,
+) -> keras.Model:
     """Two halvings, residual blocks at a quarter of the size, two doublings.
 
     With `num_blocks=9` and instance norm this is the reference's `resnet_9blocks`:
@@ -41,7 +43,8 @@ def resnet(
     Returns:
         `keras.Model` from `(batch, height, width, in_channels)` to
         `(batch, height, width, out_channels)`, both in [-1, 1]; height and width
-        must be multiples of 4, and at least 8.
+        must be multiples of 4. It runs from 8 pixels on, but is meant for 16 and more,
+        to which `tfi2i.load` pads (`tfi2i.network_sizes.RESNET_SIZES`).
 
     Raises:
         ValueError: `num_blocks` below 0, an unknown choice, a bad rate.
@@ -52,7 +55,9 @@ def resnet(
         raise ValueError(f"dropout must be in [0, 1). Received {dropout}.")
     blocks = Blocks(norm, statistics, upsample, seed, use_bias=use_bias)
     inputs = image_input(in_channels)
-    x = RequireMultiple(4, "Resize, or crop", minimum=16, name="size")(inputs)
+    multiple, minimum = RESNET_SIZES
+    size = RequireMultiple(multiple, "Resize, or crop", minimum, name="size")
+    x = size(inputs)
     x = blocks.conv(filters, 7, "stem", pad=3, pad_mode="reflect")(x)
     x = relu(blocks.norm(x, "stem_norm"), "stem_relu")
     for level in (1, 2):

@@ -2,9 +2,13 @@
 
 import keras
 
+from tfi2i.layers import RequireMultiple
+from tfi2i.network_sizes import unet_sizes
 from tfi2i.networks.blocks import (
     Blocks,
-    RequireMultiple,
+    Norm,
+    Statistics,
+    Upsample,
     image_input,
     leaky_relu,
     relu,
@@ -12,19 +16,19 @@ from tfi2i.networks.blocks import (
 
 
 def unet(
-    num_downs=8,
-    in_channels=3,
-    out_channels=3,
-    filters=64,
-    norm="batch",
-    dropout=0.5,
-    statistics="image",
-    upsample="transpose",
-    skips=True,
-    seed=None,
-    name="unet",
-    use_bias=None,
-):
+    num_downs: int = 8,
+    in_channels: int = 3,
+    out_channels: int = 3,
+    filters: int = 64,
+    norm: Norm = "batch",
+    dropout: float = 0.5,
+    statistics: Statistics = "image",
+    upsample: Upsample = "transpose",
+    skips: bool = True,
+    seed: int | None = None,
+    name: str = "unet",
+    use_bias: bool | None = None,
+) -> keras.Model:
     """Encoder and decoder with a skip connection at every size.
 
     With `num_downs=8` and batch norm this is the reference's `unet_256`:
@@ -65,7 +69,7 @@ def unet(
     widths = [filters * min(2**level, 8) for level in range(num_downs)]
     inputs = image_input(in_channels)
     size = RequireMultiple(
-        2**num_downs,
+        unet_sizes(num_downs).multiple,
         f"This U-Net halves {num_downs} times: resize, or pass a smaller num_downs",
         name="size",
     )

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfi2i.files import whole
-from tfi2i.layers import fast_inference
+from tfi2i.layers.convolution import fast_inference
 from tfi2i.recipes import stored
 from tfi2i.recipes.config import TrainConfig
 from tfi2i.recipes.validation import SCORES

@@ -21,8 +21,7 @@ from tests.interop.keras2.models import (
 )
 from tfi2i.inference.sizes import at_inference, size_rule
 from tfi2i.interop import from_addons
-from tfi2i.layers import InstanceNormalization
-from tfi2i.networks.blocks import RequireMultiple
+from tfi2i.layers import InstanceNormalization, RequireMultiple
 
 CASES = list(cases(FOLDER))
 

@@ -12,8 +12,7 @@ import tensorflow as tf
 
 from tfi2i.errors import reason
 from tfi2i.interop.keras2.layer_conversion import FileLayer
-from tfi2i.layers import ReflectionPadding2D
-from tfi2i.networks.blocks import DepthToSpace
+from tfi2i.layers import DepthToSpace, ReflectionPadding2D
 
 
 class GraphBuilder:

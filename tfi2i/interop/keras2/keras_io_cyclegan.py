@@ -9,8 +9,12 @@ import keras
 
 from tfi2i.interop.keras2.layer_conversion import EPSILON
 from tfi2i.interop.keras2.weighted_layers import RebuiltModel, weighted_layers
-from tfi2i.layers import InstanceNormalization, ReflectionPadding2D
-from tfi2i.networks.blocks import RequireMultiple, image_input
+from tfi2i.layers import (
+    InstanceNormalization,
+    ReflectionPadding2D,
+    RequireMultiple,
+)
+from tfi2i.networks.blocks import image_input
 
 NAME = "keras-cyclegan"
 

@@ -22,7 +22,7 @@ from tfi2i.interop.keras2.weighted_layers import (
     keras2_name,
     next_key,
 )
-from tfi2i.networks.blocks import RequireMultiple
+from tfi2i.layers import RequireMultiple
 
 # Layers that are replaced if they are always called with `training=True`.
 _ALWAYS_TRAINING = ("BatchNormalization", "Dropout", "SpatialDropout2D")

@@ -9,8 +9,7 @@ from typing import Any
 import keras
 
 from tfi2i.interop.keras2.layer_conversion import FileLayer, uniform_padding
-from tfi2i.layers import ReflectionPadding2D
-from tfi2i.networks.blocks import DepthToSpace
+from tfi2i.layers import DepthToSpace, ReflectionPadding2D
 
 _ACTIVATIONS = (
     "nn.relu nn.elu nn.selu nn.silu nn.softplus math.softplus nn.tanh math.tanh tanh "
