@@ -175,13 +175,10 @@ def _set_convolution(
     kernel = values[module.kernel or ""]
     if module.kernel == "weight_orig":
         kernel = kernel / _spectral_norm(part, values)
-    kernel = kernel.transpose(2, 3, 1, 0)
-    layer.kernel.assign(
-        _reorder_subpixels(kernel) if part.layer.is_subpixel else kernel
-    )
+    reorder = _reorder_subpixels if part.layer.is_subpixel else np.asarray
+    layer.kernel.assign(reorder(kernel.transpose(2, 3, 1, 0)))
     if "bias" in values:
-        bias = values["bias"]
-        layer.bias.assign(_reorder_subpixels(bias) if part.layer.is_subpixel else bias)
+        layer.bias.assign(reorder(values["bias"]))
         targets["bias"] = layer.bias
     return _used(module, {name: targets.get(name, layer.kernel) for name in values})
 
