@@ -50,7 +50,7 @@ model.compile(*optimizers)
 model.fit(train, epochs=args.epochs, callbacks=[keras.callbacks.TensorBoard("logs")])
 model.save("cyclegan.keras")
 
-images = model.paint(*next(iter(test.rebatch(4))))
+images = model.paint(next(iter(test.rebatch(4))))
 panel = np.concatenate(list(images.values()), axis=2)
 pixels = (panel.reshape(-1, *panel.shape[2:]) + 1) * 127.5
 keras.utils.save_img("cyclegan.png", pixels, scale=False)

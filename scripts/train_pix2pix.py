@@ -51,7 +51,7 @@ model.compile(*optimizers)
 model.fit(train, epochs=args.epochs, callbacks=[keras.callbacks.TensorBoard("logs")])
 model.save("pix2pix.keras")
 
-real_a, real_b = next(iter(test.rebatch(4)))
-panel = np.concatenate([real_a, model.predict(real_a, verbose=0), real_b], axis=2)
+images = model.paint(next(iter(test.rebatch(4))))
+panel = np.concatenate(list(images.values()), axis=2)
 pixels = (panel.reshape(-1, *panel.shape[2:]) + 1) * 127.5
 keras.utils.save_img("pix2pix.png", pixels, scale=False)

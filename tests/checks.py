@@ -150,9 +150,9 @@ def _one_layer(channels, seed, dropout=0.0):
     return keras.Model(inputs, keras.layers.Activation("tanh")(outputs))
 
 
-def least_pix2pix(dropout=0.0):
+def least_pix2pix(dropout=0.0, **options):
     """A Pix2Pix of one layer each, for tests of what is around the networks."""
-    return Pix2Pix(_one_layer(3, 1, dropout), _one_layer(6, 2))
+    return Pix2Pix(_one_layer(3, 1, dropout), _one_layer(6, 2), **options)
 
 
 def least_cyclegan(**options):
@@ -165,8 +165,7 @@ def state(model):
     """All that a trainer changes: weights, random state, pools, both optimizers."""
     variables = [
         *model.variables,
-        *model.generator_optimizer.variables,
-        *model.discriminator_optimizer.variables,
+        *model.optimizer.variables,
         *(variable for pool in model.pools for variable in pool.state().values()),
     ]
     return [keras.ops.convert_to_numpy(variable).copy() for variable in variables]

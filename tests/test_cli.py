@@ -17,6 +17,7 @@ from tfi2i.commands.train import parse_training
 from tfi2i.recipes import stored
 from tfi2i.recipes.config import DataConfig, TrainConfig
 from tfi2i.recipes.named import RECIPES
+from tfi2i.recipes.pix2pix import Pix2PixConfig
 
 RUN = "import sys; from tfi2i.cli import main; main(sys.argv[1:])"
 
@@ -352,7 +353,9 @@ def test_a_missing_folder_is_one_line_although_tensorflow_loads(tmp_path):
 
 @pytest.mark.slow
 def test_a_run_whose_images_moved_is_told_where_they_are(tmp_path):
-    config = TrainConfig(data=DataConfig(dir=str(tmp_path / "old"), crop_size=32))
+    config = TrainConfig(
+        model=Pix2PixConfig(), data=DataConfig(dir=str(tmp_path / "old"), crop_size=32)
+    )
     stored.write(config, tmp_path / "run")
     for moved, looked_for in (([], "old"), (["--data.dir", "new"], "new")):
         done = tfi2i("train", "--resume", "run", *moved, cwd=tmp_path)
@@ -381,7 +384,9 @@ def test_another_backend_of_the_user_does_not_matter(tmp_path):
     ],
 )
 def test_out_of_memory_names_the_sizes(tmp_path, exhaust):
-    config = TrainConfig(data=DataConfig(batch_size=3, crop_size=64))
+    config = TrainConfig(
+        model=Pix2PixConfig(), data=DataConfig(batch_size=3, crop_size=64)
+    )
     with pytest.raises(CommandError) as caught:
         with tensorflow_context.loaded_tensorflow(tmp_path, config):
             exhaust()
@@ -396,7 +401,9 @@ def _raise(error):
 
 
 def test_out_of_memory_of_a_run_reads_its_configuration(tmp_path):
-    config = TrainConfig(data=DataConfig(batch_size=5, crop_size=32))
+    config = TrainConfig(
+        model=Pix2PixConfig(), data=DataConfig(batch_size=5, crop_size=32)
+    )
     stored.write(config, tmp_path)
     with pytest.raises(CommandError, match="with batch size 5, crop size 32 and"):
         with tensorflow_context.loaded_tensorflow(tmp_path):

@@ -74,10 +74,10 @@ def write_run(recipe, folder, generator, **changes):
     config = resolve(changed(replace(config, model=model), **changes))
     trainer = build.build_model(config)
     build.compile_model(trainer, config, 2e-4)
-    randomize(*trainer.generators)
+    randomize(*trainer.networks_of("generator"))
     stored.write(config, folder)
     trainer.save(folder / "model.keras")
-    return trainer.generators
+    return trainer.networks_of("generator")
 
 
 def randomize(*networks):

@@ -16,7 +16,12 @@ from tfi2i.inference.shown import MadeInput, Size
 from tfi2i.inference.tiles import Statistics
 from tfi2i.interop.initial import initial_networks
 from tfi2i.recipes.config import TrainConfig
-from tfi2i.recipes.customize import customize, ready_to_train, with_fields
+from tfi2i.recipes.customize import (
+    checked_data,
+    customize,
+    ready_to_train,
+    with_fields,
+)
 from tfi2i.recipes.named import RECIPES
 from tfi2i.recipes.trained import Weights
 from tfi2i.training import run as training_run
@@ -214,16 +219,8 @@ def evaluate(
     sources = [Path(one) for one in _listed(source)]
     if not sources:
         raise ValueError("evaluate needs at least one source.")
-    data = data or {}
-    # Checks names and types; paths become strings.
-    checked = with_fields(TrainConfig(), {"data": data}).data
     results = evaluation.evaluate(
-        sources,
-        {name: getattr(checked, name) for name in data},
-        split,
-        direction,
-        size,
-        weights,
+        sources, checked_data(data or {}), split, direction, size, weights
     )
     return list(results)
 

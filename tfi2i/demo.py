@@ -45,14 +45,14 @@ def demo(run: Path) -> None:
     config = stored.read(run)
     test = build.load_data(config, "test")
     _print_scores(console, model, test, build.load_data(config, "train"))
-    real_a, real_b = next(iter(test.evaluation(len(test)).map(_spread)))
-    fake_b = model(real_a, training=False)
+    batch = next(iter(test.evaluation(len(test)).map(_spread)))
+    images = model.paint(batch)
     with whole(run / PICTURE) as path:
-        Image.fromarray(panel(real_a, fake_b, real_b)).save(path)
+        Image.fromarray(panel(*images.values())).save(path)
     console.print(f"Input, output, truth: {run / PICTURE}", soft_wrap=True)
     published = export(run)
     console.print(exports_table(run / "export", published))
-    inputs, painted = to_uint8(real_a).numpy(), to_uint8(fake_b).numpy()
+    inputs, painted = (to_uint8(images[n]).numpy() for n in ("real_a", "fake_b"))
     gap = translate_with_exports(published, inputs, painted, run)
     console.print(
         f"SavedModel and TFLite translated {run / 'inputs'} into "
@@ -117,19 +117,19 @@ def _trained(console, run):
     return resume(run)
 
 
-def _spread(real_a, real_b):
+def _spread(batch):
     """A few test images from all over the alphabet of emoji."""
-    stride = tf.shape(real_a)[0] // ROWS
-    return real_a[: ROWS * stride : stride], real_b[: ROWS * stride : stride]
+    stride = tf.shape(batch["a"])[0] // ROWS
+    return {name: images[: ROWS * stride : stride] for name, images in batch.items()}
 
 
 def _print_scores(console, model, test, training):
     """Scores of the model and of two ways to do without one."""
-    guess = mean_image(training.real_b)
+    guess = mean_image(training.images["b"])
     ways = {
-        "copying the input": lambda real_a: real_a,
-        "the mean image": lambda real_a: tf.repeat(guess, tf.shape(real_a)[0], axis=0),
-        "edges2emoji": lambda real_a: model(real_a, training=False),
+        "copying the input": lambda images: images,
+        "the mean image": lambda images: tf.repeat(guess, tf.shape(images)[0], axis=0),
+        "edges2emoji": lambda images: model(images, training=False),
     }
     table = Table("test images", "L1 (0 is best)", "SSIM (1 is best)")
     for name, translate in ways.items():

@@ -62,11 +62,16 @@ def epochs_of_torch(folder, options, workers):
     return _timed(loader, options, start)
 
 
+def _sides(batch):
+    """Images of A and of B; a DataLoader has no names for them."""
+    return batch.values() if isinstance(batch, dict) else batch
+
+
 def _timed(batches, options, start):
     seconds = []
     for _ in range(1 + options["warm_epochs"]):
         number = 0
-        for real_a, real_b in batches:
+        for real_a, real_b in map(_sides, batches):
             number += len(real_a) + len(real_b)
         now = time.perf_counter()
         seconds.append(now - start)

@@ -21,8 +21,11 @@ def test_two_folders(tmp_path):
         save(tmp_path / f"train/B/{i}.webp", pictures[i + 3], lossless=True)
     data = PairedData.load(tmp_path, load_size=25)
     assert data.names == ("0", "1", "2")
-    assert len(data) == 3 and data.real_a.image_shape == (25, 25, 3)
-    for stored, originals in ((data.real_a, pictures), (data.real_b, pictures[3:])):
+    assert len(data) == 3 and data.images["a"].image_shape == (25, 25, 3)
+    for stored, originals in (
+        (data.images["a"], pictures),
+        (data.images["b"], pictures[3:]),
+    ):
         assert stored.shape == (3, 25, 25, 3) and stored.dtype == np.uint8
         for i in range(3):
             np.testing.assert_array_equal(stored[i], resized(originals[i], 25))
@@ -35,8 +38,8 @@ def test_side_by_side_halves_after_turning_upright(tmp_path):
     save(tmp_path / "val/1.png", np.rot90(upright), exif=exif)
     data = PairedData.load(tmp_path, "val", load_size=16)
     for stored, half in (
-        (data.real_a, upright[:, :20]),
-        (data.real_b, upright[:, 20:]),
+        (data.images["a"], upright[:, :20]),
+        (data.images["b"], upright[:, 20:]),
     ):
         np.testing.assert_array_equal(stored[0], resized(half, 16))
 
@@ -44,9 +47,9 @@ def test_side_by_side_halves_after_turning_upright(tmp_path):
 def test_direction_swaps(two_folders):
     there = PairedData.load(two_folders, load_size=8)
     back = PairedData.load(two_folders, load_size=8, direction="b2a")
-    assert there.real_a[3][0, 0, 0] == 30 and there.real_b[3][0, 0, 0] == 31
-    np.testing.assert_array_equal(there.real_a, back.real_b)
-    np.testing.assert_array_equal(there.real_b, back.real_a)
+    assert there.images["a"][3][0, 0, 0] == 30 and there.images["b"][3][0, 0, 0] == 31
+    np.testing.assert_array_equal(there.images["a"], back.images["b"])
+    np.testing.assert_array_equal(there.images["b"], back.images["a"])
 
 
 @pytest.mark.parametrize("direction", ["a2b", "b2a"])
@@ -57,9 +60,9 @@ def test_edges_are_drawn_from_the_target(tmp_path, direction):
     data = PairedData.load(
         tmp_path, load_size=40, layout="targets", input="edges", direction=direction
     )
-    np.testing.assert_array_equal(data.real_b[0], pixels)
-    np.testing.assert_array_equal(data.real_a[0], derived.edges(pixels))
-    assert 0 < (data.real_a[0].numpy() == 0).mean() < 0.3
+    np.testing.assert_array_equal(data.images["b"][0], pixels)
+    np.testing.assert_array_equal(data.images["a"][0], derived.edges(pixels))
+    assert 0 < (data.images["a"][0].numpy() == 0).mean() < 0.3
 
 
 def test_background(tmp_path):
@@ -67,7 +70,7 @@ def test_background(tmp_path):
     save(tmp_path / "train/1.png", clear)
     for background, colour in (("white", (255,) * 3), ("#0a10ff", (10, 16, 255))):
         data = PairedData.load(tmp_path, load_size=4, background=background)
-        assert (data.real_a.numpy() == colour).all()
+        assert (data.images["a"].numpy() == colour).all()
 
 
 def test_all_damaged_files_are_named_at_once(tmp_path):
@@ -136,7 +139,7 @@ def test_names_that_are_no_text(tmp_path, suffix):
     np.testing.assert_array_equal(reading.read_image(path), expected)
     for cache in ("memory", "off"):
         data = PairedData.load(tmp_path, preprocess="none", multiple=2, cache=cache)
-        np.testing.assert_array_equal(data.real_a[0], expected)
+        np.testing.assert_array_equal(data.images["a"][0], expected)
         assert data.names == ("caf\\xe9",)
         ((real_a, _),) = levels(
             data.training(batch_size=1, crop_size=None, epochs=1, flip=False)

@@ -118,6 +118,6 @@ def test_more_images_than_memory(tmp_path, room, free_disk, kept, caplog):
         save(tmp_path / "train" / name / "1.png", picture(20, 20))
     room(1000, free_disk)
     data = PairedData.load(tmp_path, load_size=16)
-    assert isinstance(data.real_a, store.Held) == kept
-    assert data.real_a[0].shape == (16, 16, 3)
+    assert isinstance(data.images["a"], store.Held) == kept
+    assert data.images["a"][0].shape == (16, 16, 3)
     assert len(caplog.records) == 1

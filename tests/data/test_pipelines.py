@@ -122,10 +122,14 @@ def test_evaluation_is_whole_and_in_order(pairs):
     batches = levels(dataset)
     assert [len(a) for a, _ in batches] == [4, 4, 3]
     assert dataset.cardinality() == 3
-    np.testing.assert_array_equal(np.concatenate([a for a, _ in batches]), pairs.real_a)
-    np.testing.assert_array_equal(np.concatenate([b for _, b in batches]), pairs.real_b)
+    np.testing.assert_array_equal(
+        np.concatenate([a for a, _ in batches]), pairs.images["a"]
+    )
+    np.testing.assert_array_equal(
+        np.concatenate([b for _, b in batches]), pairs.images["b"]
+    )
     (limited,) = levels(pairs.evaluation(4, limit=3))
-    np.testing.assert_array_equal(limited[1], pairs.real_b[:3])
+    np.testing.assert_array_equal(limited[1], pairs.images["b"][:3])
     assert len(levels(pairs.evaluation(20, limit=50))[0][0]) == COUNT
     # Graphs of known shapes are faster.
     assert [pairs.evaluation(4, n).element_spec[0].shape[0] for n in (8, 9)] == [
@@ -235,20 +239,20 @@ def test_bundled_images():
 
 def test_bundled_pairs_are_the_same_drawing_twice():
     pairs = PairedData.load(bundled(), "val", load_size=64)
-    real_a, real_b = pairs.real_a.numpy() / 255, pairs.real_b.numpy() / 255
+    real_a, real_b = pairs.images["a"].numpy() / 255, pairs.images["b"].numpy() / 255
     matched = np.abs(real_a - real_b).mean()
     shifted = np.abs(real_a - np.roll(real_b, 1, axis=0)).mean()
     assert 0.01 < matched < 0.1 < shifted
     with Image.open(pairs.files.samples[0].a.path) as image:
-        np.testing.assert_array_equal(pairs.real_a[0], np.asarray(image)[:, :64])
+        np.testing.assert_array_equal(pairs.images["a"][0], np.asarray(image)[:, :64])
 
 
 def test_bundled_edges():
     arguments = {"layout": "side_by_side", "input": "edges", "load_size": 64}
     pairs = PairedData.load(bundled(), "val", **arguments)
     plain = PairedData.load(bundled(), "val", load_size=64)
-    np.testing.assert_array_equal(pairs.real_b, plain.real_b)
-    assert 0.02 < (pairs.real_a.numpy() == 0).mean() < 0.3
+    np.testing.assert_array_equal(pairs.images["b"], plain.images["b"])
+    assert 0.02 < (pairs.images["a"].numpy() == 0).mean() < 0.3
 
 
 def test_targets_of_any_shape(tmp_path):

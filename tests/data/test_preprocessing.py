@@ -24,10 +24,10 @@ def photos(tmp_path):
 
 def test_crops_are_windows_of_the_whole_images(photos):
     data = PairedData.load(photos, preprocess="crop", crop_size=(16, 32))
-    assert data.real_a.image_shape == (None, None, 3)
+    assert data.images["a"].image_shape == (None, None, 3)
     whole = [np.asarray(Image.open(photos / f"train/A/{i}.png")) for i in range(4)]
     for index, image in enumerate(whole):
-        np.testing.assert_array_equal(data.real_a[index], image)
+        np.testing.assert_array_equal(data.images["a"][index], image)
     batches = data.training(batch_size=2, crop_size=(16, 32), epochs=3, flip=False)
     seen = set()
     for real_a, real_b in levels(batches):
@@ -67,7 +67,7 @@ def test_whole_images_go_one_by_one(photos):
         ):
             refused()
     middle, _ = levels(data.evaluation(1, crop_size=(8, 6)))[0]
-    np.testing.assert_array_equal(middle[0], data.real_a[0][16:24, 27:33])
+    np.testing.assert_array_equal(middle[0], data.images["a"][0][16:24, 27:33])
 
 
 def test_images_smaller_than_the_crop_are_named(photos):
@@ -120,12 +120,12 @@ def test_colourisation_and_super_resolution_need_photographs_only(tmp_path):
         save(tmp_path / f"train/{index}.png", image)
     grey = PairedData.load(tmp_path, input="grayscale", load_size=32)
     small = PairedData.load(tmp_path, input="downscale", downscale=2, load_size=32)
-    assert grey.real_a.image_shape == (32, 32, 1)
+    assert grey.images["a"].image_shape == (32, 32, 1)
     for index, image in enumerate(images):
-        np.testing.assert_array_equal(grey.real_b[index], image)
-        np.testing.assert_array_equal(small.real_b[index], image)
+        np.testing.assert_array_equal(grey.images["b"][index], image)
+        np.testing.assert_array_equal(small.images["b"][index], image)
         expected = derived.Derivation("downscale", 2)(tf.constant(image))
-        np.testing.assert_array_equal(small.real_a[index], expected)
+        np.testing.assert_array_equal(small.images["a"][index], expected)
     (batch,) = paired(tmp_path, input="grayscale", crop_size=32, batch_size=2)
     assert [side.shape[-1] for side in batch] == [1, 3]
 
@@ -152,10 +152,10 @@ def test_labels_keep_their_values(tmp_path):
     save(tmp_path / "train/B/1.png", labels)
     nearest = Wanted(method="nearest")
     data = PairedData.load(tmp_path, load_size=47, domain_b=nearest)
-    assert set(np.unique(data.real_b)) == {0, 90, 200}
-    assert len(np.unique(data.real_a)) > 3
+    assert set(np.unique(data.images["b"])) == {0, 90, 200}
+    assert len(np.unique(data.images["a"])) > 3
     swapped = PairedData.load(tmp_path, load_size=47, domain_b=nearest, direction="b2a")
-    np.testing.assert_array_equal(swapped.real_a, data.real_b)
+    np.testing.assert_array_equal(swapped.real_a, data.images["b"])
     assert swapped.methods == ("nearest", "bicubic")
     made = PairedData.load(
         tmp_path, load_size=47, domain_b=nearest, input="downscale", downscale=3
@@ -167,4 +167,4 @@ def test_images_are_read_by_size(tmp_path):
     for name in ("trainA", "trainB"):
         save(tmp_path / name / "1.png", picture(30, 20))
     data = UnpairedData.load(tmp_path, load_size=(20, 10))
-    assert data.real_a.shape == (1, 20, 10, 3)
+    assert data.images["a"].shape == (1, 20, 10, 3)

@@ -181,11 +181,11 @@ def test_evaluation_is_whole_in_order_and_as_long_as_the_shorter(larger):
     assert [len(a) for a, _ in batches] == [len(b) for _, b in batches] == [3, 1]
     assert dataset.cardinality() == 2
     for seen, stored in zip(
-        zip(*batches, strict=True), (data.real_a, data.real_b), strict=True
+        zip(*batches, strict=True), (data.images["a"], data.images["b"]), strict=True
     ):
         np.testing.assert_array_equal(np.concatenate(seen), stored[:FEW])
     (limited,) = levels(data.evaluation(3, limit=2))
-    np.testing.assert_array_equal(limited[1], data.real_b[:2])
+    np.testing.assert_array_equal(limited[1], data.images["b"][:2])
     assert data.evaluation(100, limit=50).cardinality() == 1
 
 
@@ -222,13 +222,16 @@ def animals(tmp_path):
 
 def test_load(animals):
     data = UnpairedData.load(animals, load_size=8)
-    assert data.real_a.image_shape == (8, 8, 3) and len(data) == 5
+    assert data.images["a"].image_shape == (8, 8, 3) and len(data) == 5
     assert data.names == (
         *("A/A0.png", "A/A0.webp", "A/A1.png"),
         *(f"B/B{i}.png" for i in range(5)),
     )
     assert data.files.reason.endswith("unpaired, 3 and 5 images")
-    for stored, values in ((data.real_a, (0, 90, 10)), (data.real_b, range(1, 50, 10))):
+    for stored, values in (
+        (data.images["a"], (0, 90, 10)),
+        (data.images["b"], range(1, 50, 10)),
+    ):
         assert stored.dtype == tf.uint8
         expected = np.broadcast_to(np.reshape(values, (-1, 1, 1, 1)), stored.shape)
         np.testing.assert_array_equal(stored, expected)
@@ -241,8 +244,8 @@ def test_load_side_by_side_as_pairs_are(tmp_path):
         save(tmp_path / "val" / f"{i}.png", pixels)
     data = UnpairedData.load(tmp_path, "val", load_size=7)
     pairs = PairedData.load(tmp_path, "val", load_size=7)
-    np.testing.assert_array_equal(data.real_a, pairs.real_a)
-    np.testing.assert_array_equal(data.real_b, pairs.real_b)
+    np.testing.assert_array_equal(data.images["a"], pairs.images["a"])
+    np.testing.assert_array_equal(data.images["b"], pairs.images["b"])
     assert data.names == tuple(f"{d}/{i}.png" for d in "AB" for i in range(3))
 
 

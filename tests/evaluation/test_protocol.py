@@ -13,7 +13,9 @@ def _images(count, seed):
 
 def _batches(*arrays, batch_size):
     floats = [array.astype(np.float32) / 127.5 - 1 for array in arrays]
-    return tf.data.Dataset.from_tensor_slices(tuple(floats)).batch(batch_size)
+    return tf.data.Dataset.from_tensor_slices(
+        dict(zip("ab", floats, strict=False))
+    ).batch(batch_size)
 
 
 def test_every_image_counts_the_same():

@@ -13,6 +13,7 @@ from tfi2i.data.pixels import PixelType
 from tfi2i.exports.images import real_images
 from tfi2i.recipes.config import DataConfig, TrainConfig
 from tfi2i.recipes.named import get
+from tfi2i.recipes.pix2pix import Pix2PixConfig
 from tfi2i.recipes.resolve import resolve
 
 SIZE = 64
@@ -32,7 +33,7 @@ def folder(tmp_path):
 
 def _config(folder, **data):
     data = DataConfig(dir=folder and str(folder), crop_size=SIZE, **data)
-    return resolve(TrainConfig(data=data))
+    return resolve(TrainConfig(model=Pix2PixConfig(), data=data))
 
 
 def test_other_splits_make_up_for_few_images(folder):

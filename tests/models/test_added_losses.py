@@ -97,12 +97,12 @@ def test_every_call_of_a_network_counts():
     model = _cyclegan(generator={"adds": True}, discriminator={"adds": True})
     model.compile(*_sgd())
     real_a, real_b = map(tf.constant, PAIR)
-    seen = model.paint(real_a, real_b)
+    seen = model.paint({"a": real_a, "b": real_b})
     outputs = {"g": [seen[n] for n in ("fake_b", "cycled_a", "fake_a", "cycled_b")]}
     outputs["g"] += [model.generator_ba(real_a), model.generator_ab(real_b)]
     outputs["d"] = [
         judge(seen[f"{kind}_{domain}"])
-        for domain, judge in zip("ab", model.discriminators, strict=True)
+        for domain, judge in zip("ab", model.networks_of("discriminator"), strict=True)
         for kind in ("real", "fake")
     ]
     expected = {

@@ -81,7 +81,9 @@ def test_both_cycles_reach_both_generators():
         with tf.GradientTape() as tape:
             painted = model._translate(*_batch(), training=True)
             loss = model._generator_losses(painted, training=True)[name]
-        weights = [w.value for g in model.generators for w in g.trainable_weights]
+        weights = [
+            w.value for g in model.networks_of("generator") for w in g.trainable_weights
+        ]
         for weight, gradient in zip(weights, tape.gradient(loss, weights), strict=True):
             assert np.any(gradient), (name, weight.name)
 
@@ -90,7 +92,10 @@ def test_players_update_themselves_only():
     for still, rates in (("discriminator", (0.1, 0.0)), ("generator", (0.0, 0.1))):
         model = tiny_cyclegan()
         model.compile(*map(keras.optimizers.SGD, rates), run_eagerly=True)
-        groups = {"generator": model.generators, "discriminator": model.discriminators}
+        groups = {
+            "generator": model.networks_of("generator"),
+            "discriminator": model.networks_of("discriminator"),
+        }
         before = {
             name: [weight.numpy() for network in group for weight in network.weights]
             for name, group in groups.items()
@@ -185,7 +190,11 @@ def test_averages_are_the_running_means_of_generators():
     means = None
     for seed in range(4):
         _step(model, seed)
-        weights = [w.numpy() for g in model.generators for w in g.trainable_weights]
+        weights = [
+            w.numpy()
+            for g in model.networks_of("generator")
+            for w in g.trainable_weights
+        ]
         if means is None:
             means = weights
         means = [0.5 * m + 0.5 * w for m, w in zip(means, weights, strict=True)]
@@ -240,7 +249,7 @@ def test_two_devices_equal_one(tmp_path, pool_size):
 def test_paints_both_ways():
     model = tiny_cyclegan()
     a, b = _batch()
-    painted = model.paint(a, b)
+    painted = model.paint({"a": a, "b": b})
     assert list(painted) == [
         "real_a", "fake_b", "cycled_a", "real_b", "fake_a", "cycled_b",
     ]  # fmt: skip

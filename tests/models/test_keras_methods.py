@@ -152,9 +152,28 @@ def test_standardized_images_train(model):
     assert np.isfinite(history["g_l1"]).all()
 
 
-def test_a_dictionary_is_refused(model):
-    with pytest.raises(ValueError, match="needs pairs.*Received a dictionary"):
-        model.fit({"a": A, "b": B}, verbose=0)
+def test_a_dictionary_is_the_same_as_x_and_y():
+    histories = []
+    for batch in ((A, B), ({"b": B, "a": A, "label": A[:, 0, 0]},)):
+        model = least_pix2pix()
+        model.compile()
+        histories.append(model.fit(*batch, verbose=0, shuffle=False).history)
+    assert histories[0] == histories[1]
+
+
+def test_a_dictionary_without_an_image_is_refused(model):
+    with pytest.raises(ValueError, match="needs pairs.*Received a dictionary of 'a'"):
+        model.fit({"a": A}, verbose=0)
+
+
+def test_the_other_way_paints_a_from_b():
+    forth, back = least_pix2pix(), least_pix2pix(direction="b2a")
+    for model in (forth, back):
+        model.compile()
+    losses = forth.train_on_batch(A, B, return_dict=True)
+    assert back.train_on_batch({"a": B, "b": A}, return_dict=True) == losses
+    painted = back.paint({"a": tf.constant(B), "b": tf.constant(A)})
+    assert list(painted) == ["real_b", "fake_a", "real_a"]
 
 
 def test_several_tensors_are_refused(model):
@@ -318,7 +337,7 @@ def test_export_writes_a_saved_model(make, tmp_path):
     layer = keras.layers.TFSMLayer(tmp_path / "any", call_endpoint="serve")
     np.testing.assert_allclose(layer(A), expected, atol=1e-6)
     generators = tf.saved_model.load(str(tmp_path / "any")).variables
-    assert len(generators) == len(model.generators[0].variables)
+    assert len(generators) == len(model.networks_of("generator")[0].variables)
 
 
 def test_export_takes_keras_arguments(model, tmp_path):
@@ -368,7 +387,7 @@ def test_frozen_networks_stay(is_compiled_after):
     model.generator_ab.trainable = False
     if is_compiled_after:
         model.compile(Adam(0.1, use_ema=True), Adam(0.1))
-    before = [network.get_weights() for network in model.generators]
+    before = [network.get_weights() for network in model.networks_of("generator")]
     model.train_on_batch(A, B)
     with model.averaged():
         pass
@@ -432,10 +451,10 @@ def test_networks_may_return_float16(make):
     with dtype_policy("mixed_float16"):
         model = make()
     model.compile()
-    assert model.generators[0](A).dtype == "float16"
+    assert model.networks_of("generator")[0](A).dtype == "float16"
     losses = model.fit(A, B, validation_data=(A, B), verbose=0).history
     assert np.isfinite(list(losses.values())).all()
-    painted = model.paint(tf.constant(A), tf.constant(B))
+    painted = model.paint({"a": tf.constant(A), "b": tf.constant(B)})
     assert {image.dtype for image in painted.values()} == {tf.float32}
 
 

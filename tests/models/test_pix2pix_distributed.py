@@ -55,7 +55,11 @@ def test_evaluates_with_the_statistics_that_are_saved():
         saved = tiny_pix2pix(norm="batch")
         saved.compile()
     saved.set_weights(model.get_weights())
-    for network in model.generators + model.discriminators + saved.generators:
+    for network in (
+        model.networks_of("generator")
+        + model.networks_of("discriminator")
+        + saved.networks_of("generator")
+    ):
         for layer in network.layers:
             if hasattr(layer, "statistics"):
                 layer.statistics = "stored"

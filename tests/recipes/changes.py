@@ -2,7 +2,9 @@
 
 import dataclasses
 
-from tfi2i.recipes.config import CycleGANConfig, TrainConfig
+from tfi2i.recipes.config import TrainConfig
+from tfi2i.recipes.cyclegan import CycleGANConfig
+from tfi2i.recipes.pix2pix import Pix2PixConfig
 
 
 def changed(config, **changes):
@@ -14,7 +16,7 @@ def changed(config, **changes):
 
 def config(**changes):
     """The default configuration, a Pix2Pix, with fields changed."""
-    return changed(TrainConfig(), **changes)
+    return changed(TrainConfig(model=Pix2PixConfig()), **changes)
 
 
 def cyclegan(**changes):

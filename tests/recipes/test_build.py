@@ -107,7 +107,9 @@ def test_the_model_is_told_what_the_configuration_says(make):
     del told["model__discriminator__norm"]
     for path, value in told.items():
         assert getattr(model, path.removeprefix("model__")) == value
-    assert all(network.input_shape[-1] == 3 for network in model.discriminators)
+    assert all(
+        network.input_shape[-1] == 3 for network in model.networks_of("discriminator")
+    )
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,7 @@ def test_spectral_norm_reaches_every_kernel(make, network, num_layers, kernels):
             model__discriminator__spectral_norm=True,
         )
     )
-    for discriminator in model.discriminators:
+    for discriminator in model.networks_of("discriminator"):
         names = [weight.name for weight in discriminator.weights]
         assert names.count("vector_u") == names.count("kernel") == kernels
 
@@ -158,14 +160,14 @@ def test_gradients_are_clipped_together_and_generators_averaged():
     clip = 1e-3
     chosen = small_pix2pix(optimizer__clip_norm=clip, optimizer__ema_momentum=0.75)
     model = compiled(chosen)
-    first = update(model.generator_optimizer, model.generators)
-    update(model.discriminator_optimizer, model.discriminators)
+    first = update(model.generator_optimizer, model.networks_of("generator"))
+    update(model.discriminator_optimizer, model.networks_of("discriminator"))
     for optimizer in (model.generator_optimizer, model.discriminator_optimizer):
         # Adam's first moment is now (1 - beta_1) times the clipped gradient.
         moments = [moment.numpy() for moment in optimizer._momentums]
         assert norm(moments) == pytest.approx(0.5 * clip, rel=1e-4)
     assert not model.discriminator_optimizer.use_ema
-    second = update(model.generator_optimizer, model.generators)
+    second = update(model.generator_optimizer, model.networks_of("generator"))
     averages = model.generator_optimizer._model_variables_moving_average
     for before, after, average in zip(first, second, averages, strict=True):
         expected = 0.75 * before + 0.25 * after
@@ -180,7 +182,7 @@ def test_saved_models_keep_what_the_configuration_chose(tmp_path):
             optimizer__ema_momentum=0.5,
         )
     )
-    update(model.generator_optimizer, model.generators)
+    update(model.generator_optimizer, model.networks_of("generator"))
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert loaded.generator_optimizer.global_clipnorm == 2.0
@@ -196,12 +198,12 @@ def test_bundled_images_without_pairs():
     assert type(data) is UnpairedData
     assert type(pairs) is PairedData
     # Only training images are larger than what the networks see.
-    assert data.real_a.shape[1:] == data.real_b.shape[1:] == (64, 64, 3)
+    assert data.images["a"].shape[1:] == data.images["b"].shape[1:] == (64, 64, 3)
     # Names with and without their endings sort differently.
     stems = [image.path.stem for image in data.files.a]
     order = [stems.index(name) for name in pairs.names]
-    np.testing.assert_array_equal(data.real_a.numpy()[order], pairs.real_a)
-    np.testing.assert_array_equal(data.real_b.numpy()[order], pairs.real_b)
+    np.testing.assert_array_equal(data.images["a"].numpy()[order], pairs.images["a"])
+    np.testing.assert_array_equal(data.images["b"].numpy()[order], pairs.images["b"])
 
 
 def test_unpaired_images_of_ones_own(tmp_path):
@@ -220,10 +222,10 @@ def test_unpaired_images_of_ones_own(tmp_path):
         data__background="#ff0000",
     )
     data = build.load_data(resolve(chosen), "train")
-    assert data.real_a.shape == (2, 36, 36, 3)
-    assert data.real_b.shape == (3, 36, 36, 3)
+    assert data.images["a"].shape == (2, 36, 36, 3)
+    assert data.images["b"].shape == (3, 36, 36, 3)
     # The first image is wholly transparent.
-    np.testing.assert_array_equal(data.real_a[0][0, 0], [255, 0, 0])
+    np.testing.assert_array_equal(data.images["a"][0][0, 0], [255, 0, 0])
 
 
 @pytest.mark.slow
@@ -240,7 +242,9 @@ def test_bfloat16_trains_much_as_float32(make):
         losses[precision] = model.train_on_batch(*batch, return_dict=True)
     assert keras.config.dtype_policy().name == "float32"
     assert {weight.dtype for weight in model.weights} == {"float32"}
-    assert {layer.compute_dtype for layer in model.generators[0].layers} > {"bfloat16"}
+    assert {
+        layer.compute_dtype for layer in model.networks_of("generator")[0].layers
+    } > {"bfloat16"}
     for name, exact in losses["float32"].items():
         assert losses["mixed_bfloat16"][name] == pytest.approx(exact, rel=0.05), name
 

@@ -5,11 +5,8 @@ import sys
 import pytest
 
 from tfi2i.recipes import named
-from tfi2i.recipes.config import (
-    CycleGANConfig,
-    OptimizerConfig,
-    TrainConfig,
-)
+from tfi2i.recipes.config import OptimizerConfig, TrainConfig
+from tfi2i.recipes.cyclegan import CycleGANConfig
 from tfi2i.recipes.resolve import resolve
 
 # Of images that only the user knows.

@@ -74,7 +74,9 @@ def test_a_stopped_run_paints_as_it_would_have_ended(
     with model.averaged():
         averaged = _weights(model, names)
         for one, other in zip(
-            trained_generators(run).values(), model.generators, strict=True
+            trained_generators(run).values(),
+            model.networks_of("generator"),
+            strict=True,
         ):
             _equal(one.get_weights(), other.get_weights())
     changes = [np.abs(a - b).max() > 0 for a, b in zip(before, averaged, strict=True)]

@@ -11,6 +11,7 @@ from tests.recipes.changes import changed
 from tests.training.runs import fingerprint
 from tfi2i.recipes import stored
 from tfi2i.recipes.config import TrainConfig
+from tfi2i.recipes.pix2pix import Pix2PixConfig
 from tfi2i.recipes.resolve import resolve
 from tfi2i.training.backup import Position
 from tfi2i.training.going_on import check_position, what_changes, with_epochs
@@ -30,7 +31,7 @@ def _rates(run):
 
 
 def test_the_decay_moves_to_the_new_end():
-    before = resolve(TrainConfig(epochs=200))
+    before = resolve(TrainConfig(model=Pix2PixConfig(), epochs=200))
     after = with_epochs(before, 300)
     assert (after.epochs, after.decay_epochs) == (300, 100)
     (line,) = what_changes(before, after, Position(200, 0))
@@ -43,14 +44,14 @@ def test_the_decay_moves_to_the_new_end():
 
 
 def test_fewer_epochs_than_the_decay_takes():
-    after = with_epochs(resolve(TrainConfig(epochs=200)), 80)
+    after = with_epochs(resolve(TrainConfig(model=Pix2PixConfig(), epochs=200)), 80)
     assert (after.epochs, after.decay_epochs) == (80, 80)
     with pytest.raises(ValueError, match="--epochs is 0; expected at least 1"):
         with_epochs(after, 0)
 
 
 def test_fewer_epochs_than_are_done():
-    config = TrainConfig(epochs=3)
+    config = TrainConfig(model=Pix2PixConfig(), epochs=3)
     check_position(Position(3, 0), config, 5)
     with pytest.raises(
         ValueError, match="--epochs is 3, but 3 epochs and 2 steps of .*4"

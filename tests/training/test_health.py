@@ -21,7 +21,9 @@ from tfi2i.data import bundled
 from tfi2i.data.pixels import to_float
 from tfi2i.models import Adam, CycleGAN, Pix2Pix
 from tfi2i.networks import patchgan
+from tfi2i.recipes.cyclegan import CycleGANConfig
 from tfi2i.recipes.named import get
+from tfi2i.recipes.pix2pix import Pix2PixConfig
 from tfi2i.training import health
 from tfi2i.training.backup import Backup, Position
 from tfi2i.training.callbacks import Clock, KeepBackup
@@ -181,11 +183,14 @@ def warnings_of(caplog):
     ]
 
 
-def start(model, batch, folder, **options):
+def start(model, batch, folder):
     """A callback that checks at each step, past the warm-up."""
     clock = Clock(10, 1000, Position(WARM_UP // 10, 0))
     writer = tf.summary.create_file_writer(str(folder))
-    check = Health(batch, clock=clock, writer=writer, every=1, **options)
+    kinds = {Pix2Pix: Pix2PixConfig, CycleGAN: CycleGANConfig}
+    remedies = next(kinds[k].remedies for k in type(model).__mro__ if k in kinds)
+    batch = dict(zip("ab", batch, strict=True))
+    check = Health(batch, remedies, clock=clock, writer=writer, every=1)
     check.set_model(model)
     return check
 
@@ -219,7 +224,7 @@ def cyclegan(scale_ab, scale_ba):
 
 def test_inverted_colours_are_told_once_until_they_are_gone(caplog, tmp_path):
     model = pix2pix(-1.0)
-    check = start(model, emoji(4), tmp_path, paired=True)
+    check = start(model, emoji(4), tmp_path)
     run(check, PATIENCE - 1)
     assert warnings_of(caplog) == []
     run(check, 1)
@@ -242,14 +247,27 @@ def test_inverted_colours_are_told_once_until_they_are_gone(caplog, tmp_path):
     assert len(warnings_of(caplog)) == 2
 
 
+def test_the_way_back_is_told_by_its_name(caplog, tmp_path):
+    model = compiled(Pix2Pix(generator(-1.0), gan_weight=0, direction="b2a"))
+    check = start(model, emoji(4), tmp_path)
+    run(check, PATIENCE)
+    check.writer.flush()
+    (message,) = warnings_of(caplog)
+    assert "b2a inverts colours" in message
+    assert scalars(tmp_path).keys() == {
+        "health/correlation_b2a",
+        "health/diversity_b2a",
+    }
+
+
 def test_pairs_may_be_negatives_of_each_other(caplog, tmp_path):
     real_a, _ = emoji(4)
-    run(start(pix2pix(-1.0), (real_a, -real_a), tmp_path, paired=True), 2 * PATIENCE)
+    run(start(pix2pix(-1.0), (real_a, -real_a), tmp_path), 2 * PATIENCE)
     assert warnings_of(caplog) == []
 
 
 def test_cyclegan_is_told_which_direction_inverts(caplog, tmp_path):
-    check = start(compiled(cyclegan(0.9, -1.0)), emoji(4), tmp_path, paired=False)
+    check = start(compiled(cyclegan(0.9, -1.0)), emoji(4), tmp_path)
     run(check, PATIENCE)
     (message,) = warnings_of(caplog)
     assert "b2a inverts colours" in message
@@ -259,7 +277,7 @@ def test_cyclegan_is_told_which_direction_inverts(caplog, tmp_path):
 
 
 def test_collapse_is_told_after_the_warm_up(caplog, tmp_path):
-    check = start(pix2pix(0.0), emoji(4), tmp_path / "a", paired=True)
+    check = start(pix2pix(0.0), emoji(4), tmp_path / "a")
     check.clock.step = WARM_UP - PATIENCE
     run(check, 2 * PATIENCE - 1)
     assert warnings_of(caplog) == []
@@ -271,7 +289,7 @@ def test_collapse_is_told_after_the_warm_up(caplog, tmp_path):
 
     caplog.clear()
     run(
-        start(compiled(cyclegan(0.0, 1.0)), emoji(4), tmp_path / "b", paired=False),
+        start(compiled(cyclegan(0.0, 1.0)), emoji(4), tmp_path / "b"),
         PATIENCE,
     )
     (message,) = warnings_of(caplog)
@@ -283,7 +301,7 @@ def test_collapse_is_told_after_the_warm_up(caplog, tmp_path):
 def test_outputs_need_not_differ_more_than_examples_do(targets, caplog, tmp_path):
     real_a, _ = emoji(4)
     batch = real_a, targets * real_a
-    run(start(pix2pix(targets), batch, tmp_path, paired=True), 2 * PATIENCE)
+    run(start(pix2pix(targets), batch, tmp_path), 2 * PATIENCE)
     assert warnings_of(caplog) == []
 
 
@@ -303,7 +321,7 @@ def test_single_and_equal_images_have_no_diversity(caplog, tmp_path):
     real_a, real_b = emoji(2)
     batch_1, equal = (real_a[:1], real_b[:1]), (tf.stack([real_a[0]] * 2), real_b)
     for name, batch in (("one", batch_1), ("equal", equal)):
-        check = start(pix2pix(0.0), batch, tmp_path / name, paired=True)
+        check = start(pix2pix(0.0), batch, tmp_path / name)
         run(check, 2 * PATIENCE)
         check.writer.flush()
         assert scalars(tmp_path / name).keys() == {"health/correlation_a2b"}
@@ -316,7 +334,7 @@ def test_a_discriminator_that_nobody_fools(caplog, tmp_path):
     judge = patchgan(6, filters=4, num_layers=1, norm="instance", seed=1)
     model = Pix2Pix(generator(0.0), judge, l1_weight=0)
     model.compile(keras.optimizers.SGD(0.0), Adam(0.02))
-    check = start(model, (real_a[:4], real_b[:4]), tmp_path, paired=True)
+    check = start(model, (real_a[:4], real_b[:4]), tmp_path)
     check.clock.step = 0
     model.fit(
         batches(real_a, real_b).repeat(4),
@@ -340,7 +358,8 @@ def test_a_healthy_run_is_silent_and_unchanged(make, caplog, tmp_path):
     clock = Clock(30, 40, Position(WARM_UP // 30 + 1, 9))
     writer = tf.summary.create_file_writer(str(tmp_path))
     paired = isinstance(model, Pix2Pix)
-    check = Health((real_a[:4], real_b[:4]), paired, clock, writer, every=1)
+    batch = {"a": real_a[:4], "b": real_b[:4]}
+    check = Health(batch, Pix2PixConfig.remedies, clock, writer, every=1)
     model.fit(batches(real_a, real_b), callbacks=[clock, check], verbose=0)
     assert warnings_of(caplog) == []
 
@@ -361,7 +380,7 @@ def test_a_healthy_run_is_silent_and_unchanged(make, caplog, tmp_path):
 
 
 def test_checks_follow_the_steps_of_the_run(tmp_path):
-    check = start(pix2pix(1.0), emoji(2), tmp_path, paired=True)
+    check = start(pix2pix(1.0), emoji(2), tmp_path)
     check.every, check.clock.step = 3, 40
     run(check, 6)
     check.writer.flush()
@@ -389,7 +408,7 @@ def test_two_devices_are_watched(tmp_path):
     real_a, real_b = emoji(4)
     with two_devices().scope():
         model = compiled(tiny_pix2pix())
-    check = start(model, (real_a, real_b), tmp_path, paired=True)
+    check = start(model, (real_a, real_b), tmp_path)
     check.check()
     check.writer.flush()
     (value,) = scalars(tmp_path)["health/correlation_a2b"].values()

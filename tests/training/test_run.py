@@ -167,7 +167,10 @@ def test_no_network_s_lost_weights_pass_for_another_s(tmp_path):
     model = tiny_cyclegan()
     model.compile()
     backup = Backup(tmp_path / "state.npz")
-    for network in (*model.generators, *model.discriminators):
+    for network in (
+        *model.networks_of("generator"),
+        *model.networks_of("discriminator"),
+    ):
         bias = network.get_layer(index=-2).weights[-1]
         sound = bias.numpy()
         bias.assign(sound * float("nan"))

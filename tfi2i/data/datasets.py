@@ -20,6 +20,7 @@ def paired(
     flip: bool = True,
     rotate: float = 0.0,
     color_jitter: float = 0.0,
+    direction: str = "a2b",
     seed: int = 0,
     training: bool | None = None,
     **options: Any,
@@ -37,15 +38,18 @@ def paired(
         rotate: degrees by which training pairs are turned at most.
         color_jitter: share by which brightness, contrast and saturation of training
             inputs change at most.
+        direction: `"b2a"` calls the images of folder `b` (the right halves) A, and
+            those of folder `a` B, for a model that translates A into B.
         seed: what order, crops and whatever else is random follow from.
         training: None means for the split `train`. Without, pairs come in
             order, whole, and the last batch may be smaller.
-        **options: of `PairedData.load`: `direction="b2a"`, `layout`, `a`, `b`,
-            `exclude`, `input="edges"`, `downscale`; and fields of `Preprocessing`:
-            `load_size=286`, `crop_size=256`, `preprocess="resize_and_crop"` and others.
+        **options: of `PairedData.load`: `layout`, `a`, `b`, `exclude`,
+            `input="edges"`, `downscale`; and fields of `Preprocessing`:
+            `load_size=286`, `crop_size=256`, `preprocess="resize_and_crop"` and
+            others.
 
     Returns:
-        `(real_a, real_b)`, each float32 `(batch, height, width, channels)` in
+        `{"a": ..., "b": ...}`, each float32 `(batch, height, width, channels)` in
         [-1, 1], of known cardinality; height and width are the crop size, or, where
         nothing is cropped, each image's own.
 
@@ -55,7 +59,12 @@ def paired(
     """
     training = split == "train" if training is None else training
     how, others = _parted(training, options)
+    if direction not in ("a2b", "b2a"):
+        raise ValueError(f"--data.direction is '{direction}', expected a2b or b2a")
     data = PairedData.load(directory, split, **others, **vars(how))
+    # Made inputs are A, whatever the direction.
+    if direction == "b2a" and others.get("input", "files") == "files":
+        data = data.swapped()
     if not training:
         return data.evaluation(batch_size)
     return data.training_by_iteration(
@@ -99,7 +108,7 @@ def unpaired(
             `preprocess="resize_and_crop"` and others.
 
     Returns:
-        `(real_a, real_b)`, each float32 `(batch, height, width, channels)` in
+        `{"a": ..., "b": ...}`, each float32 `(batch, height, width, channels)` in
         [-1, 1], of known cardinality; height and width are the crop size, or, where
         nothing is cropped, each image's own.
 

@@ -28,35 +28,36 @@ class TwoDomains(abc.ABC):
     A subclass says which image of A meets which of B, and how both are cut.
 
     Attributes:
-        real_a: `store.Images`; arrays `(count, height, width, channels)` become some.
-        real_b: likewise; the count may be another.
+        images: `store.Images` of the domains `"a"` and `"b"`, whose counts may differ.
         names: names of the files, by which a resumed run knows them again.
-        methods: how values between pixels are found, in A and in B.
+        methods: how values between pixels are found, by domain.
     """
 
     # What `len` counts, in messages.
     _unit: str
 
     def __init__(self, real_a, real_b, names: tuple[str, ...], methods=None):
-        self.real_a, self.real_b = (
-            images if isinstance(images, Images) else Held.of(images)
-            for images in (real_a, real_b)
-        )
-        # Those of files need not be text, which others expect here.
-        self.names = tuple(
-            name.encode(errors="surrogateescape").decode(errors="backslashreplace")
-            for name in names
-        )
-        self.methods = methods or ("bicubic", "bicubic")
+        self.images = {
+            domain: images if isinstance(images, Images) else Held.of(images)
+            for domain, images in (("a", real_a), ("b", real_b))
+        }
+        self.names = tuple(map(as_text, names))
+        methods = methods or ("bicubic", "bicubic")
+        self.methods = dict(zip(self.images, methods, strict=True))
 
     def __len__(self) -> int:
         """Number of examples in an epoch: images in the larger domain."""
-        return max(len(self.real_a), len(self.real_b))
+        return max(map(len, self.images.values()))
+
+    @property
+    def count_of_each(self) -> int:
+        """Number of images in the smaller domain."""
+        return min(map(len, self.images.values()))
 
     @property
     def is_kept(self) -> bool:
         """Whether images are decoded already, so that none can be damaged."""
-        return isinstance(self.real_a, Held) and isinstance(self.real_b, Held)
+        return all(isinstance(images, Held) for images in self.images.values())
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """Count the full batches in an epoch; a remainder is left out.
@@ -83,6 +84,7 @@ class TwoDomains(abc.ABC):
         flip: bool = True,
         rotate: float = 0.0,
         color_jitter: float = 0.0,
+        jittered: str = "a",
         seed: int = 0,
         start_epoch: int = 0,
         start_step: int = 0,
@@ -101,15 +103,16 @@ class TwoDomains(abc.ABC):
             epochs: the epoch to stop before, counted from 0.
             flip: whether to mirror half of the images.
             rotate: degrees by which images are turned at most, either way.
-            color_jitter: share by which the colours of A change at most, see
+            color_jitter: share by which the colours of one domain change at most, see
                 `transforms.color_jitter`.
+            jittered: that domain, `"a"` or `"b"`.
             seed: the run's seed.
             start_epoch: first epoch.
             start_step: batches of the first epoch to leave out.
 
         Returns:
-            `(real_a, real_b)`, each float32 `(batch_size, *crop_size, channels)` in
-            [-1, 1].
+            `{"a": ..., "b": ...}`, each float32 `(batch_size, *crop_size, channels)`
+            in [-1, 1].
 
         Raises:
             ValueError: a batch larger than the split, a crop larger than the
@@ -128,6 +131,7 @@ class TwoDomains(abc.ABC):
             batch_size=batch_size,
             jitter=self._jitter(crop_size, batch_size, flip, rotate),
             color_jitter=color_jitter,
+            jittered=jittered,
             seed=seed,
         )
         left = max(0, (epochs - start_epoch) * steps - start_step)
@@ -141,6 +145,7 @@ class TwoDomains(abc.ABC):
         flip: bool = True,
         rotate: float = 0.0,
         color_jitter: float = 0.0,
+        jittered: str = "a",
         seed: int = 0,
     ) -> tf.data.Dataset:
         """One epoch of `training` each time that the dataset is iterated.
@@ -155,6 +160,7 @@ class TwoDomains(abc.ABC):
             flip: as in `training`.
             rotate: as in `training`.
             color_jitter: as in `training`.
+            jittered: as in `training`.
             seed: as in `training`.
 
         Returns:
@@ -170,6 +176,7 @@ class TwoDomains(abc.ABC):
             batch_size=batch_size,
             jitter=self._jitter(crop_size, batch_size, flip, rotate),
             color_jitter=color_jitter,
+            jittered=jittered,
             seed=seed,
         )
         steps = self.steps_per_epoch(batch_size)
@@ -188,7 +195,7 @@ class TwoDomains(abc.ABC):
             crop_size: what is cut out of the middle; None for whole images.
 
         Returns:
-            `(real_a, real_b)`, each float32 `(batch, height, width, channels)` in
+            `{"a": ..., "b": ...}`, each float32 `(batch, height, width, channels)` in
             [-1, 1].
 
         Raises:
@@ -204,13 +211,12 @@ class TwoDomains(abc.ABC):
 
         @_as_written
         def look_up(index):
-            return tuple(
-                _shown(images, images.get(index), crop_size)
-                for images in (self.real_a, self.real_b)
-            )
+            return {
+                domain: _shown(images, images.get(index), crop_size)
+                for domain, images in self.images.items()
+            }
 
-        count = min(len(self.real_a), len(self.real_b))
-        count = count if limit is None else min(limit, count)
+        count = self.count_of_each if limit is None else min(limit, self.count_of_each)
         return (
             tf.data.Dataset.range(count)
             .map(look_up, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
@@ -223,8 +229,8 @@ class TwoDomains(abc.ABC):
     @abc.abstractmethod
     def _example(
         self, index: tf.Tensor, seed: tf.Tensor, jitter: transforms.Jitter
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Cut out one training example, as it is stored.
+    ) -> dict[str, tf.Tensor]:
+        """Cut out one training example, as it is stored, by domain.
 
         Args:
             index: int64, 0 to `len(self) - 1`; an epoch goes through all of them.
@@ -239,7 +245,8 @@ class TwoDomains(abc.ABC):
             self._check_batch(batch_size)
             return transforms.Jitter(None, flip, rotate)
         crop = shape_of(crop_size)
-        least = np.concatenate([self.real_a.shapes, self.real_b.shapes]).min(axis=0)
+        shapes = [images.shapes for images in self.images.values()]
+        least = np.concatenate(shapes).min(axis=0)
         for side, most in zip(crop, least.tolist(), strict=True):
             if not 1 <= side <= most:
                 raise ValueError(
@@ -249,7 +256,7 @@ class TwoDomains(abc.ABC):
         return transforms.Jitter(crop, flip, rotate)
 
     def _check_batch(self, batch_size):
-        are_alike = self.real_a.is_uniform and self.real_b.is_uniform
+        are_alike = all(images.is_uniform for images in self.images.values())
         if batch_size > 1 and not are_alike:
             raise ValueError(
                 f"--data.batch-size is {batch_size}, expected 1: these images have "
@@ -264,6 +271,7 @@ class TwoDomains(abc.ABC):
         batch_size: int,
         jitter: transforms.Jitter,
         color_jitter: float,
+        jittered: str,
         seed: int,
     ) -> tf.data.Dataset:
         """Batches of the epochs whose int64 numbers a dataset gives."""
@@ -288,11 +296,15 @@ class TwoDomains(abc.ABC):
                 index,
                 alg=transforms.RANDOM_ALGORITHM,
             )
-            real_a, real_b = self._example(index, example_seed, jitter)
-            real_a = to_float(real_a, self.real_a.pixels)
+            example = {
+                domain: to_float(image, self.images[domain].pixels)
+                for domain, image in self._example(index, example_seed, jitter).items()
+            }
             if color_jitter:
-                real_a = transforms.color_jitter(real_a, color_jitter, example_seed)
-            return real_a, to_float(real_b, self.real_b.pixels)
+                example[jittered] = transforms.color_jitter(
+                    example[jittered], color_jitter, example_seed
+                )
+            return example
 
         return (
             epochs.flat_map(order)
@@ -301,6 +313,11 @@ class TwoDomains(abc.ABC):
             .prefetch(tf.data.AUTOTUNE)
             .with_options(_options())
         )
+
+
+def as_text(name: str) -> str:
+    """A file's name, whose bytes need not be text, as text that can be stored."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _shown(images, image, crop_size):

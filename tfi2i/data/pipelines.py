@@ -5,17 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import tensorflow as tf
 
 from tfi2i.data import derived, domains, folders, loading, memory, transforms
-from tfi2i.data.epochs import TwoDomains
+from tfi2i.data.epochs import TwoDomains, as_text
 from tfi2i.data.headers import shortened
 from tfi2i.data.preprocessing import Preprocessing
 from tfi2i.data.shares import Share
-
-Direction = Literal["a2b", "b2a"]
 
 
 class PairedData(TwoDomains):
@@ -24,8 +22,7 @@ class PairedData(TwoDomains):
     The images of a pair are turned, cropped and mirrored alike.
 
     Attributes:
-        real_a: `store.Images`, the inputs.
-        real_b: likewise, the targets.
+        images: `store.Images` of `"a"` and of `"b"`, as many.
         files: which files were read and how.
         names: file stems, in order.
     """
@@ -50,7 +47,6 @@ class PairedData(TwoDomains):
         usual: tuple[str, str] = ("A", "B"),
         exclude: str | Path | None = None,
         share: Share | None = None,
-        direction: Direction = "a2b",
         input: derived.Input = "files",
         downscale: int = 4,
         limit: int | None = None,
@@ -70,11 +66,10 @@ class PairedData(TwoDomains):
             usual: see `folders.find_pairs`.
             exclude: file that lists images to leave out.
             share: see `folders.find_pairs`.
-            direction: `b2a` makes B the input and A the target.
-            input: `edges`, `grayscale` or `downscale` make the input from the target,
-                see `derived.Derivation`. The target is then the single image, the
-                B folder or the right half, and `direction` has no meaning.
-            downscale: how much smaller inputs of that kind are.
+            input: `edges`, `grayscale` or `downscale` make A from B, see
+                `derived.Derivation`. B is then the single image, the B folder or the
+                right half.
+            downscale: how much smaller images of that kind are.
             limit: how many pairs to decode, the first ones; None for all.
             progress: show a bar on stderr, if that is a terminal.
             **preprocessing: fields of `Preprocessing`, such as `load_size`.
@@ -87,7 +82,6 @@ class PairedData(TwoDomains):
             ValueError: see `folders.find_pairs`; files that cannot be decoded;
                 an argument outside its range; too little memory.
         """
-        _check_choice("direction", direction, ("a2b", "b2a"))
         _check_choice("input", input, derived.INPUTS)
         how = Preprocessing(**preprocessing)
         from_target = input != "files"
@@ -101,17 +95,42 @@ class PairedData(TwoDomains):
             real_a, real_b = _load_derived(files, how, derivation, progress)
             return cls(real_a, real_b, files, (methods[1], methods[1]))
         real_a, real_b = _load_pairs(files, how, progress)
-        if direction == "b2a":
-            return cls(real_b, real_a, files, methods[::-1])
         return cls(real_a, real_b, files, methods)
 
+    def swapped(self) -> PairedData:
+        """The same pairs, with the domains' names exchanged."""
+        a, b = self.images.values()
+        methods = self.methods["b"], self.methods["a"]
+        return type(self)(b, a, self.files, methods)
+
+    @property
+    def counted(self) -> str:
+        """How many there are, in words."""
+        return f"{len(self)} training pairs"
+
+    def image_files(self, limit: int | None = None) -> dict[str, Path]:
+        """The files that were read, by domain and name: `A/1.png`.
+
+        Args:
+            limit: how many pairs, the first ones; None for all.
+
+        Returns:
+            One that holds both images of a pair occurs once.
+        """
+        found = {}
+        for sample in self.files.samples[:limit]:
+            name, path = f"B/{sample.name}", sample.b.path
+            found[name + path.suffix] = path
+            if sample.a is not None and sample.a.path != path:
+                name, path = f"A/{sample.name}", sample.a.path
+                found[name + path.suffix] = path
+        return {as_text(key): path for key, path in found.items()}
+
     def _example(self, index, seed, jitter):
-        return jitter(
-            self.real_a.get(index),
-            self.real_b.get(index),
-            seed=seed,
-            methods=self.methods,
-        )
+        images = [images.get(index) for images in self.images.values()]
+        methods = tuple(self.methods.values())
+        jittered = jitter(*images, seed=seed, methods=methods)
+        return dict(zip(self.images, jittered, strict=True))
 
 
 class UnpairedData(TwoDomains):
@@ -123,8 +142,7 @@ class UnpairedData(TwoDomains):
     are turned, cropped and mirrored independently. So does the CycleGAN authors' code.
 
     Attributes:
-        real_a: `store.Images` of domain A.
-        real_b: likewise, domain B; the count may be another.
+        images: `store.Images` of `"a"` and of `"b"`, whose counts may differ.
         files: which files were read and how.
         names: file names of A, then of B, `A/` or `B/` before each.
     """
@@ -194,6 +212,24 @@ class UnpairedData(TwoDomains):
             real = loading.load(list(found), cache, progress)
         return cls(*real, files, (how.domain_a.method, how.domain_b.method))
 
+    @property
+    def counted(self) -> str:
+        """How many there are, in words."""
+        return "{} and {} training images".format(*map(len, self.images.values()))
+
+    def image_files(self, limit: int | None = None) -> dict[str, Path]:
+        """The files that were read, by domain and name: `A/1.png`.
+
+        Args:
+            limit: how many of each domain, the first ones; None for all.
+        """
+        pairs = zip(self.names, (*self.files.a, *self.files.b), strict=True)
+        found = {name: image.path for name, image in pairs}
+        counts = (len(self.files.a), len(self.files.b))
+        used = [*range(counts[0])[:limit], *range(sum(counts))[counts[0] :][:limit]]
+        keys = list(found)
+        return {keys[index]: found[keys[index]] for index in used}
+
     def _example(self, index, seed, jitter):
         seed_a, seed_b, seed_choice = tf.unstack(
             tf.random.split(seed, 3, alg=transforms.RANDOM_ALGORITHM)
@@ -201,16 +237,17 @@ class UnpairedData(TwoDomains):
         chosen = tf.random.stateless_uniform(
             (),
             seed_choice,
-            maxval=len(self.real_b),
+            maxval=len(self.images["b"]),
             dtype=tf.int64,
             alg=transforms.RANDOM_ALGORITHM,
         )
         # The order of an epoch is a permutation of the larger domain's indices.
-        image_a = self.real_a.get(index % len(self.real_a))
-        image_b = self.real_b.get(chosen)
-        (image_a,) = jitter(image_a, seed=seed_a, methods=self.methods[:1])
-        (image_b,) = jitter(image_b, seed=seed_b, methods=self.methods[1:])
-        return image_a, image_b
+        in_turn = index % len(self.images["a"])
+        example = {}
+        for domain, at, own_seed in (("a", in_turn, seed_a), ("b", chosen, seed_b)):
+            image, method = self.images[domain].get(at), self.methods[domain]
+            (example[domain],) = jitter(image, seed=own_seed, methods=(method,))
+        return example
 
 
 def bundled() -> Path:

@@ -8,10 +8,14 @@ from typing import Any, NamedTuple
 from tfi2i.data.pixels import from_float, to_float
 from tfi2i.evaluation.protocol import Scores, score
 from tfi2i.inference import load
+from tfi2i.inference.generators import way_of
 from tfi2i.inference.shown import SIZES
-from tfi2i.recipes import build, stored
-from tfi2i.recipes.config import DataConfig
+from tfi2i.recipes import splits, stored
+from tfi2i.recipes.config import DataConfig, TrainConfig
+from tfi2i.recipes.imported import ImportedConfig
+from tfi2i.recipes.named import usual_names
 from tfi2i.recipes.trained import Weights
+from tfi2i.ways import DIRECTIONS
 
 # Whatever the batch, a translator paints the same; this many keep the cores busy.
 BATCH_SIZE = 8
@@ -78,24 +82,26 @@ def evaluate(
     compared, pairs = None, None
     for source in sources:
         translator = load(source, direction, weights=weights)
-        data = _as_translated(_data(source, changes), translator)
-        if data != compared:
-            recipe = _recipe(source)
-            compared, pairs = data, _pairs(data, split, "dir" in changes, recipe)
-            shape = pairs.real_b.image_shape[:2]
+        config = _config(source, changes, translator.direction)
+        way = way_of(config, translator.direction)
+        data = _as_translated(config.data, translator, way)
+        if (data, way) != compared:
+            compared = data, way
+            pairs = _pairs(data, split, way, "dir" in changes, config.recipe)
+            taken, truth = pairs.images[way.input], pairs.images[way.target]
+            shape = truth.image_shape[:2]
             # Images of several sizes go one by one.
-            batch_size = 1 if None in shape else BATCH_SIZE
-            if pairs.real_a.pixels.channels == pairs.real_b.pixels.channels:
-                batches = pairs.evaluation(batch_size)
-                scores = score(lambda real_a: real_a, batches, pairs.real_b.pixels)
-                yield Evaluation(COPY, data.direction, shape, scores, data.is_resized)
+            batches = pairs.evaluation(1 if None in shape else BATCH_SIZE)
+            if taken.pixels.channels == truth.pixels.channels:
+                scores = score(lambda images: images, batches, way, truth.pixels)
+                yield Evaluation(COPY, way.name, shape, scores, data.is_resized)
 
-        def translate(real_a, translator=translator):
-            image = from_float(real_a, translator.input_pixels).numpy()
+        def translate(images, translator=translator):
+            image = from_float(images, translator.input_pixels).numpy()
             return to_float(translator(image), translator.output_pixels)
 
-        scores = score(translate, pairs.evaluation(batch_size), pairs.real_b.pixels)
-        yield Evaluation(str(source), data.direction, shape, scores, data.is_resized)
+        scores = score(translate, batches, way, truth.pixels)
+        yield Evaluation(str(source), way.name, shape, scores, data.is_resized)
 
 
 def _with_size(changes, size):
@@ -114,42 +120,38 @@ def _with_size(changes, size):
     return {**changes, "preprocess": "none"}
 
 
-def _as_translated(data, translator):
+def _as_translated(data, translator, way):
     """The images that a translator takes and paints."""
-    direction = translator.direction or data.direction
-    types = [translator.input_pixels, translator.output_pixels]
-    if direction == "b2a":
-        types.reverse()
-    domain_a, domain_b = (
-        replace(domain, **vars(pixels))
-        for domain, pixels in zip((data.domain_a, data.domain_b), types, strict=True)
-    )
-    return replace(data, direction=direction, domain_a=domain_a, domain_b=domain_b)
+    types = {way.input: translator.input_pixels, way.target: translator.output_pixels}
+    domains = {
+        f"domain_{domain}": replace(data.domain(domain), **vars(pixels))
+        for domain, pixels in types.items()
+    }
+    return replace(data, **domains)
 
 
-def _data(source, changes):
+def _config(source, changes, direction):
+    """The configuration of the run that a source is of, with other data."""
+    if direction in DIRECTIONS:
+        changes = {**changes, "direction": direction}
     run = stored.run_of(source)
     if run is not None:
-        data = stored.read(run).data
+        config = stored.read(run)
         if "dir" in changes:
             # The list is of the folder that the run was trained on.
-            data = replace(data, exclude=None)
-        return replace(data, **changes)
+            config = replace(config, data=replace(config.data, exclude=None))
+        return replace(config, data=replace(config.data, **changes))
     has_size = "crop_size" in changes or changes.get("preprocess") == "none"
     if not has_size or "dir" not in changes:
         raise ValueError(
             f"'{source}' lies in no run, which would say how images are read: give "
             "--data.dir and --data.crop-size (or --size native)."
         )
-    return DataConfig(**{"load_size": changes.get("crop_size"), **changes})
+    data = DataConfig(**{"load_size": changes.get("crop_size"), **changes})
+    return TrainConfig(model=ImportedConfig(str(source)), data=data)
 
 
-def _recipe(source):
-    run = stored.run_of(source)
-    return "custom" if run is None else stored.read(run).recipe
-
-
-def _pairs(data, split, is_dir_given, recipe):
+def _pairs(data, split, way, is_dir_given, recipe):
     least = min(data.crop_shape)
     if data.preprocess == "resize_and_crop" and least < LEAST_SIZE:
         raise ValueError(
@@ -157,8 +159,8 @@ def _pairs(data, split, is_dir_given, recipe):
             "of SSIM."
         )
     try:
-        how = build.whole_images(data)
-        pairs = build.load_pairs(data, how, split, recipe=recipe)
+        how = splits.whole_images(data)
+        pairs = splits.load_pairs(data, how, split, usual=usual_names(recipe))
     except FileNotFoundError as error:
         if is_dir_given:
             raise
@@ -169,7 +171,7 @@ def _pairs(data, split, is_dir_given, recipe):
         raise ValueError(
             f"Scores need the true output of each input, and {error}"
         ) from error
-    least = int(pairs.real_b.shapes.min())
+    least = int(pairs.images[way.target].shapes.min())
     if least < LEAST_SIZE:
         raise ValueError(
             f"An image is {least} pixels small; expected at least {LEAST_SIZE}, the "

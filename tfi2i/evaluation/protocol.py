@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfi2i import metrics
 from tfi2i.data.pixels import RGB, PixelType, from_float, to_float
+from tfi2i.ways import A2B, Way
 
 
 class Scores(NamedTuple):
@@ -30,6 +31,7 @@ class Scores(NamedTuple):
 def score(
     translate: Callable[[tf.Tensor], tf.Tensor],
     batches: tf.data.Dataset,
+    way: Way = A2B,
     pixels: PixelType = RGB,
 ) -> Scores:
     """Compares translations with the truth, image by image.
@@ -39,7 +41,8 @@ def score(
     Args:
         translate: from `(batch, height, width, channels)` to the same shape, in
             [-1, 1].
-        batches: of `(real_a, real_b)` in [-1, 1], at least 11 pixels a side.
+        batches: of pairs by domain in [-1, 1], at least 11 pixels a side.
+        way: that is scored.
         pixels: of the outputs' files.
 
     Returns:
@@ -47,9 +50,9 @@ def score(
     """
     measures = (metrics.l1, metrics.psnr, metrics.ssim)
     values = []
-    for real_a, real_b in batches:
-        fake_b = to_float(from_float(translate(real_a), pixels), pixels)
-        values.append([measure(real_b, fake_b) for measure in measures])
+    for batch in batches:
+        fakes = to_float(from_float(translate(batch[way.input]), pixels), pixels)
+        values.append([measure(batch[way.target], fakes) for measure in measures])
     values = np.concatenate(values, axis=1)
     return Scores(*map(float, values.mean(axis=1)), values.shape[1])
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from tfi2i.data.pixels import RGB, PixelType, from_float, to_float
-from tfi2i.recipes import build
+from tfi2i.inference.generators import way_of
+from tfi2i.recipes import build, splits
 from tfi2i.recipes.config import DataConfig, TrainConfig
 
 log = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ _LEAST_DEVIATION = 0.004
 
 
 def real_images(
-    config: TrainConfig, direction: str, count: int, pixels: PixelType = RGB
+    config: TrainConfig, direction: str | None, count: int, pixels: PixelType = RGB
 ) -> np.ndarray:
     """Different inputs of a run, such as it has not trained on first.
 
@@ -28,7 +29,7 @@ def real_images(
 
     Args:
         config: of the run.
-        direction: `"a2b"` or `"b2a"`.
+        direction: name of the way; None is the first.
         count: how many.
         pixels: what the generator's inputs are made of.
 
@@ -52,11 +53,11 @@ def real_images(
 
 def _sources(data) -> Iterator:
     """Where to look, as configurations of data and splits of them."""
-    splits = build.splits(data)
-    if not splits:
+    found = splits.available(data)
+    if not found:
         log.info("the run's images are not here: comparing on bundled ones")
     ours = DataConfig(crop_size=data.crop_size, crop_width=data.crop_width)
-    order = [name for name in ("val", "test", "train") if name in splits]
+    order = [name for name in ("val", "test", "train") if name in found]
     return iter([*((data, name) for name in order), (ours, "test")])
 
 
@@ -65,9 +66,7 @@ def _first(config, split, direction, count):
     data = replace(config.data, preprocess="resize_and_crop", load_width=None)
     data = replace(data, load_size=data.crop_size)
     images = build.load_data(replace(config, data=data), split, limit=count)
-    # A paired run's real_a is its input, whatever the direction.
-    is_swapped = direction == "b2a" and not config.model.is_paired
-    return images.real_b if is_swapped else images.real_a
+    return images.images[way_of(config, direction).input]
 
 
 def _made_of(images, pixels):

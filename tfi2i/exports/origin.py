@@ -8,8 +8,14 @@ import keras
 from tfi2i.data.pixels import PixelType
 from tfi2i.exports.report import read_report
 from tfi2i.inference.exports import direction_of
-from tfi2i.inference.generators import is_keras, pixel_types, read_trained
-from tfi2i.recipes.config import DataConfig, ImportedConfig, TrainConfig
+from tfi2i.inference.generators import (
+    Extras,
+    is_keras,
+    pixel_types,
+    read_trained,
+)
+from tfi2i.recipes.config import DataConfig, TrainConfig
+from tfi2i.recipes.imported import ImportedConfig
 from tfi2i.recipes.trained import Weights
 
 
@@ -18,6 +24,7 @@ class Origin(NamedTuple):
 
     Attributes:
         generators: by direction, which is None where nothing says it.
+        extras: those with extra inputs, as `read_trained` has them.
         config: of the run; of a `.keras` file that is not a run's own, one of the
             images to compare on.
         folder: where exports go: `export` in the run, or beside the file.
@@ -26,6 +33,7 @@ class Origin(NamedTuple):
     """
 
     generators: dict[str | None, keras.Model]
+    extras: dict[str | None, Extras]
     config: TrainConfig
     folder: Path
     name: str
@@ -74,13 +82,13 @@ def read_origin(source: Path, direction: str | None, weights: Weights | None) ->
         raise ValueError(
             f"'{path}' is no run folder and no .keras file, which hold trained weights."
         )
-    generators, config = read_trained(path, weights)
+    generators, config, extras = read_trained(path, weights)
     is_run = config is not None
     run = path.parent if is_keras(path) else path
     name = run.resolve().name if is_run else path.stem
     if not is_run:
         model = ImportedConfig(path.name, "", "")
-        config = TrainConfig("imported", model=model, data=_images(generators))
+        config = TrainConfig(recipe="imported", model=model, data=_images(generators))
     if None in generators:
         # A direction that the name ends with is not added to it again.
         named = direction_of(path)
@@ -93,7 +101,7 @@ def read_origin(source: Path, direction: str | None, weights: Weights | None) ->
         raise ValueError(f"'{path}' translates {known}, not {direction}.")
     elif direction is not None:
         generators = {direction: generators[direction]}
-    return Origin(generators, config, run / "export", name, is_run)
+    return Origin(generators, extras, config, run / "export", name, is_run)
 
 
 def _images(generators):

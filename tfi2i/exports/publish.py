@@ -79,7 +79,7 @@ def export(
         for way, generator in generators.items():
             # What exports are compared with may not depend on how often it is asked.
             engine = KerasEngine(generator, *origin.pixels(way), own_graphs=False)
-            trained = Trained(generator, engine, origin.base(way), begin)
+            trained = Trained(generator, engine, origin.base(way), way, begin)
             # Written down one by one: a later one may fail, or be interrupted.
             for item in _publish(trained, origin, way, formats, quantize, size):
                 item = replace(item, weights=weights or "last")
@@ -95,12 +95,14 @@ class Trained(NamedTuple):
         generator: `keras.Model` on [-1, 1].
         engine: knows what its images are made of.
         base: path with which the names of its exports begin.
+        way: name of what it translates; None where nothing says it.
         begin: called with the name of each step.
     """
 
     generator: keras.Model
     engine: KerasEngine
     base: Path
+    way: str | None
     begin: Callable[[str], None]
 
     @property
@@ -126,12 +128,12 @@ def _publish(trained, origin, way, formats, quantize, size) -> Iterator[Export]:
     """Exports one generator."""
     trained.begin(f"painting images with the trained model, {trained.base.name}")
     config = origin.config
-    photos = real_images(config, way or "a2b", IMAGES, trained.engine.input_pixels)
+    photos = real_images(config, way, IMAGES, trained.engine.input_pixels)
     stride = size_rule(trained.generator).multiple
     sizes = sizes_to_compare(config.data.crop_shape, stride)
     painted = paint(trained.engine, photos, sizes)
     if "savedmodel" in formats:
-        yield _publish_saved_model(trained, config.data.background, painted)
+        yield _publish_saved_model(trained, origin, painted)
     if "onnx" in formats:
         yield _publish_onnx(trained, origin, painted)
     if "tflite" in formats:
@@ -140,12 +142,15 @@ def _publish(trained, origin, way, formats, quantize, size) -> Iterator[Export]:
         yield from _publish_tflites(trained, origin, painted, quantize, size)
 
 
-def _publish_saved_model(trained, background, painted):
-    base = trained.base
+def _publish_saved_model(trained, origin, painted):
+    base, background = trained.base, origin.config.data.background
     trained.begin(f"writing {base.name}")
     with temporary_folder(base) as partial:
-        write_saved_model(trained.generator, partial, background, *trained.pixels)
-        describe(partial, *trained.pixels)
+        extras = origin.extras.get(trained.way)
+        write_saved_model(
+            trained.generator, partial, background, *trained.pixels, extras=extras
+        )
+        describe(partial, *trained.pixels, trained.way)
         engine = SavedModelEngine(partial, *trained.pixels)
         on_files = engine.encoded if engine.takes_files else None
         parity = trained.compare(base, painted, engine.run, engine, on_files)
@@ -174,7 +179,7 @@ def _publish_onnx(trained, origin, painted):
     trained.begin(f"writing {path.name}")
     with whole(path) as partial:
         write_onnx(trained.generator, partial)
-        describe(partial, *trained.pixels)
+        describe(partial, *trained.pixels, trained.way)
         engine = OnnxEngine(partial, *trained.pixels)
         parity = trained.compare(path, painted, engine.run, engine)
     return Export(path, "onnx", "none", path.stat().st_size, parity)
@@ -190,7 +195,7 @@ def _publish_tflites(trained, origin, painted, quantize, size):
             trained.begin(f"writing {path.name}")
             with whole(path) as partial:
                 write_tflite(Path(folder), partial, kind)
-                describe(partial, *trained.pixels)
+                describe(partial, *trained.pixels, trained.way)
                 engine = TFLiteEngine(partial, *trained.pixels)
                 ways = engine.run, engine
                 parity = trained.compare(path, painted, *ways, quantize=kind)

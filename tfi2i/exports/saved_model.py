@@ -1,15 +1,20 @@
 """A generator as a SavedModel for TF Serving, with its pre- and postprocessing."""
 
+import functools
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfi2i.data.decoding import decode_contents, parse_colour
 from tfi2i.data.pixels import RGB, PixelType, from_float, to_float
 from tfi2i.data.writing import can_hold
 from tfi2i.errors import reason
-from tfi2i.inference.sizes import at_inference
+from tfi2i.inference.free_size import painted
+from tfi2i.inference.generators import Extras
+from tfi2i.inference.sizes import at_inference, at_own_size, size_rule
+from tfi2i.models.trainer import as_batch
 
 
 def write_saved_model(
@@ -18,6 +23,7 @@ def write_saved_model(
     background: str = "white",
     input_pixels: PixelType = RGB,
     output_pixels: PixelType = RGB,
+    extras: Extras | None = None,
 ) -> None:
     """Writes three signatures, all free in batch, height and width.
 
@@ -29,6 +35,9 @@ def write_saved_model(
     does, except that it does not see EXIF orientation; where inputs or outputs are
     nothing that PNG holds, there is no such signature.
 
+    A generator with extra inputs has their defaults there, and for each of them three
+    signatures more that take it as well: `serving_default_with_label` and so on.
+
     Whatever a request holds, it is answered by a status: wrong ranks, which would end
     the process in TensorFlow's convolutions, and empty images are refused first.
 
@@ -39,43 +48,102 @@ def write_saved_model(
             `#rrggbb`.
         input_pixels: what images that it takes are made of.
         output_pixels: what images that it paints are made of.
+        extras: the generator with all its inputs, where it has more than the image.
 
     Raises:
         OSError: naming `path`, where it cannot be written.
     """
-    images = (None, None, None, generator.input_shape[-1])
+    paint = at_inference(generator)
+    archive = keras.export.ExportArchive()
+    signatures = _signatures(
+        paint,
+        generator.input_shape[-1],
+        parse_colour(background),
+        (input_pixels, output_pixels),
+    )
+    for name in extras.defaults if extras else ():
+        with_extra = _signatures(
+            functools.partial(_with_extra, extras, name),
+            generator.input_shape[-1],
+            parse_colour(background),
+            (input_pixels, output_pixels),
+            _extra_spec(extras, name),
+        )
+        signatures |= {f"{key}_with_{name}": of for key, of in with_extra.items()}
+    # Endpoints track their variables; tracking the model too would save them twice.
+    for name, (function, specs) in signatures.items():
+        archive.add_endpoint(name, function, specs)
+    _write(archive, path)
+
+
+def _signatures(network, channels, colour, pixels, *extra):
+    """Functions and their arguments by the names of signatures.
+
+    Args:
+        network: from floats, and what `extra` specifies, to floats.
+        channels: of images that it takes.
+        colour: under transparent pixels.
+        pixels: of inputs and outputs.
+        *extra: `tf.TensorSpec` of a second argument.
+    """
+    input_pixels, output_pixels = pixels
+    images = (None, None, None, channels)
     floats = tf.TensorSpec(images, tf.float32, name="image")
     stored = tf.TensorSpec(images, input_pixels.dtype, name="image")
     files = tf.TensorSpec((None,), tf.string, name="image_bytes")
+
+    @tf.function(input_signature=[floats, *extra])
+    def run(image, *given):
+        return {"translated": network(image, *given)}
+
     # One graph for all three.
-    paint = tf.function(_on_floats(generator)).get_concrete_function(floats)
-    colour = parse_colour(background)
+    paint = run.get_concrete_function()
 
-    def on_floats(image):
-        return paint(_checked(image, floats))
+    def on_floats(image, *given):
+        return paint(_checked(image, floats), *map(_checked, given, extra))
 
-    def on_bytes(image):
-        painted = paint(to_float(_checked(image, stored), input_pixels))["translated"]
-        return {"translated": from_float(painted, output_pixels)}
+    def on_numbers(image, *given):
+        image = to_float(_checked(image, stored), input_pixels)
+        translated = paint(image, *map(_checked, given, extra))["translated"]
+        return {"translated": from_float(translated, output_pixels)}
 
-    def on_encoded(image_bytes):
-        def one(contents):
+    def on_files(image_bytes, *given):
+        def one(item):
             under = tf.constant(colour, tf.int32)
-            image = decode_contents(contents, under, input_pixels)
-            return tf.io.encode_png(on_bytes(image[None])["translated"][0])
+            image = decode_contents(item[0], under, input_pixels)
+            answer = on_numbers(image[None], *(part[None] for part in item[1:]))
+            return tf.io.encode_png(answer["translated"][0])
 
         # One at a time, since each has its own size.
-        given = _checked(image_bytes, files)
-        encoded = tf.map_fn(one, given, fn_output_signature=tf.string)
+        items = (_checked(image_bytes, files), *map(_checked, given, extra))
+        encoded = tf.map_fn(one, items, fn_output_signature=tf.string)
         return {"translated_bytes": encoded}
 
-    archive = keras.export.ExportArchive()
-    # Endpoints track their variables; tracking the model too would save them twice.
-    archive.add_endpoint("serving_default", on_bytes, [stored])
-    archive.add_endpoint("float", on_floats, [floats])
+    signatures = {
+        "serving_default": (on_numbers, [stored, *extra]),
+        "float": (on_floats, [floats, *extra]),
+    }
     if can_hold(".png", input_pixels) and can_hold(".png", output_pixels):
-        archive.add_endpoint("encoded", on_encoded, [files])
-    _write(archive, path)
+        signatures["encoded"] = (on_files, [files, *extra])
+    return signatures
+
+
+def _extra_spec(extras, name):
+    shape = (None, *np.shape(extras.defaults[name]))
+    return tf.TensorSpec(shape, tf.float32, name=name)
+
+
+def _with_extra(extras, name, images, given):
+    """Translates with one extra input that is given, the others at their defaults."""
+
+    def network(padded):
+        values = [
+            given if other == name else as_batch(np.float32(default), padded)
+            for other, default in extras.defaults.items()
+        ]
+        return painted(extras.generator, [padded, *values])
+
+    return at_own_size(network, images, size_rule(extras.generator))
 
 
 def write_float_model(generator: keras.Model, path: Path, size: int | None) -> None:

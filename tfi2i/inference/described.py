@@ -20,13 +20,19 @@ NAME = "tfi2i.json"
 Pixels = tuple[PixelType | None, PixelType | None]
 
 
-def describe(path: Path, input_pixels: PixelType, output_pixels: PixelType) -> None:
-    """Write down in an export what its images are made of.
+def describe(
+    path: Path,
+    input_pixels: PixelType,
+    output_pixels: PixelType,
+    way: str | None = None,
+) -> None:
+    """Write down in an export what its images are made of, and which way it goes.
 
     Args:
         path: SavedModel folder with `saved_model.pb`, `.tflite` or `.onnx` file.
         input_pixels: of what it takes.
         output_pixels: of what it paints.
+        way: name of the way that it translates; None where nothing says it.
 
     Raises:
         OSError: it cannot be written.
@@ -35,6 +41,7 @@ def describe(path: Path, input_pixels: PixelType, output_pixels: PixelType) -> N
         {
             "input": dataclasses.asdict(input_pixels),
             "output": dataclasses.asdict(output_pixels),
+            "way": way,
         },
         indent=2,
     )
@@ -72,6 +79,21 @@ def described(path: Path) -> Pixels:
     with _explained(path):
         found = json.loads(contents)
         return PixelType.of(**found["input"]), PixelType.of(**found["output"])
+
+
+def described_way(path: Path) -> str | None:
+    """Name of the way that an export translates; None where it does not say.
+
+    Args:
+        path: as for `describe`.
+
+    Raises:
+        ValueError: what it says of itself is damaged.
+    """
+    contents = _contents(path)
+    with _explained(path):
+        found = {} if contents is None else json.loads(contents)
+        return found.get("way")
 
 
 def _contents(path):

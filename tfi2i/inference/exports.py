@@ -3,10 +3,14 @@
 import re
 from pathlib import Path
 
+from tfi2i.inference.described import described_way
+from tfi2i.ways import DIRECTIONS
+
 SUFFIXES = (".tflite", ".onnx")
 
 # How `tfi2i export` ends the names that it gives.
-_NAME = re.compile(r"_(a2b|b2a)(_(float16|dynamic|int8|mixed))?$")
+_NAME = re.compile(rf"_({'|'.join(DIRECTIONS)})(_(float16|dynamic|int8|mixed))?$")
+_ROUNDED = re.compile(r"_(float16|dynamic|int8|mixed)$")
 
 
 def is_export(path: Path) -> bool:
@@ -21,8 +25,7 @@ def exports_of(run: Path) -> list[Path]:
     paths = [path for path in (run / "export").glob("*") if is_export(path)]
 
     def order(path):
-        found = _NAME.search(path.stem)
-        is_rounded = found is not None and found[2] is not None
+        is_rounded = _ROUNDED.search(path.stem) is not None
         needs_extra = path.suffix == ".onnx"
         return path.is_file(), is_rounded, needs_extra, path.name
 
@@ -45,7 +48,10 @@ def saved_model(path: Path) -> Path | None:
 
 
 def direction_of(path: Path) -> str | None:
-    """Which way a file or SavedModel translates, None where its name does not say."""
+    """Which way a file or SavedModel translates.
+
+    None where neither the export nor its name says it.
+    """
     path = path.absolute()
     if path.is_file():
         name = path.stem
@@ -53,7 +59,9 @@ def direction_of(path: Path) -> str | None:
         # A SavedModel's folder may be that of one version.
         name = path.parent.name if path.name.isdecimal() else path.name
     found = _NAME.search(name)
-    return found and found[1]
+    if found is not None or not is_export(path):
+        return found and found[1]
+    return described_way(path if path.is_file() else saved_model(path))
 
 
 def check_direction(path: Path, direction: str) -> None:

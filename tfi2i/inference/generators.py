@@ -1,6 +1,7 @@
 """The generators of a run or of a `.keras` file, and their pixel types."""
 
 import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,9 +9,11 @@ import keras
 
 from tfi2i.data.pixels import PixelType
 from tfi2i.inference.exports import exports_of
+from tfi2i.layers.constant import Constant
 from tfi2i.models import AdversarialModel
 from tfi2i.recipes import stored, trained
-from tfi2i.recipes.config import ImportedConfig, TrainConfig
+from tfi2i.recipes.config import TrainConfig
+from tfi2i.ways import A2B, Way
 
 SUFFIX = ".keras"
 
@@ -20,12 +23,26 @@ class Trained(NamedTuple):
 
     Attributes:
         generators: as they paint, by direction, which is None where the file does not
-            say it.
+            say it; extra inputs have their defaults.
         config: of the run; None of a file that is not a run's own.
+        extras: generators with extra inputs, by direction, as `Extras`.
     """
 
     generators: dict[str | None, keras.Model]
     config: TrainConfig | None
+    extras: "dict[str | None, Extras]"
+
+
+class Extras(NamedTuple):
+    """A generator with all its inputs.
+
+    Attributes:
+        generator: from a list of an image and the extra inputs.
+        defaults: values of the extra inputs for one image, by name, in order.
+    """
+
+    generator: keras.Model
+    defaults: Mapping[str, Sequence]
 
 
 def is_keras(source: Path) -> bool:
@@ -58,17 +75,44 @@ def read_trained(source: Path, weights: trained.Weights | None = None) -> Traine
             raise unfinished(source, config) from None
     # What was imported is no trainer, but a generator itself.
     is_trainer = isinstance(model, AdversarialModel)
-    generators = list(model.generators) if is_trainer else [model]
-    for generator in generators:
-        _check(source, generator)
-    generators = [_in_float32(generator) for generator in generators]
     if config is not None:
-        ways = stored.directions(config)
+        ways = config.ways
     else:
-        ways = ("a2b", "b2a") if len(generators) == 2 else (None,)
-    if len(ways) != len(generators):
+        ways = model.ways if is_trainer else (A2B._replace(name=None),)
+    if is_trainer and not model.ways:
+        raise ValueError(
+            f"'{source}' holds a {type(model).__name__}, which translates no images: "
+            f"{model.instead}."
+        )
+    if is_trainer and [way.name for way in model.ways] != [way.name for way in ways]:
         raise ValueError(f"'{source}' holds another model than {stored.CONFIG} says.")
-    return Trained(dict(zip(ways, generators, strict=True)), config)
+    generators, extras = {}, {}
+    for way in ways:
+        generator = model.translator(way) if is_trainer else model
+        if way.defaults:
+            extras[way.name] = Extras(_in_float32(generator), way.defaults)
+            generator = bound(*extras[way.name])
+        _check(source, generator)
+        generators[way.name] = _in_float32(generator)
+    return Trained(generators, config, extras)
+
+
+def bound(generator: keras.Model, defaults: Mapping[str, Sequence]) -> keras.Model:
+    """A generator of an image alone, whose extra inputs have their defaults.
+
+    Args:
+        generator: functional, from a list of an image and the extra inputs.
+        defaults: values for one image, by name.
+    """
+    image = keras.Input(generator.inputs[0].shape[1:], name="image")
+    constants = [
+        Constant(value, name=f"default_{name}")(image)
+        for name, value in defaults.items()
+    ]
+    # The layers themselves, for those who look at them one by one; `call` would add
+    # operations that convert its inputs.
+    outputs = generator._run_through_graph([image, *constants], lambda layer: layer)
+    return keras.Model(image, outputs)
 
 
 def trained_generators(
@@ -93,14 +137,8 @@ def unfinished(run: Path, config: TrainConfig) -> ValueError:
             "directions and further exports need it, so copy it here from where the "
             "run was trained."
         )
-    if isinstance(config.model, ImportedConfig):
-        return ValueError(
-            f"'{run}' has no {stored.MODEL}: import {config.model.source} again."
-        )
-    return ValueError(
-        f"'{run}' has no {stored.MODEL} and no backup yet. Train it: tfi2i train "
-        f"--resume {shlex.quote(str(run))}"
-    )
+    remedy = config.model.untrained(shlex.quote(str(run)))
+    return ValueError(f"'{run}' has no {stored.MODEL}{remedy}")
 
 
 def refuse_weights(source: Path, weights: trained.Weights | None) -> None:
@@ -116,18 +154,23 @@ def refuse_weights(source: Path, weights: trained.Weights | None) -> None:
         )
 
 
+def way_of(config: TrainConfig, direction: str | None) -> Way:
+    """The way of a run that is called so; the first where nothing is asked."""
+    ways = {way.name: way for way in config.ways}
+    return ways.get(direction, config.ways[0])
+
+
 def pixel_types(
-    config: TrainConfig, direction: str
+    config: TrainConfig, direction: str | None
 ) -> tuple[PixelType | None, PixelType | None]:
     """Pixel types of a run's inputs and outputs; None where it does not say.
 
     Args:
         config: of the run.
-        direction: `"a2b"` or `"b2a"`.
+        direction: name of a way; None is the first.
     """
-    domains = [config.data.domain_a, config.data.domain_b]
-    if direction == "b2a":
-        domains.reverse()
+    way = way_of(config, direction)
+    domains = map(config.data.domain, (way.input, way.target))
     return tuple(
         PixelType.of(domain.channels, domain.dtype, domain.low, domain.high)
         if domain.channels is not None

@@ -39,7 +39,7 @@ class Halves:
         self._input = "left"
         if asked is None and training is not None and training.is_ours:
             self._ratio, self.is_known = _side_by_side(training)
-            self._input = "left" if training.direction == "a2b" else "right"
+            self._input = "left" if training.way.input == "a" else "right"
 
     def looks_like_a_pair(self, height: int, width: int) -> bool:
         """Whether an image has the shape of a training image with two halves."""

@@ -26,11 +26,9 @@ from tfi2i.inference.onnx import OnnxEngine
 from tfi2i.inference.shown import MadeInput, Size, Training, as_trained
 from tfi2i.inference.translator import Translator
 from tfi2i.recipes import stored, trained
-from tfi2i.recipes.config import ImportedConfig
+from tfi2i.ways import DIRECTIONS
 
 log = logging.getLogger(__name__)
-
-DIRECTIONS = ("a2b", "b2a")
 
 
 def load(
@@ -99,8 +97,6 @@ def load(
 
 
 def _load(path, direction, noise_seed, weights, cut):
-    if direction not in (None, *DIRECTIONS):
-        raise ValueError(f"--direction is {direction!r}; expected 'a2b' or 'b2a'.")
     if not path.exists():
         raise FileNotFoundError(f"'{path}' does not exist.")
     if (path / stored.CONFIG).is_file():
@@ -120,8 +116,16 @@ def _load(path, direction, noise_seed, weights, cut):
             "run folder or a .keras file."
         )
     if direction is not None:
+        _check_direction(direction)
         check_direction(path, direction)
     return _from_export(path, "white", cut)
+
+
+def _check_direction(direction, known=()):
+    """Refuses a word that is no direction anywhere."""
+    if direction not in (None, *DIRECTIONS, *known):
+        expected = " or ".join(repr(name) for name in known if name) or "'a2b' or 'b2a'"
+        raise ValueError(f"--direction is {direction!r}; expected {expected}.")
 
 
 class _Cut(NamedTuple):
@@ -146,12 +150,13 @@ def _check_tiles(tile, statistics, noise_seed):
 
 def _from_run(run, direction, noise_seed, weights, cut):
     config = stored.read(run)
-    known = stored.directions(config)
+    known = [way.name for way in config.ways]
+    _check_direction(direction, known)
     if direction not in (None, *known):
-        remedy = f"train a run with --data.direction {direction}"
-        if isinstance(config.model, ImportedConfig):
-            remedy = f"import the generator of that way with --direction {direction}"
-        raise ValueError(f"'{run}' translates {known[0]}, not {direction}: {remedy}.")
+        remedy = config.model.other_way(direction)
+        raise ValueError(
+            f"'{run}' translates {' and '.join(known)}, not {direction}: {remedy}."
+        )
     direction = direction or known[0]
     exports = exports_of(run)
     if weights is not None or not exports or trained.has_weights(run):
@@ -166,7 +171,8 @@ def _from_run(run, direction, noise_seed, weights, cut):
 
 
 def _from_keras(path, direction, noise_seed, weights, cut):
-    generators, config = read_trained(path, weights)
+    generators, config, _ = read_trained(path, weights)
+    _check_direction(direction, generators)
     known = direction_of(path)
     if None not in generators:
         known = direction if direction in generators else next(iter(generators))
@@ -207,7 +213,7 @@ def _from_export(path, background, cut):
     if None in pixels and run is not None:
         # What an older export does not say, its run does.
         config = stored.read(run)
-        pixels = pixel_types(config, direction or stored.directions(config)[0])
+        pixels = pixel_types(config, direction)
     engine = _ENGINES.get(place.suffix, engines.SavedModelEngine)(place, *pixels)
     if cut.tile is not None:
         if None in pixels and engine.input_pixels.dtype != "uint8":

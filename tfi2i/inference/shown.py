@@ -14,10 +14,12 @@ from tfi2i.data import transforms
 from tfi2i.data.derived import Derivation
 from tfi2i.data.geometry import Geometry
 from tfi2i.data.pixels import PixelType
+from tfi2i.inference.generators import way_of
 from tfi2i.inference.translator import Translator
 from tfi2i.recipes import stored
-from tfi2i.recipes.config import DataConfig, ImportedConfig
+from tfi2i.recipes.config import DataConfig
 from tfi2i.recipes.named import usual_names
+from tfi2i.ways import A2B, Way
 
 Size = Literal["native", "trained"]
 SIZES = ("native", "trained")
@@ -34,13 +36,13 @@ class Training:
 
     Attributes:
         data: resolved.
-        direction: `"a2b"` or `"b2a"`, which way is translated.
+        way: that is translated.
         is_ours: false where another program trained, whose sizes may be a guess.
         usual: names of the folders that nobody gave, but the recipe.
     """
 
     data: DataConfig
-    direction: str = "a2b"
+    way: Way = A2B
     is_ours: bool = True
     usual: tuple[str, str] = ("A", "B")
 
@@ -60,9 +62,9 @@ class Training:
         except ValueError:
             # Above an export there may be somebody else's config.json.
             return None
-        direction = direction or stored.directions(config)[0]
-        is_ours = not isinstance(config.model, ImportedConfig)
-        return cls(config.data, direction, is_ours, usual_names(config.recipe))
+        way = way_of(config, direction)
+        is_ours = config.model.is_trained_here
+        return cls(config.data, way, is_ours, usual_names(config.recipe))
 
     @property
     def geometry(self) -> Geometry | None:
@@ -76,10 +78,8 @@ class Training:
     @property
     def methods(self) -> _Methods:
         """How inputs and outputs are resized."""
-        domains = [self.data.domain_a, self.data.domain_b]
-        if self.direction == "b2a":
-            domains.reverse()
-        return domains[0].resize, domains[1].resize
+        taken, painted = map(self.data.domain, (self.way.input, self.way.target))
+        return taken.resize, painted.resize
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,12 +16,8 @@ from tfi2i.interop.keras2 import from_addons
 from tfi2i.interop.pytorch import checkpoint, identify
 from tfi2i.interop.pytorch.conversion import Dropped, Used, convert
 from tfi2i.recipes import stored
-from tfi2i.recipes.config import (
-    DataConfig,
-    DomainConfig,
-    ImportedConfig,
-    TrainConfig,
-)
+from tfi2i.recipes.config import DataConfig, DomainConfig, TrainConfig
+from tfi2i.recipes.imported import ImportedConfig
 
 _SIZE = 256
 """What the reference trains at, where a network does not tell."""

@@ -7,14 +7,14 @@ import keras
 
 from tfi2i.interop.pytorch import checkpoint
 from tfi2i.interop.pytorch.conversion import convert
+from tfi2i.models import AdversarialModel
 from tfi2i.recipes import stored, trained
-from tfi2i.recipes.config import ImportedConfig
 
 # There a discriminator is named for the generator that it teaches, here for the domain
 # that it judges.
 _REFERENCE = {
-    "G": "generator",
-    "D": "discriminator",
+    "G": "generator_ab",
+    "D": "discriminator_b",
     "G_A": "generator_ab",
     "G_B": "generator_ba",
     "D_A": "discriminator_b",
@@ -33,10 +33,9 @@ def initial_networks(source: Path) -> dict[str, keras.Model]:
             epoch.
 
     Returns:
-        Networks by what a trainer calls them: `generator` and `discriminator`, or
-        `generator_ab`, `generator_ba`, `discriminator_a` and `discriminator_b`; of a
-        one-way run from B to A, its one generator is `generator_ba`, and its
-        discriminator `discriminator_a`.
+        Networks by what they are called in a trainer of both ways: `generator_ab`,
+        `generator_ba`, `discriminator_a` and `discriminator_b`. A checkpoint does not
+        say which way its one generator paints: it is taken for `generator_ab`.
 
     Raises:
         OSError: `source` does not exist, or cannot be read.
@@ -75,14 +74,11 @@ def _of_run(run):
             f"--init-from is '{run}', which has no {stored.MODEL} and no backup yet: "
             "train it first, or copy the file from where it was trained."
         ) from None
-    if isinstance(config.model, ImportedConfig):
-        networks = {"generator": model}
-    else:
-        networks = {name: getattr(model, name) for name in model.network_names}
-    if config.model.is_paired and config.data.direction == "b2a":
-        back = {"generator": "generator_ba", "discriminator": "discriminator_a"}
-        networks = {back[name]: network for name, network in networks.items()}
-    return {name: network for name, network in networks.items() if network is not None}
+    if not isinstance(model, AdversarialModel):
+        # A generator that was imported.
+        way = config.ways[0]
+        return {f"generator_{way.input}{way.target}": model}
+    return {model.roles[name]: network for name, network in model.networks.items()}
 
 
 def _newest(folder):

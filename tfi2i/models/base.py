@@ -1,22 +1,24 @@
-"""What every adversarial trainer shares: losses, and how a step updates."""
+"""What adversarial trainers share: players, their losses and their updates."""
 
+import contextlib
+import functools
 import random
 
 import keras
 import tensorflow as tf
 
 from tfi2i.losses import ADVERSARIAL_LOSSES, gradient_penalty
-from tfi2i.models.trainer import Trainer, trainable
+from tfi2i.models.added_losses import gathering
+from tfi2i.models.players import Player, is_mirrored, move
+from tfi2i.models.trainer import Trainer
 
 
 class AdversarialModel(Trainer):
-    """A trainer of generators against discriminators.
+    """A trainer of networks that play against each other.
 
-    A subclass sets its networks as the attributes that `network_names` lists, which
-    are also arguments of its constructor (None where it has none), names its losses,
-    lists its networks in `generators` and `discriminators`, and writes `train_step`,
-    `test_step`, `distances`, `paint` and `decisions`. Everything of `keras.Model`
-    works: `fit`, `evaluate`, `predict`, `save` with both optimizers' state.
+    A subclass defines what `Trainer` asks for. Its steps compute each player's losses
+    within `player`. Everything of `keras.Model` works: `fit`, `evaluate`, `predict`,
+    `save` with the state of all optimizers.
 
     Args:
         loss_names: names of the losses that `record` receives.
@@ -43,48 +45,47 @@ class AdversarialModel(Trainer):
         """The loss that generators and discriminators play for."""
         return ADVERSARIAL_LOSSES[self.adversarial_loss]
 
-    def paint(self, real_a, real_b):
-        """Paints at inference.
+    @contextlib.contextmanager
+    def player(self, name, training=True, weight=1.0):
+        """One player's part of a step: its losses are minimized on leaving.
+
+        It hides the tape, the share of each replica, the scaling of float16's losses,
+        what layers of the networks add to the loss, and the update.
 
         Args:
-            real_a: float tensor `(batch, height, width, channels)` in [-1, 1].
-            real_b: likewise.
+            name: in `players`.
+            training: false computes the same losses and updates nothing.
+            weight: of the sum of the losses in what is minimized; they are reported
+                without it.
 
-        Returns:
-            Dictionary of such tensors, the two given among them, in the order in
-            which people look at them.
+        Yields:
+            `tfi2i.models.players.Player`.
         """
-        raise NotImplementedError
+        player = Player(self._between_updates if training else _as_it_is, weight)
+        networks = self.networks_of(name)
+        added = functools.partial(self.regularization, name)
+        if not training:
+            with gathering() as gathered:
+                yield player
+                player.losses |= added(gathered)
+            return
+        optimizer = getattr(self, f"{name}_optimizer")
+        with move(player, optimizer, networks, added):
+            yield player
 
-    def decisions(self, images):
-        """How often each discriminator is right.
+    def compiled_step(self, function):
+        """`function` of tensors, compiled where `compile` was told to.
 
-        Args:
-            images: what `paint` returned.
-
-        Returns:
-            Dictionary from a discriminator's name to the share of its scores, on real
-            and painted images, that are on the right side of the loss's boundary; {}
-            where the loss has none.
+        Under a MirroredStrategy it is not, since XLA cannot compile updates that
+        replicas make together: what players compute is. Call this anew in each step
+        that is traced.
         """
-        raise NotImplementedError
+        return function if is_mirrored() else self._compiled(function)
 
-    def with_update(self, function):
-        """`function` of tensors, an update in it, compiled where `compile` was told to.
-
-        Under a MirroredStrategy it is not: XLA cannot compile updates that replicas
-        make together. Call this anew in each step that is traced.
-        """
-        return function if self._is_mirrored() else self._compiled(function)
-
-    def between_updates(self, function):
-        """`function` of tensors, compiled where `with_update` compiles nothing.
-
-        Its gradient is compiled with it. Call this anew in each step that is traced:
-        every replica has variables of its own, so each needs a function of its own.
-        """
-        # A loss that a layer adds within could not leave it.
-        if self._is_mirrored() and not self.adds_losses:
+    def _between_updates(self, function):
+        # Every replica has variables of its own, so each step that is traced needs a
+        # function of its own. A loss that a layer adds within could not leave it.
+        if is_mirrored() and not self.adds_losses:
             return self._compiled(function)
         return function
 
@@ -93,42 +94,21 @@ class AdversarialModel(Trainer):
             return function
         return tf.function(function, jit_compile=True, autograph=False)
 
-    @staticmethod
-    def _is_mirrored():
-        strategy = tf.distribute.get_strategy()
-        # One with a single device, too, leaves the replica for its updates.
-        return isinstance(strategy, tf.distribute.MirroredStrategy)
-
-    def record(self, losses, batch_size):
+    def record(self, losses, batch):
         """Adds one batch's losses to the epoch's means.
 
         Args:
             losses: dictionary of scalars, one for each of `metrics`, unscaled.
-            batch_size: examples that the losses are means over.
+            batch: what they are means over.
 
         Returns:
             `losses`, for `train_step` to return: this step's values. Keras reports
             the means over the epoch.
         """
+        size = tf.shape(next(iter(batch.values())))[0]
         for tracker in self.metrics:
-            tracker.update_state(losses[tracker.name], sample_weight=batch_size)
+            tracker.update_state(losses[tracker.name], sample_weight=size)
         return {tracker.name: losses[tracker.name] for tracker in self.metrics}
-
-    @staticmethod
-    def scale(loss, optimizer):
-        """Shares a loss over the replicas, then scales it for mixed precision.
-
-        Replicas add their gradients, so each contributes its part of the mean over
-        the global batch. Call it once, inside the tape.
-        """
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        return optimizer.scale_loss(loss / replicas)
-
-    @staticmethod
-    def minimize(scaled_loss, tape, optimizer, networks):
-        """Updates the networks' trainable weights down the gradient of the loss."""
-        variables = trainable(networks)
-        optimizer.apply(tape.gradient(scaled_loss, variables), variables)
 
     def penalty(self, discriminator, real, fake, training):
         """The weighted gradient penalty of a discriminator.
@@ -194,3 +174,7 @@ def check_losses(adversarial_loss, weights, discriminators):
                     f"{network.name!r} has batch norm, which ties the images of a "
                     'batch together: make it with norm="instance" or norm="none".'
                 )
+
+
+def _as_it_is(function):
+    return function

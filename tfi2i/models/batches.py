@@ -13,23 +13,43 @@ _FURTHEST = 10.0
 _RANGE = "Batches must be float, in [-1, 1], but one has images up to"
 
 
-def unpack_pair(batch):
-    """A batch of `fit` as `(real_a, real_b)`, in float32.
+def unpack(batch, ways, others=()):
+    """A batch of `fit` as a dictionary, with its images in float32.
+
+    Args:
+        batch: a dictionary with an image for each domain of `ways`, or `(x, y)`: the
+            input of the first way and its target.
+        ways: of the trainer.
+        others: names of the other entries that the trainer asks for.
+
+    Returns:
+        Dictionary of tensors, without entries that are not asked for.
 
     Raises:
-        ValueError: it has one part only, or sample weights, or a part that is no
+        ValueError: an entry is missing, there are sample weights, or an image is no
             tensor of floats.
     """
-    real_a, real_b, weights = keras.utils.unpack_x_y_sample_weight(batch)
-    if real_b is None:
-        received = "a dictionary" if isinstance(real_a, dict) else "x alone"
-        raise ValueError(
-            "Training needs pairs: pass a dataset of (real_a, real_b), or real_a and "
-            f"real_b as x and y. Received {received}."
-        )
+    x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
     if weights is not None:
         raise ValueError("Sample weights are not supported: leave sample_weight out.")
-    return as_images(real_a), as_images(real_b)
+    given = x if y is None else {ways[0].input: x, ways[0].target: y}
+    images = list(dict.fromkeys(name for w in ways for name in (w.input, w.target)))
+    if not isinstance(given, dict):
+        raise ValueError(_missing(images, others, "x alone"))
+    if not {*images, *others} <= given.keys():
+        received = f"a dictionary of {', '.join(map(repr, given))}"
+        raise ValueError(_missing(images, others, received))
+    unpacked = {name: as_images(given[name]) for name in sorted(images)}
+    return unpacked | {name: tf.convert_to_tensor(given[name]) for name in others}
+
+
+def _missing(images, others, received):
+    names = ", ".join(f'"{name}": ...' for name in (*sorted(images), *others))
+    pairs = "" if others else "of (real_a, real_b), or "
+    return (
+        f"Training needs pairs: pass a dataset {pairs}of {{{names}}}, or x and y. "
+        f"Received {received}."
+    )
 
 
 def refuse_class_weight(class_weight):

@@ -1,15 +1,14 @@
 """CycleGAN: unpaired image-to-image translation with cycle-consistent networks."""
 
 import keras
-import tensorflow as tf
 
 from tfi2i.layers import ImagePool
 from tfi2i.layers.base import PACKAGE
 from tfi2i.losses import ADVERSARIAL_LOSSES, l1_loss
-from tfi2i.models.added_losses import gathering, run
+from tfi2i.models.added_losses import run
 from tfi2i.models.base import AdversarialModel, check_losses
-from tfi2i.models.batches import unpack_pair
 from tfi2i.models.shapes import check_network
+from tfi2i.ways import BOTH
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -32,8 +31,9 @@ class CycleGAN(AdversarialModel):
     The PyTorch reference names the identity losses and discriminators for generators
     instead: its `idt_A` is `idt_b` here, its `D_A` is `d_b`.
 
-    Batches are `(real_a, real_b)`, float tensors `(batch, height, width, channels)`
-    in [-1, 1]; which A comes with which B means nothing.
+    Batches are `{"a": real_a, "b": real_b}`, or `(real_a, real_b)`, float tensors
+    `(batch, height, width, channels)` in [-1, 1]; which A comes with which B means
+    nothing.
 
     Args:
         generator_ab: `keras.Model` from A to B.
@@ -122,12 +122,15 @@ class CycleGAN(AdversarialModel):
         self.built = True
 
     @property
-    def generators(self):
-        return [self.generator_ab, self.generator_ba]
+    def players(self):
+        return {
+            "generator": ("generator_ab", "generator_ba"),
+            "discriminator": ("discriminator_a", "discriminator_b"),
+        }
 
     @property
-    def discriminators(self):
-        return [self.discriminator_a, self.discriminator_b]
+    def ways(self):
+        return BOTH
 
     @property
     def pools(self):
@@ -142,9 +145,12 @@ class CycleGAN(AdversarialModel):
             weights[f"idt_{domain}"] = self.identity_weight * cycle_weight
         return {name: weight for name, weight in weights.items() if weight > 0}
 
-    def paint(self, real_a, real_b):
+    def translator(self, way):
+        return getattr(self, f"generator_{way.input}{way.target}")
+
+    def paint(self, batch):
         """`real_a`, `fake_b`, `cycled_a`, `real_b`, `fake_a`, `cycled_b`."""
-        return self._translate(real_a, real_b, training=False)
+        return self._translate(batch["a"], batch["b"], training=False)
 
     def decisions(self, images):
         """Of `"discriminator_a"` and `"discriminator_b"`, without the pools."""
@@ -155,47 +161,40 @@ class CycleGAN(AdversarialModel):
                 run(judge, images[f"real_{domain}"], training=False),
                 run(judge, images[f"fake_{domain}"], training=False),
             )
-            for domain, judge in zip("ab", self.discriminators, strict=True)
+            for domain, judge in self._judges()
         }
 
     def train_step(self, batch):
         """One update of both generators, then one of both discriminators."""
-        real_a, real_b = unpack_pair(batch)
-        images, g_losses = self.with_update(self._update_generators)(real_a, real_b)
+        batch = self.unpack(batch)
+        images, losses = self.compiled_step(self._generate)(batch)
         images["fake_a"] = self.pool_a(images["fake_a"])
         images["fake_b"] = self.pool_b(images["fake_b"])
-        d_losses = self.with_update(self._update_discriminators)(images)
-        return self.record(g_losses | d_losses, tf.shape(real_a)[0])
+        losses |= self.compiled_step(self._judge)(images)
+        return self.record(losses, batch)
 
     def test_step(self, batch):
         """The same losses at inference, without the pools; nothing is updated."""
-        real_a, real_b = unpack_pair(batch)
-        with gathering() as added:
-            images = self._translate(real_a, real_b, training=False)
-            losses = self._generator_losses(images, training=False)
-            losses |= self.regularization("g", added)
-        with gathering() as added:
-            losses |= self._discriminator_losses(images, training=False)
-            losses |= self.regularization("d", added)
-        return self.record(losses, tf.shape(real_a)[0])
+        batch = self.unpack(batch)
+        images, losses = self._generate(batch, training=False)
+        losses |= self._judge(images, training=False)
+        return self.record(losses, batch)
 
-    def _update_generators(self, real_a, real_b):
-        with tf.GradientTape() as tape, gathering() as added:
-            translate = self.between_updates(self._translate)
-            images = translate(real_a, real_b, training=True)
-            score = self.between_updates(self._generator_losses)
-            losses = score(images, training=True) | self.regularization("g", added)
-            total = self.scale(sum(losses.values()), self.generator_optimizer)
-        self.minimize(total, tape, self.generator_optimizer, self.generators)
-        return images, losses
+    def _generate(self, batch, training=True):
+        with self.player("generator", training) as generators:
+            images = generators.compute(
+                self._translate, batch["a"], batch["b"], training
+            )
+            generators.minimize(self._generator_losses, images, training)
+        return images, generators.losses
 
-    def _update_discriminators(self, images):
-        with tf.GradientTape() as tape, gathering() as added:
-            judge = self.between_updates(self._discriminator_losses)
-            losses = judge(images, training=True) | self.regularization("d", added)
-            total = self.scale(sum(losses.values()), self.discriminator_optimizer)
-        self.minimize(total, tape, self.discriminator_optimizer, self.discriminators)
-        return losses
+    def _judge(self, images, training=True):
+        with self.player("discriminator", training) as discriminators:
+            discriminators.minimize(self._discriminator_losses, images, training)
+        return discriminators.losses
+
+    def _judges(self):
+        return (("a", self.discriminator_a), ("b", self.discriminator_b))
 
     def _translate(self, real_a, real_b, training):
         fake_b = run(self.generator_ab, real_a, training)
@@ -232,7 +231,7 @@ class CycleGAN(AdversarialModel):
 
     def _discriminator_losses(self, images, training):
         losses = {}
-        for domain, judge in zip("ab", self.discriminators, strict=True):
+        for domain, judge in self._judges():
             real, fake = images[f"real_{domain}"], images[f"fake_{domain}"]
             on_real, on_fake = self.adversarial.discriminator(
                 run(judge, real, training), run(judge, fake, training)
@@ -245,8 +244,7 @@ class CycleGAN(AdversarialModel):
         return losses
 
     def _check_networks(self):
-        networks = {id(network) for network in self.generators + self.discriminators}
-        if len(networks) < 4:
+        if len({id(network) for network in self.networks.values()}) < 4:
             raise ValueError(
                 "One network is given twice: make each of the four generators and "
                 "discriminators by a call of its own."

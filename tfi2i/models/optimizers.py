@@ -13,28 +13,28 @@ class Optimizers:
     holds no state of its own.
 
     Args:
-        players: optimizers, built.
+        named: built optimizers by the names of the trainer's attributes.
     """
 
     built = True
 
-    def __init__(self, players):
-        self._players = list(players)
+    def __init__(self, named):
+        self._named = dict(named)
 
     @property
     def optimizers(self):
         """The optimizers themselves, without the loss scaling around them."""
-        return [unscaled(optimizer) for optimizer in self._players]
+        return [unscaled(optimizer) for optimizer in self._named.values()]
 
     @property
     def variables(self):
         """The variables of all optimizers."""
-        return [v for optimizer in self._players for v in optimizer.variables]
+        return [v for optimizer in self._named.values() for v in optimizer.variables]
 
     @property
     def iterations(self):
-        """Updates that the first optimizer, the generators', has made."""
-        return self._players[0].iterations
+        """Updates that the first optimizer has made."""
+        return next(iter(self._named.values())).iterations
 
     @property
     def learning_rate(self):
@@ -43,36 +43,49 @@ class Optimizers:
         Raises:
             AttributeError: always.
         """
+        names = " and ".join(f"model.{name}" for name in self._named)
         raise AttributeError(
-            "Every player has a learning rate of its own: read or set it at "
-            "model.generator_optimizer and model.discriminator_optimizer."
+            f"Every player has a learning rate of its own: read or set it at {names}."
         )
 
 
-def two_optimizers(generator_optimizer, discriminator_optimizer):
-    """Both as objects; None is the reference's Adam.
+def optimizers_of(names, given, named):
+    """One optimizer for each name.
 
     Args:
-        generator_optimizer: `keras.optimizers.Optimizer`, name, config or None.
-        discriminator_optimizer: likewise; must be another object.
+        names: `("generator_optimizer", ...)`.
+        given: optimizers in this order: `keras.optimizers.Optimizer`, name, config,
+            or None for the reference's Adam.
+        named: likewise, by name.
+
+    Returns:
+        Dictionary of objects, in the order of `names`.
 
     Raises:
-        ValueError: one object is given for both.
+        TypeError: an optimizer has no player, or a player has two optimizers.
+        ValueError: one object is given for two players.
     """
-    # Keras' logs of learning rates go by the optimizers' names.
-    generator_optimizer = generator_optimizer or Adam(name="generator_optimizer")
-    discriminator_optimizer = discriminator_optimizer or Adam(
-        name="discriminator_optimizer"
-    )
-    if generator_optimizer is discriminator_optimizer and isinstance(
-        generator_optimizer, keras.optimizers.Optimizer
-    ):
-        raise ValueError(
-            "generator_optimizer and discriminator_optimizer are one object, but each "
-            "keeps the state of its own networks: make two."
+    if len(given) > len(names):
+        raise TypeError(
+            f"compile takes {len(names)} optimizers ({', '.join(names)}). Received "
+            f"{len(given)}."
         )
-    optimizers = generator_optimizer, discriminator_optimizer
-    return [keras.optimizers.get(optimizer) for optimizer in optimizers]
+    found = dict.fromkeys(names) | dict(zip(names, given, strict=False))
+    for name, optimizer in named.items():
+        if found[name] is not None:
+            raise TypeError(f"compile received {name} twice.")
+        found[name] = optimizer
+    objects = [o for o in found.values() if isinstance(o, keras.optimizers.Optimizer)]
+    if len({id(optimizer) for optimizer in objects}) < len(objects):
+        raise ValueError(
+            f"{' and '.join(names)} are one object, but each keeps the state of its "
+            f"own networks: make {'two' if len(names) == 2 else 'one for each'}."
+        )
+    # Keras' logs of learning rates go by the optimizers' names.
+    return {
+        name: Adam(name=name) if optimizer is None else keras.optimizers.get(optimizer)
+        for name, optimizer in found.items()
+    }
 
 
 def unscaled(optimizer):

@@ -1,16 +1,14 @@
 """Pix2Pix: image-to-image translation with conditional adversarial networks."""
 
-import functools
-
 import keras
 import tensorflow as tf
 
 from tfi2i.layers.base import PACKAGE
 from tfi2i.losses import ADVERSARIAL_LOSSES, l1_loss, l2_loss
-from tfi2i.models.added_losses import gathering, run
+from tfi2i.models.added_losses import run
 from tfi2i.models.base import AdversarialModel, check_losses
-from tfi2i.models.batches import unpack_pair
 from tfi2i.models.shapes import check_network
+from tfi2i.ways import paired
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -22,10 +20,10 @@ class Pix2Pix(AdversarialModel):
     real and generated pairs. Each step updates the discriminator first, then the
     generator against the updated discriminator, as the PyTorch reference does.
 
-    Batches are `(real_a, real_b)`, float tensors `(batch, height, width, channels)`
-    in [-1, 1]. Losses are named as the reference's: `g_gan`, `g_l1`, `d_real`,
-    `d_fake` (weights included), and `g_l2`; `"wgan-gp"` adds `d_gp`, the weighted
-    gradient penalty, to the discriminator's.
+    Batches are `{"a": real_a, "b": real_b}`, or `(input, target)`, float tensors
+    `(batch, height, width, channels)` in [-1, 1]. Losses are named as the
+    reference's: `g_gan`, `g_l1`, `d_real`, `d_fake` (weights included), and `g_l2`;
+    `"wgan-gp"` adds `d_gp`, the weighted gradient penalty, to the discriminator's.
 
     Args:
         generator: `keras.Model` from A to B.
@@ -38,11 +36,13 @@ class Pix2Pix(AdversarialModel):
         conditional: whether the discriminator sees A too.
         gradient_penalty_weight: of the penalty that `"wgan-gp"` adds.
         seed: of the places where it is taken; None draws one.
+        direction: `"b2a"` paints A from B; None is `"a2b"`, and what is saved does
+            not say which.
         **kwargs: of `keras.Model`.
 
     Raises:
-        ValueError: an unknown loss, a weight below 0, all weights 0, channels that
-            do not fit, `"wgan-gp"` with batch norm in the discriminator.
+        ValueError: an unknown loss or direction, a weight below 0, all weights 0,
+            channels that do not fit, `"wgan-gp"` with batch norm in the discriminator.
 
     Source: Isola et al., CVPR 2017, arXiv:1611.07004, section 3.
 
@@ -68,6 +68,7 @@ class Pix2Pix(AdversarialModel):
         conditional=True,
         gradient_penalty_weight=10.0,
         seed=None,
+        direction=None,
         **kwargs,
     ):
         weights = {"g_gan": gan_weight, "g_l1": l1_weight, "g_l2": l2_weight}
@@ -88,6 +89,8 @@ class Pix2Pix(AdversarialModel):
         super().__init__(
             names, adversarial_loss, gradient_penalty_weight, seed, **kwargs
         )
+        paired(direction)  # refuses other words
+        self.direction = direction
         self.generator = generator
         self.discriminator = discriminator
         self.gan_weight = gan_weight
@@ -97,12 +100,21 @@ class Pix2Pix(AdversarialModel):
         self.built = True
 
     @property
-    def generators(self):
-        return [self.generator]
+    def players(self):
+        judges = () if self.discriminator is None else ("discriminator",)
+        return {"generator": ("generator",), "discriminator": judges}
 
     @property
-    def discriminators(self):
-        return [] if self.discriminator is None else [self.discriminator]
+    def ways(self):
+        return paired(self.direction)
+
+    @property
+    def roles(self):
+        way = self.ways[0]
+        return {
+            "generator": f"generator_{way.input}{way.target}",
+            "discriminator": f"discriminator_{way.target}",
+        }
 
     @property
     def distances(self):
@@ -110,72 +122,60 @@ class Pix2Pix(AdversarialModel):
         weights = {"g_l1": self.l1_weight, "g_l2": self.l2_weight}
         return {name: weight for name, weight in weights.items() if weight > 0}
 
-    def paint(self, real_a, real_b):
-        """`real_a`, `fake_b`, `real_b`."""
-        fake_b = run(self.generator, real_a, training=False)
-        return {"real_a": real_a, "fake_b": fake_b, "real_b": real_b}
+    def translator(self, way):
+        return self.generator
+
+    def paint(self, batch):
+        """`real_a`, `fake_b`, `real_b`, or the same from B to A."""
+        way = self.ways[0]
+        fake = run(self.generator, batch[way.input], training=False)
+        return {
+            f"real_{way.input}": batch[way.input],
+            way.output: fake,
+            f"real_{way.target}": batch[way.target],
+        }
 
     def decisions(self, images):
         """Of `"discriminator"`."""
         if self.discriminator is None or self.adversarial.boundary is None:
             return {}
-        real_a, fake_b, real_b = (images[n] for n in ("real_a", "fake_b", "real_b"))
+        # Input, output and truth, whichever way.
+        inputs, fakes, targets = images.values()
         scores = [
-            run(self.discriminator, self._seen(real_a, b), training=False)
-            for b in (real_b, fake_b)
+            run(self.discriminator, self._seen(inputs, outputs), training=False)
+            for outputs in (targets, fakes)
         ]
         return {"discriminator": self.share_right(*scores)}
 
     def train_step(self, batch):
         """One update of the discriminator, then one of the generator."""
-        real_a, real_b = unpack_pair(batch)
-        losses = self.with_update(self._update)(real_a, real_b)
-        return self.record(losses, tf.shape(real_a)[0])
+        batch = self.unpack(batch)
+        return self.record(self.compiled_step(self._step)(batch), batch)
 
     def test_step(self, batch):
         """The same losses with the networks at inference; nothing is updated."""
-        real_a, real_b = unpack_pair(batch)
-        with gathering() as added:
-            fake_b = run(self.generator, real_a, training=False)
-            losses = self._generator_losses(real_a, real_b, fake_b, training=False)
-            losses |= self.regularization("g", added)
-        if self.discriminator is not None:
-            with gathering() as added:
-                losses |= self._discriminator_losses(
-                    real_a, real_b, fake_b, training=False
-                )
-                losses |= self.regularization("d", added)
-        return self.record(losses, tf.shape(real_a)[0])
+        batch = self.unpack(batch)
+        return self.record(self._step(batch, training=False), batch)
 
-    def _update(self, real_a, real_b):
+    def _step(self, batch, training=True):
+        way = self.ways[0]
+        inputs, targets = batch[way.input], batch[way.target]
         losses = {}
-        with tf.GradientTape() as tape, gathering() as added:
-            paint = self.between_updates(functools.partial(run, self.generator))
-            fake_b = paint(real_a, training=True)
+        with self.player("generator", training) as generator:
+            fakes = generator.compute(run, self.generator, inputs, training)
+            images = inputs, targets, fakes
             if self.discriminator is not None:
-                with tape.stop_recording():
-                    losses |= self._update_discriminator(real_a, real_b, fake_b)
-            score = self.between_updates(self._generator_losses)
-            g_losses = score(real_a, real_b, fake_b, training=True)
-            g_losses |= self.regularization("g", added)
-            total = self.scale(sum(g_losses.values()), self.generator_optimizer)
-        self.minimize(total, tape, self.generator_optimizer, self.generators)
-        return losses | g_losses
+                # Halved to slow the discriminator down (section 3.3).
+                with self.player("discriminator", training, 0.5) as discriminator:
+                    discriminator.minimize(
+                        self._discriminator_losses, *images, training
+                    )
+                losses |= discriminator.losses
+            generator.minimize(self._generator_losses, *images, training)
+        return losses | generator.losses
 
-    def _update_discriminator(self, real_a, real_b, fake_b):
-        with tf.GradientTape() as tape, gathering() as added:
-            judge = self.between_updates(self._discriminator_losses)
-            losses = judge(real_a, real_b, fake_b, training=True)
-            # Halved to slow the discriminator down (section 3.3).
-            total = 0.5 * sum(losses.values())
-            regularization = self.regularization("d", added)
-            total = sum(regularization.values(), total)
-            total = self.scale(total, self.discriminator_optimizer)
-        self.minimize(total, tape, self.discriminator_optimizer, self.discriminators)
-        return losses | regularization
-
-    def _discriminator_losses(self, real_a, real_b, fake_b, training):
-        real, fake = self._seen(real_a, real_b), self._seen(real_a, fake_b)
+    def _discriminator_losses(self, inputs, targets, fakes, training):
+        real, fake = self._seen(inputs, targets), self._seen(inputs, fakes)
         fake_scores = run(self.discriminator, fake, training)
         real_scores = run(self.discriminator, real, training)
         d_real, d_fake = self.adversarial.discriminator(real_scores, fake_scores)
@@ -184,20 +184,20 @@ class Pix2Pix(AdversarialModel):
             losses["d_gp"] = self.penalty(self.discriminator, real, fake, training)
         return losses
 
-    def _generator_losses(self, real_a, real_b, fake_b, training):
+    def _generator_losses(self, inputs, targets, fakes, training):
         losses = {}
         if self.gan_weight > 0:
-            scores = run(self.discriminator, self._seen(real_a, fake_b), training)
+            scores = run(self.discriminator, self._seen(inputs, fakes), training)
             losses["g_gan"] = self.gan_weight * self.adversarial.generator(scores)
         if self.l1_weight > 0:
-            losses["g_l1"] = self.l1_weight * l1_loss(real_b, fake_b)
+            losses["g_l1"] = self.l1_weight * l1_loss(targets, fakes)
         if self.l2_weight > 0:
-            losses["g_l2"] = self.l2_weight * l2_loss(real_b, fake_b)
+            losses["g_l2"] = self.l2_weight * l2_loss(targets, fakes)
         return losses
 
-    def _seen(self, a, b):
+    def _seen(self, inputs, outputs):
         """What the discriminator sees."""
-        return tf.concat([a, b], axis=-1) if self.conditional else b
+        return tf.concat([inputs, outputs], axis=-1) if self.conditional else outputs
 
     @staticmethod
     def _check_networks(generator, discriminator, gan_weight, conditional):
@@ -228,4 +228,5 @@ class Pix2Pix(AdversarialModel):
             "l1_weight": self.l1_weight,
             "l2_weight": self.l2_weight,
             "conditional": self.conditional,
+            "direction": self.direction,
         }

@@ -17,11 +17,9 @@ def named_variables(model) -> dict[str, keras.Variable]:
     """
     groups = {"model": model.variables}
     if model.compiled:
-        groups |= {
-            "generator_optimizer": model.generator_optimizer.variables,
-            "discriminator_optimizer": model.discriminator_optimizer.variables,
-            "means": model.metrics_variables,
-        }
+        for name, optimizer in model.optimizers.items():
+            groups[name] = optimizer.variables
+        groups["means"] = model.metrics_variables
     variables = {
         f"{group}/{index:04d}": variable
         for group, variables in groups.items()

@@ -1,4 +1,4 @@
-"""A trainer as a `keras.Model`: networks by name, an optimizer for each player."""
+"""A trainer as a `keras.Model`: networks by name, players, and ways to translate."""
 
 import contextlib
 import types
@@ -7,31 +7,37 @@ import keras
 import tensorflow as tf
 
 from tfi2i.models.added_losses import added_loss, has_added_losses, is_regularized
-from tfi2i.models.batches import as_images, refuse_class_weight, refusing
+from tfi2i.models.batches import as_images, refuse_class_weight, refusing, unpack
 from tfi2i.models.exporting import export
+from tfi2i.models.interface import TrainerInterface
 from tfi2i.models.optimizers import (
     Optimizers,
+    optimizers_of,
     swap_averages,
-    two_optimizers,
     with_scaled_loss,
 )
+from tfi2i.models.players import trainable
 from tfi2i.models.watching import watched
 
 
-class Trainer(keras.Model):
-    """Networks by name, and an optimizer for each player.
+class Trainer(TrainerInterface, keras.Model):
+    """A `keras.Model` of several networks, with an optimizer for each player.
 
     `keras.Model` has one network and one optimizer. What of it depends on that is
-    here; a subclass writes the steps. Called, or exported, it is its first generator.
+    here; a subclass writes the steps. Called, or exported, it translates its first
+    way.
+
+    A subclass sets its networks as the attributes that `network_names` lists, which
+    are also arguments of its constructor (None where it has none), and defines
+    `players`, `ways`, `translator`, `train_step`, `test_step` and `paint`.
 
     Where layers of the networks have regularizers, or add losses (`add_loss`), these
     belong to the player whose networks they are, and are logged as
-    `g_regularization` and `d_regularization`. Steps call networks by
-    `added_losses.run` within `added_losses.gathering`, and add `regularization` to
-    their losses.
+    `g_regularization` and `d_regularization`, after the player's first letter. Steps
+    call networks by `added_losses.run`, within `player`.
 
     Args:
-        loss_names: names of the losses that the steps return, without these two.
+        loss_names: names of the losses that the steps return, without these.
         **kwargs: of `keras.Model`.
     """
 
@@ -41,49 +47,36 @@ class Trainer(keras.Model):
         self.regularization_trackers = []
 
     @property
-    def generators(self):
-        """The networks that the generator optimizer updates."""
-        raise NotImplementedError
-
-    @property
-    def discriminators(self):
-        """The networks that the discriminator optimizer updates."""
-        raise NotImplementedError
-
-    @property
-    def pools(self):
-        """The pools of generated images, whose content belongs to the state."""
-        return []
-
-    @property
-    def distances(self):
-        """Weights of the losses that compare images, by name; {} where none do.
-
-        Keras' callbacks know of these that they should fall.
-        """
-        return {}
-
-    @property
     def metrics(self):
         """The means of the losses; Keras' own "loss" would stay 0."""
         return self.loss_trackers + self.regularization_trackers
 
+    def unpack(self, batch):
+        """A batch of `fit` as a dictionary: see `tfi2i.models.batches.unpack`."""
+        return unpack(batch, self.ways, self.other_entries)
+
     def call(self, inputs, training=None):
-        """Translates A: `(batch, height, width, channels)` in [-1, 1], as is B."""
-        return self.generators[0](inputs, training=training)
+        """Translates `(batch, height, width, channels)` in [-1, 1], the first way."""
+        way = self.ways[0]
+        translator = self.translator(way)
+        if not way.defaults:
+            return translator(inputs, training=training)
+        given = [as_batch(value, inputs) for value in way.defaults.values()]
+        return translator([inputs, *given], training=training)
 
     def compute_output_shape(self, input_shape):
-        return self.generators[0].compute_output_shape(input_shape)
+        return self.translator(self.ways[0]).compute_output_shape(input_shape)
 
     def predict_step(self, data):
         """As `keras.Model.predict_step`; whole numbers are refused, as in `fit`."""
         images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if isinstance(images, dict):
+            images = images[self.ways[0].input]
         return self(as_images(images), training=False)
 
     def compile(
         self,
-        generator_optimizer=None,
-        discriminator_optimizer=None,
+        *optimizers,
         run_eagerly=False,
         steps_per_execution=1,
         jit_compile=False,
@@ -96,8 +89,8 @@ class Trainer(keras.Model):
         `averaged` and `swap_averages` exchange them.
 
         Args:
-            generator_optimizer: `keras.optimizers.Optimizer`, name or config.
-            discriminator_optimizer: likewise; must be another object.
+            *optimizers: one for each of `players`, in this order:
+                `keras.optimizers.Optimizer`, name, config or None.
             run_eagerly: as in Keras.
             steps_per_execution: as in Keras.
             jit_compile: whether XLA compiles the step, all but the image pools and
@@ -106,19 +99,20 @@ class Trainer(keras.Model):
                 `run_eagerly`. Dropout and gradient penalties then draw other random
                 numbers. On CPUs a step takes longer.
             auto_scale_loss: as in Keras, for the networks of each optimizer.
-            **others: none; for a message about Keras' other arguments.
+            **others: optimizers by name, such as `generator_optimizer`.
 
         Raises:
-            ValueError: one optimizer object is given for both.
+            ValueError: one optimizer object is given for two players.
             TypeError: an argument that only `keras.Model.compile` has.
         """
-        if others:
+        names = self.optimizer_names
+        unknown = [name for name in others if name not in names]
+        if unknown:
             raise TypeError(
-                f"{type(self).__name__}.compile takes generator_optimizer and "
-                "discriminator_optimizer, and has losses of its own. Received "
-                f"{', '.join(others)}: leave it out."
+                f"{type(self).__name__}.compile takes {' and '.join(names)}, and has "
+                f"losses of its own. Received {', '.join(unknown)}: leave it out."
             )
-        optimizers = two_optimizers(generator_optimizer, discriminator_optimizer)
+        named = optimizers_of(names, optimizers, others)
         super().compile(
             optimizer=None,
             run_eagerly=run_eagerly,
@@ -128,37 +122,36 @@ class Trainer(keras.Model):
         )
         # Not Keras' "auto", which older files may hold.
         self.is_compiled_by_xla = jit_compile is True and not run_eagerly
-        self._set_optimizers(optimizers, auto_scale_loss)
+        self._set_optimizers(named, auto_scale_loss)
         self._find_added_losses()
 
-    def _set_optimizers(self, optimizers, auto_scale_loss):
-        players = self.generators, self.discriminators
-        if auto_scale_loss:
-            optimizers = list(map(with_scaled_loss, optimizers, players))
-        for optimizer, networks in zip(optimizers, players, strict=True):
+    def _set_optimizers(self, named, auto_scale_loss):
+        for player, (name, optimizer) in zip(self.players, named.items(), strict=True):
+            networks = self.networks_of(player)
+            if auto_scale_loss:
+                optimizer = with_scaled_loss(optimizer, networks)
             # Built here, since a loaded model takes the slots' values right after.
             optimizer.build(trainable(networks))
-        self.generator_optimizer, self.discriminator_optimizer = optimizers
-        self.optimizer = Optimizers(optimizers)
+            setattr(self, name, optimizer)
+        self.optimizer = Optimizers(self.optimizers)
 
     def _find_added_losses(self):
-        players = {"g": self.generators, "d": self.discriminators}
-        adding = {name for name, of in players.items() if has_added_losses(of)}
+        networks = {player: self.networks_of(player) for player in self.players}
+        adding = {player for player, of in networks.items() if has_added_losses(of)}
         self.adds_losses = bool(adding)
         self.regularization_trackers = _means(
-            f"{name}_regularization"
-            for name, networks in players.items()
-            if name in adding or is_regularized(networks)
+            self._regularization_name(player)
+            for player, of in networks.items()
+            if player in adding or is_regularized(of)
         )
 
     def get_compile_config(self):
-        """Both optimizers and the flags of `compile`, serialized; {} before it."""
+        """All optimizers and the flags of `compile`, serialized; {} before it."""
         if not self.compiled:
             return {}
         serialize = keras.optimizers.serialize
         return {
-            "generator_optimizer": serialize(self.generator_optimizer),
-            "discriminator_optimizer": serialize(self.discriminator_optimizer),
+            **{name: serialize(opt) for name, opt in self.optimizers.items()},
             "run_eagerly": self.run_eagerly,
             "steps_per_execution": self.steps_per_execution,
             "jit_compile": self.is_compiled_by_xla,
@@ -167,10 +160,24 @@ class Trainer(keras.Model):
     def compile_from_config(self, config):
         """Compiles as `get_compile_config` described."""
         config = dict(config)
-        for name in ("generator_optimizer", "discriminator_optimizer"):
+        for name in self.optimizer_names:
             config[name] = keras.optimizers.deserialize(config[name])
         # They are stored as they were, scaled or not, and their state with them.
         self.compile(**config, auto_scale_loss=False)
+
+    @contextlib.contextmanager
+    def without_optimizers(self):
+        """Within, the trainer is as it was before `compile`, for `save`."""
+        optimizers = self.optimizers
+        self.compiled = False
+        for name in optimizers:
+            setattr(self, name, None)
+        try:
+            yield
+        finally:
+            for name, optimizer in optimizers.items():
+                setattr(self, name, optimizer)
+            self.compiled = True
 
     @refusing
     def fit(
@@ -201,7 +208,7 @@ class Trainer(keras.Model):
     def evaluate(self, *args, **kwargs):
         """As `keras.Model.evaluate`, with the statistics that would be saved."""
         if self.distribute_strategy.num_replicas_in_sync > 1:
-            for network in self.generators + self.discriminators:
+            for network in self.networks.values():
                 for layer in network.layers:
                     if isinstance(layer, keras.layers.BatchNormalization):
                         # Each replica has its own; read from outside, their mean.
@@ -217,9 +224,9 @@ class Trainer(keras.Model):
         input_signature=None,
         **kwargs,
     ):
-        """As `keras.Model.export`, of the first generator, which `call` runs."""
-        generator = self.generators[0]
-        export(generator, filepath, format, verbose, input_signature, **kwargs)
+        """As `keras.Model.export`, of what translates the first way."""
+        translator = self.translator(self.ways[0])
+        export(translator, filepath, format, verbose, input_signature, **kwargs)
 
     @refusing
     def train_on_batch(
@@ -261,30 +268,32 @@ class Trainer(keras.Model):
     def _maybe_symbolic_build(self, *args, **kwargs):
         """Nothing to build: networks arrive built. Keras would trace a batch."""
 
+    def _regularization_name(self, player):
+        initial = player[0]
+        is_shared = sum(name.startswith(initial) for name in self.players) > 1
+        return f"{player if is_shared else initial}_regularization"
+
     def regularization(self, player, gathered):
-        """What a player's networks add to its loss.
-
-        Args:
-            player: `"g"` or `"d"`.
-            gathered: of `tfi2i.models.added_losses.gathering`.
-
-        Returns:
-            `{}` where they add nothing, else the loss by its name, unscaled.
-        """
-        name = f"{player}_regularization"
+        """What a player's networks add to its loss, unscaled; {} where nothing."""
+        name = self._regularization_name(player)
         if name not in self.metrics_names:
             return {}
-        networks = {"g": self.generators, "d": self.discriminators}[player]
-        return {name: added_loss(gathered, networks)}
+        return {name: added_loss(gathered, self.networks_of(player))}
 
     def swap_averages(self):
-        """Exchanges the generators' weights with their running means.
+        """Exchanges the weights of what translates with their running means.
 
-        The means are the generator optimizer's (`use_ema`); without them nothing
-        happens. Called twice, everything is as before.
+        The means are an optimizer's (`use_ema`); without them nothing happens. Called
+        twice, everything is as before.
         """
-        if self.compiled:
-            swap_averages(self.generator_optimizer)
+        if not self.compiled:
+            return
+        translating = self.translating_players.values()
+        for translates, optimizer in zip(
+            translating, self.optimizers.values(), strict=True
+        ):
+            if translates:
+                swap_averages(optimizer)
 
     @contextlib.contextmanager
     def averaged(self):
@@ -334,6 +343,7 @@ def _means(names):
     return [keras.metrics.Mean(name=name) for name in names]
 
 
-def trainable(networks):
-    """The trainable weights of all of them."""
-    return [variable for network in networks for variable in network.trainable_weights]
+def as_batch(value, images):
+    """A value for one image, as often as there are images."""
+    value = tf.convert_to_tensor(value)
+    return tf.repeat(value[None], tf.shape(images)[0], axis=0)

@@ -22,7 +22,7 @@ from tfi2i.preparation.images import Asked, Images
 from tfi2i.preparation.plan import Plan, crop_for, flags, plan
 from tfi2i.preparation.problems import Picture, Problem
 from tfi2i.recipes.config import DataConfig, DomainConfig
-from tfi2i.recipes.named import get
+from tfi2i.recipes.named import get, usual_recipe
 
 _LEVELS = ("error", "warning", "note")
 
@@ -131,7 +131,7 @@ def check(directory: Path, asked: Asked | None = None) -> Checked:
 
 def _check_no_sides(arrangement: Arrangement, recipe: str | None) -> None:
     """Refuse, as training does, both sides of pairs in one folder."""
-    is_paired = recipe is None or get(recipe).config.model.is_paired
+    is_paired = recipe is None or get(recipe).config.model.takes_pairs
     for found in arrangement.splits:
         if not found.is_two_folders:
             check_no_sides(found.folders[0], "edges" if is_paired else "")
@@ -197,7 +197,7 @@ def _unsplit(checked: Checked, images: Images, exclude: Path | None) -> Checked:
 
 def _tried(checked: Checked, images: Images, asked: Asked) -> Checked:
     """Try training out, and judge."""
-    recipe = asked.recipe or ("pix2pix" if images.is_paired else "cyclegan")
+    recipe = asked.recipe or usual_recipe(images.is_paired)
     train = [
         picture
         for picture in checked.pictures
@@ -314,9 +314,8 @@ def _mended(attempt: _Attempt, train: Sequence[Picture]) -> Plan:
             domains[name] = dataclasses.replace(given, low=low, high=high)
             notes.append(f"{low:g} of {side} becomes black and {high:g} white")
     attempts: list[tuple[dict, list[str]]] = [({}, notes)] if domains else []
-    if not tried.config.model.is_paired:
-        why = "A and B differ in channels, so that no identity loss is possible"
-        attempts.append(({"identity_weight": 0.0}, [*notes, why]))
+    for model, why in tried.config.model.alternatives():
+        attempts.append((model, [*notes, why]))
     for model, said in attempts:
         data = {**attempt.data, **domains}
         again = plan(attempt.recipe, data, model)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import keras
 import tensorflow as tf
@@ -23,9 +23,6 @@ _FRAMEWORK_BYTES = 700_000_000
 # Backward costs two forward passes: by the inputs and by the weights.
 _TRAINED = 3
 _PASSED_THROUGH = 2
-
-# Of the rate of a large matrix product, measured at 256 pixels on CPUs.
-_EFFICIENCY = {True: 0.65, False: 1.1}
 
 # So large that starting it takes no time.
 _MATRIX = {"CPU": 1024, "GPU": 4096}
@@ -75,13 +72,13 @@ def cost(config: TrainConfig) -> Cost:
     with tf.device("CPU:0"):
         model = build.build_model(config)
     shape = config.data.crop_shape
-    generators = [measure(network, shape) for network in model.generators]
-    judges = [measure(network, shape) for network in model.discriminators]
-    penalized = bool(judges) and model.adversarial.is_penalized
-    operations, values = step(config, generators, judges, penalized)
-    parameters = sum(network.parameters for network in (*generators, *judges))
+    networks = {
+        name: measure(network, shape) for name, network in model.networks.items()
+    }
+    operations, values = step(config, networks)
+    parameters = sum(network.parameters for network in networks.values())
     device = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-    rate = operations_per_second(device) * _EFFICIENCY[config.model.is_paired]
+    rate = operations_per_second(device) * config.model.efficiency
     return Cost(
         parameters,
         operations,
@@ -93,34 +90,21 @@ def cost(config: TrainConfig) -> Cost:
     )
 
 
-def step(
-    config: TrainConfig,
-    generators: Sequence[Network],
-    judges: Sequence[Network],
-    penalized: bool,
-) -> tuple[float, int]:
+def step(config: TrainConfig, networks: Mapping[str, Network]) -> tuple[float, int]:
     """Add up what one step does with all networks.
 
     Args:
         config: resolved.
-        generators: of the model.
-        judges: its discriminators, if any.
-        penalized: whether there is a penalty on their gradients.
+        networks: by name.
 
     Returns:
         Floating-point operations, and numbers that are remembered at a time.
     """
-    # Generators run once, or there, back, and on their own domain.
-    passes, judged_kept = 1, 2
-    if not config.model.is_paired:
-        passes, judged_kept = 3 if config.model.identity_weight else 2, 1
-    # A discriminator sees real and painted images to learn, and once to teach; its
-    # penalty is a gradient that is derived once more.
-    judged = 2 * _TRAINED + _PASSED_THROUGH + (2 * _TRAINED if penalized else 0)
-    operations = passes * _TRAINED * sum(network.operations for network in generators)
-    operations += judged * sum(network.operations for network in judges)
-    values = passes * sum(network.values for network in generators)
-    values += judged_kept * sum(network.values for network in judges)
+    operations, values = 0.0, 0
+    for name, passes in config.model.passes().items():
+        forward = passes.trained * _TRAINED + passes.passed * _PASSED_THROUGH
+        operations += forward * networks[name].operations
+        values += passes.kept * networks[name].values
     return config.data.batch_size * operations, config.data.batch_size * values
 
 

@@ -215,7 +215,7 @@ class Images:
 def _pairing(main: Found, layout: Layout, asked: Asked) -> tuple[bool, str]:
     """Whether images are pairs, and why."""
     if asked.recipe is not None:
-        is_paired = get(asked.recipe).config.model.is_paired
+        is_paired = get(asked.recipe).config.model.takes_pairs
         takes = "pairs" if is_paired else "two sets that are no pairs"
         return is_paired, f"{asked.recipe} takes {takes}"
     if layout != "folders":

@@ -15,9 +15,9 @@ from typing import Any
 
 from tfi2i.data import memory
 from tfi2i.data.epochs import TwoDomains
-from tfi2i.recipes import build
+from tfi2i.recipes import build, splits
+from tfi2i.recipes.bounds import field_values, flag
 from tfi2i.recipes.config import TrainConfig
-from tfi2i.recipes.limits import field_values, flag
 from tfi2i.recipes.named import get
 from tfi2i.recipes.resolve import resolve
 
@@ -55,7 +55,7 @@ class Plan:
             * images.pixels.channels
             * _itemsize(images.pixels.dtype)
             for data in self.data.values()
-            for images in (data.real_a, data.real_b)
+            for images in data.images.values()
         )
 
     @property
@@ -112,8 +112,7 @@ def _try(config: TrainConfig, read: dict[str, TwoDomains]) -> TrainConfig:
     read["train"] = build.load_data(undecoded, "train")
     config = build.with_pixels(config, read["train"])
     read["train"].steps_per_epoch(config.data.batch_size)
-    splits = build.splits(config.data)
-    other = next((split for split in ("val", "test") if split in splits), None)
+    other = splits.held_out(config.data)
     if other is not None:
         read[other] = build.load_data(undecoded, other)
     return config

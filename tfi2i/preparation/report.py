@@ -281,7 +281,7 @@ def _treatment(checked: Checked) -> Iterator[str]:
         yield f"A and B are read as {read['A']}."
     else:
         yield from (f"{side} is read as {how}." for side, how in read.items())
-    if config.model.is_paired and data.input == "files":
+    if config.model.takes_pairs and data.input == "files":
         learnt, other = ("B from A", "b2a")
         if data.direction == "b2a":
             learnt, other = ("A from B", "a2b")

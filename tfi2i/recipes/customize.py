@@ -33,6 +33,17 @@ def with_fields(config: TrainConfig, fields: Mapping[str, Any]) -> TrainConfig:
     return from_dict(_merged(to_dict(config), fields))
 
 
+def checked_data(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of `DataConfig` by name, with their names and types checked.
+
+    Raises:
+        ValueError: there is no such field, or a value has another type.
+    """
+    any_recipe = next(iter(RECIPES.values()))
+    data = with_fields(any_recipe.config, {"data": fields}).data
+    return {name: getattr(data, name) for name in fields}
+
+
 def ready_to_train(config: TrainConfig) -> TrainConfig:
     """Resolves a configuration, and refuses one whose recipe lacks images.
 

@@ -6,7 +6,8 @@ import typing
 from dataclasses import replace
 from typing import Any, Literal
 
-from tfi2i.recipes.config import MODELS, TrainConfig, suggest
+from tfi2i.recipes.config import TrainConfig, suggest
+from tfi2i.recipes.models import MODELS, of_type
 
 FORMAT = 1
 """Version of the stored form. Every released one stays readable."""
@@ -15,8 +16,7 @@ FORMAT = 1
 def to_dict(config: TrainConfig) -> dict[str, Any]:
     """Return the stored form: JSON types only, with `"format"` and `"model.type"`."""
     stored = dataclasses.asdict(config)
-    kinds = {kind: name for name, kind in MODELS.items()}
-    stored["model"] = {"type": kinds[type(config.model)], **stored["model"]}
+    stored["model"] = {"type": config.model.type, **stored["model"]}
     return {"format": FORMAT, **stored}
 
 
@@ -45,7 +45,7 @@ def from_dict(stored: dict[str, Any]) -> TrainConfig:
             f"The configuration has format {written!r}; this version of tfi2i reads "
             f"format {FORMAT}. Use the version that wrote it, or a newer one."
         )
-    return _read_fields(values, TrainConfig(), "")
+    return _read_fields(values, TrainConfig(model=MODELS[0]()), "")
 
 
 def _read(value: Any, hint: Any, path: str) -> Any:
@@ -80,13 +80,15 @@ def _read_fields(value: Any, default: Any, path: str) -> Any:
         )
     values = dict(value)
     if path == "model":
-        model = values.pop("type", None)
-        if not isinstance(model, str) or model not in MODELS:
+        name = values.pop("type", None)
+        model = of_type(name)
+        if model is None:
+            known = ", ".join(repr(model.type) for model in MODELS)
             raise ValueError(
-                f"Field 'model.type' of the configuration is {model!r}; expected one "
-                f"of {', '.join(map(repr, MODELS))}."
+                f"Field 'model.type' of the configuration is {name!r}; expected one "
+                f"of {known}."
             )
-        default = MODELS[model]()
+        default = model()
     prefix = f"{path}." if path else ""
     hints = typing.get_type_hints(type(default))
     for name in values:

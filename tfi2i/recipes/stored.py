@@ -10,7 +10,7 @@ from typing import Any
 
 from tfi2i._version import __version__
 from tfi2i.files import whole
-from tfi2i.recipes.config import ImportedConfig, TrainConfig
+from tfi2i.recipes.config import TrainConfig
 from tfi2i.recipes.serialize import from_dict, to_dict
 
 CONFIG = "config.json"
@@ -64,7 +64,7 @@ def read(run: Path) -> TrainConfig:
 def _with_pixels(config):
     """What runs mean that were stored when all images were 8-bit colour."""
     data = config.data
-    if isinstance(config.model, ImportedConfig) or data.domain_a.channels is not None:
+    if not config.model.is_trained_here or data.domain_a.channels is not None:
         return config
     rgb = {"channels": 3, "dtype": "uint8", "low": 0.0, "high": 255.0}
     domains = {
@@ -101,11 +101,6 @@ def epochs_done(run: Path, config: TrainConfig) -> int:
     # Only early stopping ends a run before its last epoch.
     recorded = recorded_epochs(run) if config.early_stop is not None else []
     return recorded[-1]["epoch"] if recorded else config.epochs
-
-
-def directions(config: TrainConfig) -> tuple[str, ...]:
-    """Which ways a run translates, in the order of its trainer's generators."""
-    return (config.data.direction,) if config.model.is_paired else ("a2b", "b2a")
 
 
 def run_of(source: Path) -> Path | None:

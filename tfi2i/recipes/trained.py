@@ -14,10 +14,10 @@ import tensorflow as tf
 
 import tfi2i.registered  # noqa: F401  (what files are made of)
 from tfi2i.errors import reason
-from tfi2i.models import ConstantThenLinear
+from tfi2i.models import AdversarialModel, ConstantThenLinear
 from tfi2i.models.state import named_variables
 from tfi2i.recipes import build, stored
-from tfi2i.recipes.config import ImportedConfig, TrainConfig
+from tfi2i.recipes.config import TrainConfig
 from tfi2i.recipes.resolve import resolve
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def model_of(
     if weights not in (None, *WEIGHTS):
         raise ValueError(f"weights is {weights!r}; expected 'last' or 'best'.")
     if weights == "best":
-        return _best(run)
+        return _completed(_best(run), config)
     # Beside a model, a backup is of a run that goes on after its end. Where that ends
     # meanwhile, the backup goes, and the model is the newer one.
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
@@ -61,10 +61,16 @@ def model_of(
     path = run / stored.MODEL
     if not path.is_file():
         raise FileNotFoundError(f"'{run}' has no {stored.MODEL} and no backup.")
-    if weights is not None and not isinstance(config.model, ImportedConfig):
+    if weights is not None and config.model.is_trained_here:
         epoch = stored.epochs_done(run, config)
         log.info("%s: weights of its last epoch, %d", run, epoch)
-    return read_keras(path, averaged)
+    return _completed(read_keras(path, averaged), config)
+
+
+def _completed(model, config):
+    if isinstance(model, AdversarialModel):
+        config.model.complete(model, config.data)
+    return model
 
 
 def has_weights(run: Path) -> bool:
@@ -107,10 +113,14 @@ def _described(path) -> dict[str, Any]:
 
 def _keeps_means(config):
     compiled = config.get("compile_config") or {}
-    optimizer = compiled.get("generator_optimizer", {}).get("config", {})
-    # Within a LossScaleOptimizer.
-    optimizer = optimizer.get("inner_optimizer", {}).get("config", optimizer)
-    return bool(optimizer.get("use_ema"))
+    for name, optimizer in compiled.items():
+        if name.endswith("_optimizer"):
+            optimizer = optimizer.get("config", {})
+            # Within a LossScaleOptimizer.
+            optimizer = optimizer.get("inner_optimizer", {}).get("config", optimizer)
+            if optimizer.get("use_ema"):
+                return True
+    return False
 
 
 def read_backup(file: BinaryIO) -> tuple[dict[str, Any], Mapping[str, np.ndarray]]:
@@ -162,9 +172,10 @@ def _rebuilt(config, averaged):
 
 
 def _restore(model, arrays):
-    """Sets the model's variables and, where it is compiled, the optimizer's means."""
+    """Sets the model's variables and, where it is compiled, the optimizers'."""
+    groups = ("model", *(model.optimizer_names if model.compiled else ()))
     for name, variable in named_variables(model).items():
-        if name.startswith(("model/", "generator_optimizer/")):
+        if name.startswith(tuple(f"{group}/" for group in groups)):
             variable.assign(arrays[name])
 
 

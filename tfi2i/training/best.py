@@ -1,6 +1,5 @@
 """The best epoch of a run, by validation: kept, and waited for."""
 
-import contextlib
 import json
 import logging
 import math
@@ -73,7 +72,7 @@ class ValidationScores(keras.callbacks.Callback):
     `MOST_DECIBELS`. Must come before whatever uses them.
 
     Args:
-        batches: dataset of `(real_a, real_b)`, true pairs, in [-1, 1].
+        batches: dataset of true pairs by domain, in [-1, 1].
     """
 
     def __init__(self, batches: tf.data.Dataset):
@@ -82,13 +81,14 @@ class ValidationScores(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         scores = {name: [] for name in SCORES}
+        way = next(way for way in self.model.ways if way.has_truth)
         with self.model.averaged():
-            for real_a, real_b in self.batches:
-                fake_b = self.model.paint(real_a, real_b)["fake_b"]
-                psnr = tf.minimum(metrics.psnr(real_b, fake_b), MOST_DECIBELS)
-                scores["val_l1"].append(metrics.l1(real_b, fake_b))
+            for batch in self.batches:
+                truth, fake = batch[way.target], self.model.paint(batch)[way.output]
+                psnr = tf.minimum(metrics.psnr(truth, fake), MOST_DECIBELS)
+                scores["val_l1"].append(metrics.l1(truth, fake))
                 scores["val_psnr"].append(psnr)
-                scores["val_ssim"].append(metrics.ssim(real_b, fake_b))
+                scores["val_ssim"].append(metrics.ssim(truth, fake))
         for name, values in scores.items():
             logs[name] = float(tf.reduce_mean(tf.concat(values, axis=0)))
 
@@ -118,7 +118,7 @@ class KeepBest(keras.callbacks.Callback):
             self._keep(epoch + 1, logs[self.measured.name])
 
     def _keep(self, epoch, value):
-        with self.model.averaged(), _without_optimizers(self.model):
+        with self.model.averaged(), self.model.without_optimizers():
             with whole(self.run / stored.BEST) as path:
                 self.model.save(path)
         facts = {
@@ -173,16 +173,3 @@ class EarlyStop(keras.callbacks.Callback):
         self.measured.add(logs[self.measured.name])
         if self.reason is not None:
             self.model.stop_training = True
-
-
-@contextlib.contextmanager
-def _without_optimizers(model):
-    """Within, the trainer is as it was before `compile`, for `save`."""
-    optimizers = model.generator_optimizer, model.discriminator_optimizer
-    model.compiled = False
-    model.generator_optimizer = model.discriminator_optimizer = None
-    try:
-        yield
-    finally:
-        model.generator_optimizer, model.discriminator_optimizer = optimizers
-        model.compiled = True

@@ -187,7 +187,7 @@ class Record(keras.callbacks.Callback):
         self.writer.flush()
 
     def _learning_rate(self):
-        optimizer = self.model.generator_optimizer
+        optimizer = self.model.optimizer.optimizers[0]
         # The rate of the epoch's last update, not of the one to come.
         schedule, done = optimizer._learning_rate, optimizer.iterations.numpy()
         if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
@@ -232,19 +232,19 @@ class Panels(keras.callbacks.Callback):
 
     Args:
         run: the run's folder.
-        batch: `(real_a, real_b)`, float tensors in [-1, 1].
+        batch: images by domain, float tensors in [-1, 1].
         writer: of TensorBoard.
     """
 
     def __init__(self, run: Path, batch, writer):
         super().__init__()
         self.folder = run / "samples"
-        self.real_a, self.real_b = batch
+        self.batch = batch
         self.writer = writer
 
     def on_epoch_end(self, epoch, logs=None):
         with self.model.averaged():
-            images = self.model.paint(self.real_a, self.real_b)
+            images = self.model.paint(self.batch)
         image = panel(*images.values())
         with whole(self.folder / f"epoch_{epoch + 1:04d}.png") as path:
             Image.fromarray(image).save(path)

@@ -158,7 +158,8 @@ def _fit(job, run, start, means, signals):
     if job.samples is not None:
         callbacks.append(Panels(run, job.samples, record.writer))
     callbacks.append(Averages())
-    callbacks.append(Health(job.watched, config.model.is_paired, clock, record.writer))
+    remedies = config.model.remedies
+    callbacks.append(Health(job.watched, remedies, clock, record.writer))
     callbacks += [callback for callback in (best, stop, keep) if callback is not None]
     parts = [(start.epoch, start.step, start.epoch + 1)] if start.step else []
     parts.append((start.epoch + bool(start.step), 0, config.epochs))
@@ -172,6 +173,7 @@ def _fit(job, run, start, means, signals):
                 flip=data.flip,
                 rotate=data.rotate,
                 color_jitter=data.color_jitter,
+                jittered=config.ways[0].input,
                 seed=config.seed,
                 start_epoch=first,
                 start_step=skipped,

@@ -34,12 +34,6 @@ images alike, on facades for the first 100 steps."""
 GREY_LEVEL = 2 / 255
 """Difference of neighbouring 8-bit values in [-1, 1]."""
 
-DIRECTIONS = {
-    "a2b": ("real_a", "fake_b", "real_b"),
-    "b2a": ("real_b", "fake_a", "real_a"),
-}
-"""Each translation's inputs, outputs and examples of what outputs should be."""
-
 
 class Diverged(ValueError):
     """A number that training depends on is not finite; the message says which."""
@@ -187,18 +181,20 @@ class Health(keras.callbacks.Callback):
     Training is left as it is: painting changes no state.
 
     Args:
-        batch: `(real_a, real_b)`, float tensors in [-1, 1]. It takes as long as one
+        batch: images by domain, float tensors in [-1, 1]. It takes as long as one
             step of about as many images.
-        paired: whether `real_b` is what `real_a` should become.
+        remedies: what helps against `"inverted"` colours and `"collapsed"` outputs.
         clock: of the run; must come first.
         writer: of TensorBoard.
         every: steps of the run between checks.
     """
 
-    def __init__(self, batch, paired: bool, clock, writer, every: int = 100):
+    def __init__(
+        self, batch, remedies: Mapping[str, str], clock, writer, every: int = 100
+    ):
         super().__init__()
-        self.real_a, self.real_b = batch
-        self.paired = paired
+        self.batch = batch
+        self.remedies = remedies
         self.clock = clock
         self.writer = writer
         self.every = every
@@ -211,56 +207,45 @@ class Health(keras.callbacks.Callback):
     def check(self) -> None:
         """Looks at the model as it is now."""
         with self.model.averaged():
-            images = self.model.paint(self.real_a, self.real_b)
-        for direction, names in DIRECTIONS.items():
-            if names[1] in images:
-                inputs, outputs, examples = (images[name] for name in names)
-                self._check_colours(direction, inputs, outputs, examples)
-                if len(outputs) > 1:
-                    self._check_diversity(direction, inputs, outputs, examples)
+            images = self.model.paint(self.batch)
+        for way in self.model.ways:
+            shown = self.batch[way.input], images[way.output], self.batch[way.target]
+            self._check_colours(way, *shown)
+            if len(images[way.output]) > 1:
+                self._check_diversity(way, *shown)
         for name, share in self.model.decisions(images).items():
             self._check_discriminator(name, float(share))
 
-    def _check_colours(self, direction, inputs, outputs, examples):
+    def _check_colours(self, way, inputs, outputs, examples):
         correlation = float(luminance_correlation(inputs, outputs))
-        self._write(f"correlation_{direction}", correlation)
-        due, remedy = (
-            0.0,
-            ("raise --model.identity-weight, or start again with another --seed"),
-        )
-        if self.paired:
+        self._write(f"correlation_{way.label}", correlation)
+        due = 0.0
+        if way.has_truth:
             # A truth that is itself inverted leaves nothing to warn about.
             due = min(0.0, float(luminance_correlation(inputs, examples)))
-            remedy = "raise --model.l1-weight"
         self._alarm(
-            f"colours {direction}",
+            f"colours {way.label}",
             correlation - due < INVERTED,
-            f"{direction} inverts colours (luminance of input and output correlates "
-            f"by {correlation:.2f}): if the samples show it too, {remedy}",
+            f"{way.label} inverts colours (luminance of input and output correlates "
+            f"by {correlation:.2f}): if the samples show it too, "
+            f"{self.remedies['inverted']}",
         )
 
-    def _check_diversity(self, direction, inputs, outputs, examples):
+    def _check_diversity(self, way, inputs, outputs, examples):
         of_inputs, of_outputs, of_examples = (
             float(diversity(images)) for images in (inputs, outputs, examples)
         )
         if of_inputs == 0:
             return
         ratio = of_outputs / of_inputs
-        self._write(f"diversity_{direction}", ratio)
+        self._write(f"diversity_{way.label}", ratio)
         # Where examples differ less than inputs do, so should outputs.
         collapsed = of_outputs < COLLAPSED * min(of_inputs, of_examples)
-        if self.paired:
-            remedy = "raise --model.l1-weight"
-        else:
-            remedy = (
-                "raise --model.cycle-weight-a and --model.cycle-weight-b, or start "
-                "again with another --seed"
-            )
         self._alarm(
-            f"diversity {direction}",
+            f"diversity {way.label}",
             collapsed and self.clock.step > WARM_UP,
-            f"{direction} paints nearly the same for every image (outputs differ "
-            f"{ratio:.2f} times as much as inputs): {remedy}",
+            f"{way.label} paints nearly the same for every image (outputs differ "
+            f"{ratio:.2f} times as much as inputs): {self.remedies['collapsed']}",
         )
 
     def _check_discriminator(self, name, share):

@@ -10,9 +10,9 @@ import tensorflow as tf
 from tfi2i.data import PairedData, UnpairedData
 from tfi2i.data.pixels import to_float
 from tfi2i.data.transforms import center, resize
-from tfi2i.recipes import build
+from tfi2i.recipes import build, splits
+from tfi2i.recipes.bounds import flag
 from tfi2i.recipes.config import TrainConfig
-from tfi2i.recipes.limits import flag
 from tfi2i.training import ConstantThenLinear, known_images
 from tfi2i.training.devices import check_precision, choose_strategy
 
@@ -39,8 +39,8 @@ class Job:
     config: TrainConfig
     training: PairedData | UnpairedData
     validation: tf.data.Dataset | None
-    samples: tuple | None
-    watched: tuple
+    samples: dict[str, tf.Tensor] | None
+    watched: dict[str, tf.Tensor]
     files: dict[str, Path]
     model: keras.Model
 
@@ -66,12 +66,11 @@ def prepare(config: TrainConfig) -> Job:
     strategy = choose_strategy(config.devices, config.data.batch_size)
     _check_can_be_measured(config)
     training = build.load_data(config, "train")
-    log.info("%s: %s", _count(training), training.files.reason)
+    log.info("%s: %s", training.counted, training.files.reason)
     config = build.with_pixels(config, training)
     steps = training.steps_per_epoch(config.data.batch_size)
     _log_left_out(training, steps * config.data.batch_size)
-    splits = build.splits(config.data)
-    other = next((split for split in ("val", "test") if split in splits), None)
+    other = splits.held_out(config.data)
     shown = training if other is None else build.load_data(config, other)
     validation, files = None, known_images.files("train", training)
     if other == "val":
@@ -96,7 +95,7 @@ def prepare(config: TrainConfig) -> Job:
 def _check_can_be_measured(config):
     """Refuses a measure of validation before images are read in vain."""
     is_asked = config.keep_best is not None or config.early_stop is not None
-    if is_asked and "val" not in build.splits(config.data):
+    if is_asked and "val" not in splits.available(config.data):
         _refuse_measures(config, f"'{config.data.dir}' has no validation images")
 
 
@@ -110,41 +109,34 @@ def _refuse_measures(config, why):
             )
 
 
-def _count(data):
-    if isinstance(data, PairedData):
-        return f"{len(data)} training pairs"
-    return f"{len(data.real_a)} and {len(data.real_b)} training images"
-
-
 def _log_left_out(data, count):
     """Logs how many images an epoch leaves out, where the last batch is not full."""
-    images = max(len(data.real_a), len(data.real_b))
-    if images > count:
+    if len(data) > count:
         log.info(
             "each epoch leaves out %d of %d images, other ones each time: they do not "
             "fill a batch",
-            images - count,
-            images,
+            len(data) - count,
+            len(data),
         )
 
 
 def _samples(data, count, config):
-    """The first images of A and B, at the size that the networks take."""
-    count = min(count, len(data.real_a), len(data.real_b))
+    """The first images of each domain, at the size that the networks take."""
+    count = min(count, data.count_of_each)
     keeps_scale = config.is_cropped and config.preprocess != "resize_and_crop"
     cut = center if keeps_scale else resize
-    return tuple(
-        to_float(
+    return {
+        domain: to_float(
             tf.stack([cut(images[i], *config.crop_shape) for i in range(count)]),
             images.pixels,
         )
-        for images in (data.real_a, data.real_b)
-    )
+        for domain, images in data.images.items()
+    }
 
 
 def _validation(config, data, replicas):
     """Validation batches of which every replica gets a part."""
-    count = min(config.validation_images, len(data.real_a), len(data.real_b))
+    count = min(config.validation_images, data.count_of_each)
     left_out = count % replicas
     count -= left_out
     if left_out:

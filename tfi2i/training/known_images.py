@@ -28,21 +28,8 @@ def files(
         Files by split, domain and name: `train/A/1.png`. One that holds both images of
         a pair occurs once.
     """
-    if isinstance(data, UnpairedData):
-        pairs = zip(data.names, (*data.files.a, *data.files.b), strict=True)
-        found = {f"{split}/{name}": image.path for name, image in pairs}
-        counts = (len(data.files.a), len(data.files.b))
-        used = [*range(counts[0])[:limit], *range(sum(counts))[counts[0] :][:limit]]
-        keys = list(found)
-        return {keys[index]: found[keys[index]] for index in used}
-    found = {}
-    for sample in data.files.samples[:limit]:
-        name, path = f"{split}/B/{sample.name}", sample.b.path
-        found[name + path.suffix] = path
-        if sample.a is not None and sample.a.path != path:
-            name, path = f"{split}/A/{sample.name}", sample.a.path
-            found[name + path.suffix] = path
-    return {_text(key): path for key, path in found.items()}
+    found = data.image_files(limit)
+    return {f"{split}/{name}": path for name, path in found.items()}
 
 
 def record(run: Path, images: Mapping[str, Path]) -> None:
@@ -101,11 +88,6 @@ def check(run: Path, images: Mapping[str, Path]) -> None:
     if same_size:
         # Next time they need not be read.
         _write(run, {key: [*now[key], entry[-1]] for key, entry in known.items()})
-
-
-def _text(name):
-    """A name that need not be text as some, as `TwoDomains.names` are."""
-    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _status(path):

@@ -13,7 +13,7 @@ import keras
 
 from tfi2i.files import check_can_make
 from tfi2i.recipes import stored
-from tfi2i.recipes.config import ImportedConfig, TrainConfig
+from tfi2i.recipes.config import TrainConfig
 from tfi2i.recipes.resolve import resolve
 from tfi2i.training import going_on, known_images
 from tfi2i.training.backup import Position
@@ -125,7 +125,7 @@ def resume(
 
 def _resume(run, data_dir, devices, epochs):
     before = stored.read(run)
-    if isinstance(before.model, ImportedConfig):
+    if not before.model.is_trained_here:
         raise ValueError(
             f"'{run}' was imported, not trained here: train a recipe from it with "
             f"--init-from {shlex.quote(str(run))}."
@@ -270,7 +270,7 @@ def _initialize(job, networks):
     if not networks:
         return []
     try:
-        accounts = transfer(job.model, networks, job.config.data.direction)
+        accounts = transfer(job.model, networks)
     except ValueError as error:
         raise ValueError(
             f"Cannot begin with '{job.config.init_from}': {error}"

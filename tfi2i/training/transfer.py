@@ -5,11 +5,6 @@ from dataclasses import dataclass, field
 
 import keras
 
-_ONE_WAY = {
-    "a2b": {"generator": "generator_ab", "discriminator": "discriminator_b"},
-    "b2a": {"generator": "generator_ba", "discriminator": "discriminator_a"},
-}
-
 
 @dataclass
 class Transfer:
@@ -28,18 +23,15 @@ class Transfer:
     fresh: list[str] = field(default_factory=list)
 
 
-def transfer(
-    model: keras.Model, sources: Mapping[str, keras.Model], direction: str
-) -> list[Transfer]:
+def transfer(model: keras.Model, sources: Mapping[str, keras.Model]) -> list[Transfer]:
     """Sets what fits: weights of the same name and shape.
 
-    A CycleGAN begins with a one-way generator for the way that it knows, a Pix2Pix with
-    the CycleGAN's generator for its own way, or with that of a run of either way.
+    A network begins with the source of its own way or domain. A trainer of one way
+    takes those of the other way from a source that has one way only.
 
     Args:
         model: the trainer.
-        sources: networks by their names in a trainer.
-        direction: which way a one-way trainer translates, `"a2b"` or `"b2a"`.
+        sources: networks by what they are called in a trainer of both ways.
 
     Returns:
         An account for every network of the trainer.
@@ -48,11 +40,9 @@ def transfer(
         ValueError: nothing of the generators fits.
     """
     accounts = []
-    for name in model.network_names:
-        network = getattr(model, name)
-        if network is not None:
-            source = _source(name, sources, direction)
-            accounts.append(_transfer(name, network, source))
+    for name, network in model.networks.items():
+        source = _source(model.roles[name], sources, len(model.ways))
+        accounts.append(_transfer(name, network, source))
     given = "generator" if any(map(_is_generator, sources)) else ""
     loaded = [
         path
@@ -89,21 +79,21 @@ def _is_generator(name):
     return name.startswith("generator")
 
 
-def _source(name, sources, direction):
+def _source(role, sources, ways):
     """The network to begin with, None where there is none."""
-    if name in sources:
-        return sources[name]
-    if name in _ONE_WAY["a2b"]:
-        own, other = (_ONE_WAY[way][name] for way in _with_other(direction))
-        if own in sources or {"generator_ab", "generator_ba"} <= sources.keys():
-            return sources.get(own)
-        return sources.get(other)
-    one_way = {other: one for one, other in _ONE_WAY["a2b"].items()}
-    return sources.get(one_way.get(name))
+    has_both = {"generator_ab", "generator_ba"} <= sources.keys()
+    if role in sources or ways > 1 or has_both:
+        return sources.get(role)
+    return sources.get(_OTHER.get(role))
 
 
-def _with_other(direction):
-    return ("a2b", "b2a") if direction == "a2b" else ("b2a", "a2b")
+_OTHER = {
+    "generator_ab": "generator_ba",
+    "generator_ba": "generator_ab",
+    "discriminator_a": "discriminator_b",
+    "discriminator_b": "discriminator_a",
+}
+"""What the same network of the other way is called."""
 
 
 def _transfer(name, network, source):
