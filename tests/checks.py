@@ -2,6 +2,8 @@
 
 import contextlib
 import math
+import tempfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -9,6 +11,8 @@ import tensorflow as tf
 
 from tfi2i import networks
 from tfi2i.models import CycleGAN, Pix2Pix
+from tfi2i.training.backup import Backup, Position
+from tfi2i.training.callbacks import Clock, KeepBackup
 from tfi2i.training.devices import choose_strategy
 
 
@@ -162,10 +166,142 @@ def least_cyclegan(**options):
 
 
 def state(model):
-    """All that a trainer changes: weights, random state, pools, both optimizers."""
+    """All that a trainer changes: weights, random state, pools, all optimizers."""
     variables = [
         *model.variables,
         *model.optimizer.variables,
         *(variable for pool in model.pools for variable in pool.state().values()),
     ]
     return [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
+
+
+def check_trainer(make, batch):
+    """What every trainer is held to.
+
+    Each player updates its own networks only, by finite gradients for all their
+    weights; a `.keras` file goes on to the bit, with all optimizers' slots; so does a
+    backup of a fit that was killed; two devices do what one does.
+
+    Args:
+        make: without arguments, to the same trainer each time, not compiled. What
+            replicas draw or keep for themselves (dropout, batch norm, penalties) is
+            left out.
+        batch: of two examples, by name.
+    """
+    _check_players(make, batch)
+    with tempfile.TemporaryDirectory() as folder:
+        _check_saving(make, batch, Path(folder) / "model.keras")
+        _check_backup(make, batch, Path(folder) / "state.npz")
+    _check_two_devices(make, batch)
+
+
+class _Watched(keras.optimizers.SGD):
+    """Refuses gradients that are missing or not finite."""
+
+    def apply(self, grads, trainable_variables=None):
+        for gradient, variable in zip(grads, trainable_variables, strict=True):
+            assert gradient is not None, variable.path
+            assert np.isfinite(gradient).all(), variable.path
+        super().apply(grads, trainable_variables)
+
+
+def _check_players(make, batch):
+    for player in make().players:
+        model = make()
+        rates = [0.1 if other == player else 0.0 for other in model.players]
+        model.compile(*map(_Watched, rates), run_eagerly=True)
+        before = {name: net.get_weights() for name, net in model.networks.items()}
+        losses = model.train_on_batch(batch, return_dict=True)
+        assert np.isfinite(list(losses.values())).all()
+        for name, network in model.networks.items():
+            pairs = zip(network.get_weights(), before[name], strict=True)
+            changed = [not np.array_equal(now, then) for now, then in pairs]
+            assert any(changed) == (name in model.players[player]), (player, name)
+
+
+def _batches(model, batch, count):
+    """Different mixtures of the examples."""
+    first = model.ways[0].input
+    for step in range(count):
+        mixed = {name: np.roll(value, step, axis=0) for name, value in batch.items()}
+        yield {**mixed, first: mixed[first] * np.float32(1 - 0.1 * step)}
+
+
+def _check_saving(make, batch, path):
+    model = make()
+    model.compile(run_eagerly=True)
+    first, second, *later = _batches(model, batch, 4)
+    for mixed in (first, second):
+        model.train_on_batch(mixed)
+    model.save(path)
+    loaded = keras.saving.load_model(path)
+    assert loaded.optimizer.iterations.numpy() == 2
+    _check_same(model, loaded)
+    for mixed in later:
+        losses = model.train_on_batch(mixed, return_dict=True)
+        assert loaded.train_on_batch(mixed, return_dict=True) == losses
+    _check_same(model, loaded)
+
+
+class _Kill(keras.callbacks.Callback):
+    """Ends `fit` as nothing expects it, after some steps."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.steps = steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch + 1 == self.steps:
+            raise KeyboardInterrupt
+
+
+def _check_backup(make, batch, path):
+    def fit(model, last, start=None, means=None):
+        start, means = start or Position(0, 0), means or {}
+        clock = Clock(4, 1, start)
+        options = {"epochs": 1, "minutes": 0.0, "means": means, "flush": int}
+        keep = KeepBackup(
+            Backup(path), clock, ["image"], should_stop=lambda: False, **options
+        )
+        batches = list(_batches(model, batch, 4))[start.step :]
+        # The kill comes in the step after the last backup.
+        callbacks = [clock, _Kill(last), keep]
+        stacked = {name: np.stack([b[name] for b in batches]) for name in batch}
+        data = tf.data.Dataset.from_tensor_slices(stacked)
+        return model.fit(data, callbacks=callbacks, verbose=0).history
+
+    whole, killed, resumed = make(), make(), make()
+    for model in (whole, killed, resumed):
+        model.compile(run_eagerly=True)
+    losses = fit(whole, 5)
+    with contextlib.suppress(KeyboardInterrupt):
+        fit(killed, 3)
+    start, means = Backup(path).restore(resumed, ["image"])
+    assert start.step == 2
+    assert fit(resumed, 5, start, means) == losses
+    _check_same(whole, resumed)
+
+
+def _check_same(model, other):
+    pairs = list(zip(state(model), state(other), strict=True))
+    assert len(pairs) > len(model.weights)
+    for ours, theirs in pairs:
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def _check_two_devices(make, batch):
+    results = []
+    for strategy in (tf.distribute.get_strategy(), two_devices()):
+        with strategy.scope():
+            model = make()
+            # Adam would enlarge the rounding of gradients that are almost 0.
+            model.compile(*(keras.optimizers.SGD(0.01) for _ in model.players))
+        data = tf.data.Dataset.from_tensor_slices(batch).repeat(2).batch(2)
+        history = model.fit(data, verbose=0).history
+        results.append((state(model), history))
+    (one, losses), (two, same_losses) = results
+    assert losses.keys() == same_losses.keys()
+    for name, values in losses.items():
+        np.testing.assert_allclose(values, same_losses[name], rtol=1e-5, err_msg=name)
+    for ours, theirs in zip(one, two, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)

@@ -131,6 +131,14 @@ def test_python_names_exist(page):
         functools.reduce(getattr, name.split(".")[1:], tfi2i)
 
 
+def test_the_python_page_lists_every_public_name():
+    page = _prose(ROOT / "docs" / "python.md")
+    rooms = [getattr(tfi2i, name) for name in tfi2i.__all__]
+    names = {name for room in rooms for name in getattr(room, "__all__", ())}
+    names |= {f"tfi2i.{name}" for name in tfi2i.__all__ if name != "__version__"}
+    assert {name for name in names if f"`{name}`" not in page} == set()
+
+
 def test_ci_runs_readme_s_two_commands():
     """`.ci/run` takes README's first line with each, so each sets all up by itself."""
     lines = (ROOT / "README.md").read_text("utf-8").splitlines()

@@ -16,12 +16,7 @@ from tfi2i.inference.shown import MadeInput, Size
 from tfi2i.inference.tiles import Statistics
 from tfi2i.interop.initial import initial_networks
 from tfi2i.recipes.config import TrainConfig
-from tfi2i.recipes.customize import (
-    checked_data,
-    customize,
-    ready_to_train,
-    with_fields,
-)
+from tfi2i.recipes.customize import checked_data, customize, ready_to_train, with_fields
 from tfi2i.recipes.named import RECIPES
 from tfi2i.recipes.trained import Weights
 from tfi2i.training import run as training_run
@@ -220,7 +215,12 @@ def evaluate(
     if not sources:
         raise ValueError("evaluate needs at least one source.")
     results = evaluation.evaluate(
-        sources, checked_data(data or {}), split, direction, size, weights
+        sources,
+        checked_data(data or {}),
+        split,
+        direction,
+        size,
+        weights,
     )
     return list(results)
 

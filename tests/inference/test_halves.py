@@ -9,12 +9,13 @@ from tfi2i.data.reading import read_image
 from tfi2i.inference import Translator, translate_files
 from tfi2i.inference.shown import Shown, Training
 from tfi2i.recipes.config import DataConfig
+from tfi2i.ways import named
 
 
 def trained_on(folder, direction="a2b", **data):
     translator = Translator(lambda images: 255 - images, direction=direction)
     data = DataConfig(dir=str(folder), preprocess="none", **data)
-    translator.shown = Shown(Training(data, direction))
+    translator.shown = Shown(Training(data, named(direction)))
     return translator
 
 

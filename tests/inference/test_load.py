@@ -96,8 +96,12 @@ def test_an_export_s_name_tells_its_direction(run, tmp_path):
         assert load(folder / source, "a2b").direction == "a2b"
         with pytest.raises(ValueError, match=f"{source}' translates a2b, not b2a"):
             load(folder / source, "b2a")
-    nameless = tmp_path / "b2a_model.tflite"
-    nameless.symlink_to(folder / "emoji_a2b.tflite")
+    renamed = tmp_path / "b2a_model.tflite"
+    renamed.symlink_to(folder / "emoji_a2b.tflite")
+    assert load(renamed).direction == "a2b"
+    # As earlier versions wrote it, which said nothing of itself.
+    nameless = tmp_path / "model.tflite"
+    nameless.write_bytes(renamed.read_bytes().partition(b"PK\x03\x04")[0])
     assert load(nameless).direction is None
     with pytest.raises(ValueError, match="does not say .*: leave --direction out"):
         load(nameless, "b2a")

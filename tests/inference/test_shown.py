@@ -14,6 +14,7 @@ from tfi2i.data.pixels import RGB, PixelType
 from tfi2i.inference import Translator, load
 from tfi2i.inference.shown import Training, as_trained
 from tfi2i.recipes.config import DataConfig, DomainConfig
+from tfi2i.ways import named
 
 GREY = PixelType.of(1)
 DEEP = PixelType.of(1, "uint16", 100, 4095)
@@ -87,7 +88,7 @@ def test_labels_stay_labels():
     np.testing.assert_array_equal(small, by_pillow(image, 16, 16))
     np.testing.assert_array_equal(output, small.repeat(4, 0).repeat(4, 1))
     # Seen the other way, they are the input.
-    way = Training(replace(SQUARE, domain_b=nearest), "b2a")
+    way = Training(replace(SQUARE, domain_b=nearest), named("b2a"))
     as_trained(Translator(seen), way, "trained")(image)
     np.testing.assert_array_equal(seen.batches[1][0], image[2::4, 2::4])
 

@@ -226,6 +226,29 @@ class TwoDomains(abc.ABC):
             .with_options(_options())
         )
 
+    def samples(
+        self, count: int, size: tuple[int, int], resized: bool
+    ) -> dict[str, tf.Tensor]:
+        """The first examples, all of one size.
+
+        Args:
+            count: how many at most.
+            size: height and width.
+            resized: whether images are resized to that; else it is cut out of them.
+
+        Returns:
+            `{"a": ..., "b": ...}`, each float32 `(count, height, width, channels)` in
+            [-1, 1].
+        """
+        count = min(count, self.count_of_each)
+        fit = transforms.resize if resized else transforms.center
+        return {
+            domain: to_float(
+                tf.stack([fit(images[i], *size) for i in range(count)]), images.pixels
+            )
+            for domain, images in self.images.items()
+        }
+
     @abc.abstractmethod
     def _example(
         self, index: tf.Tensor, seed: tf.Tensor, jitter: transforms.Jitter

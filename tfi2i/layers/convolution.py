@@ -17,6 +17,7 @@ other programs do not have. So they are taken in training, and else only within
 import contextlib
 import contextvars
 import functools
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -76,7 +77,9 @@ class Conv2D(keras.layers.Conv2D):
         ValueError: a bad `pad`, an unknown `pad_mode`, or `pad` with channels first.
     """
 
-    def __init__(self, *args, pad=0, pad_mode="zeros", **kwargs):
+    def __init__(
+        self, *args: Any, pad: int = 0, pad_mode: str = "zeros", **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         check_pixels("pad", pad)
         if pad_mode not in PAD_MODES:

@@ -1,5 +1,7 @@
 """Dropout that stays on at inference."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -21,7 +23,7 @@ class Noise(keras.layers.Layer):
         **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, rate, seed, **kwargs):
+    def __init__(self, rate: float, seed: int | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rate = rate
         self.seed = seed

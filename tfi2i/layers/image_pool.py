@@ -1,6 +1,7 @@
 """The history of generated images that CycleGAN's discriminators learn from."""
 
 import random
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -35,7 +36,7 @@ class ImagePool(keras.layers.Layer):
     Source: Shrivastava et al., arXiv:1612.07828, section 2.3; CycleGAN section 4.
     """
 
-    def __init__(self, size=50, seed=None, **kwargs):
+    def __init__(self, size: int = 50, seed: int | None = None, **kwargs: Any) -> None:
         # Stored as generated, whatever precision the networks compute in.
         kwargs = {"trainable": False, "dtype": "float32", **kwargs}
         super().__init__(**kwargs)

@@ -1,5 +1,7 @@
 """Normalization by each image's own statistics, or a batch's."""
 
+from typing import Any, Literal
+
 import keras
 import tensorflow as tf
 
@@ -84,7 +86,13 @@ class InstanceNormalization(keras.layers.Layer):
     Source: Ulyanov et al., arXiv:1607.08022, equation 7.
     """
 
-    def __init__(self, affine=False, epsilon=1e-5, seed=None, **kwargs):
+    def __init__(
+        self,
+        affine: bool = False,
+        epsilon: float = 1e-5,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if not epsilon > 0:
             raise ValueError(f"epsilon must be above 0. Received epsilon={epsilon}.")
@@ -148,7 +156,13 @@ class BatchNormalization(keras.layers.BatchNormalization):
     Input: `(batch, height, width, channels)`, float. Output: the same shape.
     """
 
-    def __init__(self, statistics="stored", momentum=0.9, epsilon=1e-5, **kwargs):
+    def __init__(
+        self,
+        statistics: Literal["stored", "image"] = "stored",
+        momentum: float = 0.9,
+        epsilon: float = 1e-5,
+        **kwargs: Any,
+    ) -> None:
         if statistics not in ("stored", "image"):
             raise ValueError(
                 f'statistics must be "stored" or "image". Received "{statistics}".'
@@ -245,7 +259,7 @@ class FixedNormalization(keras.layers.Layer):
     Input: `(batch, height, width, channels)`, float. Output: the same shape.
     """
 
-    def __init__(self, epsilon, **kwargs):
+    def __init__(self, epsilon: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.epsilon = epsilon
 

@@ -1,5 +1,7 @@
 """What lies around images: padding by zeros or by reflection, and cropping."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -58,7 +60,7 @@ class ReflectionPadding2D(keras.layers.Layer):
     width + 2 padding, channels)`.
     """
 
-    def __init__(self, padding=1, **kwargs):
+    def __init__(self, padding: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         check_pixels("padding", padding)
         self.padding = padding

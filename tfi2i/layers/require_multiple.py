@@ -1,5 +1,7 @@
 """The image sizes that a network accepts."""
 
+from typing import Any
+
 import keras
 
 from tfi2i.layers.base import PACKAGE
@@ -16,7 +18,9 @@ class RequireMultiple(keras.layers.Layer):
         **kwargs: of `keras.layers.Layer`.
     """
 
-    def __init__(self, multiple, remedy, minimum=None, **kwargs):
+    def __init__(
+        self, multiple: int, remedy: str, minimum: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.multiple = multiple
         self.remedy = remedy

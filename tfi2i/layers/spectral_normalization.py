@@ -1,5 +1,7 @@
 """Spectral normalization with a seed."""
 
+from typing import Any
+
 import keras
 
 from tfi2i.layers.base import PACKAGE
@@ -22,7 +24,9 @@ class SpectralNormalization(keras.layers.SpectralNormalization):
     through the division, here it does not.
     """
 
-    def __init__(self, layer, seed=None, **kwargs):
+    def __init__(
+        self, layer: keras.layers.Layer, seed: int | None = None, **kwargs: Any
+    ) -> None:
         # Under mixed precision, kernels would else be stored as rounded as they are
         # computed with.
         kwargs.setdefault("dtype", layer.variable_dtype)

@@ -1,5 +1,7 @@
 """Sub-pixel convolution: a convolution whose channels become pixels."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -49,7 +51,7 @@ class DepthToSpace(keras.layers.Layer):
     Source: Shi et al., arXiv:1609.05158, section 2.2.
     """
 
-    def __init__(self, factor=2, **kwargs):
+    def __init__(self, factor: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.factor = factor
 

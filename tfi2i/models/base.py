@@ -16,9 +16,9 @@ from tfi2i.models.trainer import Trainer
 class AdversarialModel(Trainer):
     """A trainer of networks that play against each other.
 
-    A subclass defines what `Trainer` asks for. Its steps compute each player's losses
-    within `player`. Everything of `keras.Model` works: `fit`, `evaluate`, `predict`,
-    `save` with the state of all optimizers.
+    A subclass defines what `Trainer` asks for and `step`, which computes each player's
+    losses within `player`. Everything of `keras.Model` works: `fit`, `evaluate`,
+    `predict`, `save` with the state of all optimizers.
 
     Args:
         loss_names: names of the losses that `record` receives.
@@ -44,6 +44,27 @@ class AdversarialModel(Trainer):
     def adversarial(self):
         """The loss that generators and discriminators play for."""
         return ADVERSARIAL_LOSSES[self.adversarial_loss]
+
+    def step(self, batch, training=True):
+        """One update of every player, or the same losses without.
+
+        Args:
+            batch: as `unpack` returns it.
+            training: false computes the losses at inference and updates nothing.
+
+        Returns:
+            Losses by name, for `record`.
+        """
+        raise NotImplementedError
+
+    def train_step(self, batch):
+        batch = self.unpack(batch)
+        return self.record(self.compiled_step(self.step)(batch), batch)
+
+    def test_step(self, batch):
+        """The same losses with the networks at inference; nothing is updated."""
+        batch = self.unpack(batch)
+        return self.record(self.step(batch, training=False), batch)
 
     @contextlib.contextmanager
     def player(self, name, training=True, weight=1.0):

@@ -173,12 +173,10 @@ class CycleGAN(AdversarialModel):
         losses |= self.compiled_step(self._judge)(images)
         return self.record(losses, batch)
 
-    def test_step(self, batch):
-        """The same losses at inference, without the pools; nothing is updated."""
-        batch = self.unpack(batch)
-        images, losses = self._generate(batch, training=False)
-        losses |= self._judge(images, training=False)
-        return self.record(losses, batch)
+    def step(self, batch, training=True):
+        """As `train_step`, without the pools, which XLA cannot compile."""
+        images, losses = self._generate(batch, training)
+        return losses | self._judge(images, training)
 
     def _generate(self, batch, training=True):
         with self.player("generator", training) as generators:

@@ -147,17 +147,8 @@ class Pix2Pix(AdversarialModel):
         ]
         return {"discriminator": self.share_right(*scores)}
 
-    def train_step(self, batch):
+    def step(self, batch, training=True):
         """One update of the discriminator, then one of the generator."""
-        batch = self.unpack(batch)
-        return self.record(self.compiled_step(self._step)(batch), batch)
-
-    def test_step(self, batch):
-        """The same losses with the networks at inference; nothing is updated."""
-        batch = self.unpack(batch)
-        return self.record(self._step(batch, training=False), batch)
-
-    def _step(self, batch, training=True):
         way = self.ways[0]
         inputs, targets = batch[way.input], batch[way.target]
         losses = {}

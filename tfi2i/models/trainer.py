@@ -29,7 +29,7 @@ class Trainer(TrainerInterface, keras.Model):
 
     A subclass sets its networks as the attributes that `network_names` lists, which
     are also arguments of its constructor (None where it has none), and defines
-    `players`, `ways`, `translator`, `train_step`, `test_step` and `paint`.
+    `players`, `ways`, `translator` and `paint`.
 
     Where layers of the networks have regularizers, or add losses (`add_loss`), these
     belong to the player whose networks they are, and are logged as

@@ -1,6 +1,7 @@
 """What the networks are made of, initialised as the PyTorch reference does."""
 
 import random
+from typing import Literal, get_args
 
 import keras
 
@@ -15,8 +16,9 @@ from tfi2i.layers import (
 )
 from tfi2i.layers.subpixel import SubpixelInitializer
 
-NORMS = ("batch", "instance", "instance_affine", "none")
-UPSAMPLES = ("transpose", "resize_conv", "subpixel")
+Norm = Literal["batch", "instance", "instance_affine", "none"]
+Statistics = Literal["stored", "image"]
+Upsample = Literal["transpose", "resize_conv", "subpixel"]
 
 
 class Blocks:
@@ -47,9 +49,9 @@ class Blocks:
         spectral_norm=False,
         use_bias=None,
     ):
-        _check_choice("norm", norm, NORMS)
-        _check_choice("upsample", upsample, UPSAMPLES)
-        _check_choice("statistics", statistics, ("stored", "image"))
+        _check_choice("norm", norm, get_args(Norm))
+        _check_choice("upsample", upsample, get_args(Upsample))
+        _check_choice("statistics", statistics, get_args(Statistics))
         self.norm_kind = norm
         self.statistics = statistics
         self.upsample_kind = upsample

@@ -2,19 +2,19 @@
 
 import keras
 
-from tfi2i.networks.blocks import Blocks, image_input, leaky_relu
+from tfi2i.networks.blocks import Blocks, Norm, image_input, leaky_relu
 
 
 def patchgan(
-    in_channels=3,
-    filters=64,
-    num_layers=3,
-    norm="batch",
-    seed=None,
-    name="patchgan",
-    spectral_norm=False,
-    use_bias=None,
-):
+    in_channels: int = 3,
+    filters: int = 64,
+    num_layers: int = 3,
+    norm: Norm = "batch",
+    seed: int | None = None,
+    name: str = "patchgan",
+    spectral_norm: bool = False,
+    use_bias: bool | None = None,
+) -> keras.Model:
     """Scores overlapping patches of an image: the Markovian discriminator.
 
     `num_layers=3` sees patches of 70x70 pixels and, for 256x256 images, gives a
@@ -60,14 +60,14 @@ def patchgan(
 
 
 def pixel_discriminator(
-    in_channels=3,
-    filters=64,
-    norm="batch",
-    seed=None,
-    name="pixel_discriminator",
-    spectral_norm=False,
-    use_bias=None,
-):
+    in_channels: int = 3,
+    filters: int = 64,
+    norm: Norm = "batch",
+    seed: int | None = None,
+    name: str = "pixel_discriminator",
+    spectral_norm: bool = False,
+    use_bias: bool | None = None,
+) -> keras.Model:
     """Scores every pixel by itself (the paper's 1x1 PixelGAN).
 
     Args:

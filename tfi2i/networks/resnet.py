@@ -4,22 +4,22 @@ import keras
 
 from tfi2i.layers import RequireMultiple
 from tfi2i.network_sizes import RESNET_SIZES
-from tfi2i.networks.blocks import Blocks, image_input, relu
+from tfi2i.networks.blocks import Blocks, Norm, Statistics, Upsample, image_input, relu
 
 
 def resnet(
-    num_blocks=9,
-    in_channels=3,
-    out_channels=3,
-    filters=64,
-    norm="instance",
-    dropout=0.0,
-    statistics="image",
-    upsample="transpose",
-    seed=None,
-    name="resnet",
-    use_bias=None,
-):
+    num_blocks: int = 9,
+    in_channels: int = 3,
+    out_channels: int = 3,
+    filters: int = 64,
+    norm: Norm = "instance",
+    dropout: float = 0.0,
+    statistics: Statistics = "image",
+    upsample: Upsample = "transpose",
+    seed: int | None = None,
+    name: str = "resnet",
+    use_bias: bool | None = None,
+) -> keras.Model:
     """Two halvings, residual blocks at a quarter of the size, two doublings.
 
     With `num_blocks=9` and instance norm this is the reference's `resnet_9blocks`:

@@ -4,23 +4,31 @@ import keras
 
 from tfi2i.layers import RequireMultiple
 from tfi2i.network_sizes import unet_sizes
-from tfi2i.networks.blocks import Blocks, image_input, leaky_relu, relu
+from tfi2i.networks.blocks import (
+    Blocks,
+    Norm,
+    Statistics,
+    Upsample,
+    image_input,
+    leaky_relu,
+    relu,
+)
 
 
 def unet(
-    num_downs=8,
-    in_channels=3,
-    out_channels=3,
-    filters=64,
-    norm="batch",
-    dropout=0.5,
-    statistics="image",
-    upsample="transpose",
-    skips=True,
-    seed=None,
-    name="unet",
-    use_bias=None,
-):
+    num_downs: int = 8,
+    in_channels: int = 3,
+    out_channels: int = 3,
+    filters: int = 64,
+    norm: Norm = "batch",
+    dropout: float = 0.5,
+    statistics: Statistics = "image",
+    upsample: Upsample = "transpose",
+    skips: bool = True,
+    seed: int | None = None,
+    name: str = "unet",
+    use_bias: bool | None = None,
+) -> keras.Model:
     """Encoder and decoder with a skip connection at every size.
 
     With `num_downs=8` and batch norm this is the reference's `unet_256`:

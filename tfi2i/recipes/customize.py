@@ -7,7 +7,7 @@ from typing import Any
 from tfi2i.recipes.config import TrainConfig
 from tfi2i.recipes.named import RECIPES, get
 from tfi2i.recipes.resolve import resolve, without_unused
-from tfi2i.recipes.serialize import from_dict, to_dict
+from tfi2i.recipes.serialize import FORMAT, from_dict, to_dict
 
 
 def customize(recipe: str, fields: Mapping[str, Any]) -> TrainConfig:
@@ -34,14 +34,14 @@ def with_fields(config: TrainConfig, fields: Mapping[str, Any]) -> TrainConfig:
 
 
 def checked_data(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of `DataConfig` by name, with their names and types checked.
+    """Fields of `DataConfig` with their names and types checked, paths as strings.
 
     Raises:
         ValueError: there is no such field, or a value has another type.
     """
-    any_recipe = next(iter(RECIPES.values()))
-    data = with_fields(any_recipe.config, {"data": fields}).data
-    return {name: getattr(data, name) for name in fields}
+    data = with_fields(from_dict({"format": FORMAT}), {"data": fields}).data
+    names = (name.partition(".")[0] for name in fields)
+    return {name: getattr(data, name) for name in names}
 
 
 def ready_to_train(config: TrainConfig) -> TrainConfig:

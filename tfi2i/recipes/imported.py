@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tfi2i import ways
+from tfi2i.network_sizes import RESNET_SIZES
 from tfi2i.recipes.config import DataConfig, ModelConfig
 
 
@@ -28,7 +29,7 @@ class ImportedConfig(ModelConfig):
     @property
     def multiple(self) -> int:
         # The network says of itself which sizes it takes.
-        return 4
+        return RESNET_SIZES.multiple
 
     def load_data(self, config, split, limit, usual):
         from tfi2i.recipes import splits

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from tfi2i.network_sizes import RESNET_SIZES, SizeRule, unet_sizes
 from tfi2i.recipes.bounds import SHARE, at_least, refuse, refuse_unused
 from tfi2i.recipes.config import DataConfig, ModelConfig
 
@@ -46,9 +47,11 @@ class GeneratorConfig:
     """Join encoder and decoder at each size (U-Net only)."""
 
     @property
-    def multiple(self) -> int:
-        """Of which the sides of images must be multiples; of resolved ones only."""
-        return 2**self.num_downs if self.network == "unet" else 4
+    def sizes(self) -> SizeRule:
+        """Which sides it takes, at least where the halvings are not known yet."""
+        if self.network == "unet":
+            return unet_sizes(self.num_downs or LEAST_HALVINGS)
+        return RESNET_SIZES
 
     def resolve(self, data: DataConfig) -> "GeneratorConfig":
         """Fill in the U-Net's halvings, and what statistics batch norm uses."""
@@ -65,19 +68,19 @@ class GeneratorConfig:
 
     def check_size(self, size: int, path: str) -> None:
         """Refuse a side that the network does not take; `path` is its field."""
+        step, least = self.sizes
+        if self.sizes.fits(size):
+            return
+        name = "ResNet"
         if self.network == "unet":
-            step = least = 2 ** (self.num_downs or LEAST_HALVINGS)
             name = f"U-Net with {self.num_downs or 'at least 5'} halvings"
-        else:
-            step, least, name = 4, 16, "ResNet"
-        if size < least or size % step:
-            below = size // step * step
-            sizes = [side for side in (below, below + step) if side >= least]
-            near = " or ".join(map(str, sizes or [least]))
-            expected = (
-                f"a multiple of {step}, at least {least}, for a {name}, such as {near}"
-            )
-            refuse(path, size, expected)
+        below = size // step * step
+        near = [side for side in (below, below + step) if side >= least] or [least]
+        expected = (
+            f"a multiple of {step}, at least {least}, for a {name}, such as "
+            f"{' or '.join(map(str, near))}"
+        )
+        refuse(path, size, expected)
 
     def check_statistics(self, batch_size: int) -> None:
         """Refuse statistics where no batch norm uses them."""
@@ -174,7 +177,7 @@ class AdversarialConfig(ModelConfig):
 
     @property
     def multiple(self) -> int:
-        return self.generator.multiple
+        return self.generator.sizes.multiple
 
     def resolve(self, data: DataConfig) -> ModelConfig:
         return replace(self, generator=self.generator.resolve(data))

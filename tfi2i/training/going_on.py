@@ -4,11 +4,11 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
+from tfi2i.models.schedules import ConstantThenLinear
 from tfi2i.models.state import named_variables
 from tfi2i.recipes import stored, trained
 from tfi2i.recipes.config import TrainConfig
 from tfi2i.recipes.resolve import resolve
-from tfi2i.training import ConstantThenLinear
 from tfi2i.training.backup import Position, assign
 from tfi2i.training.job import Job
 

@@ -8,12 +8,11 @@ import keras
 import tensorflow as tf
 
 from tfi2i.data import PairedData, UnpairedData
-from tfi2i.data.pixels import to_float
-from tfi2i.data.transforms import center, resize
+from tfi2i.models.schedules import ConstantThenLinear
 from tfi2i.recipes import build, splits
 from tfi2i.recipes.bounds import flag
 from tfi2i.recipes.config import TrainConfig
-from tfi2i.training import ConstantThenLinear, known_images
+from tfi2i.training import known_images
 from tfi2i.training.devices import check_precision, choose_strategy
 
 log = logging.getLogger(__name__)
@@ -121,17 +120,9 @@ def _log_left_out(data, count):
 
 
 def _samples(data, count, config):
-    """The first images of each domain, at the size that the networks take."""
-    count = min(count, data.count_of_each)
+    """The first examples, at the size that the networks take."""
     keeps_scale = config.is_cropped and config.preprocess != "resize_and_crop"
-    cut = center if keeps_scale else resize
-    return {
-        domain: to_float(
-            tf.stack([cut(images[i], *config.crop_shape) for i in range(count)]),
-            images.pixels,
-        )
-        for domain, images in data.images.items()
-    }
+    return data.samples(count, config.crop_shape, resized=not keeps_scale)
 
 
 def _validation(config, data, replicas):
