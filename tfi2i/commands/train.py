@@ -8,8 +8,7 @@ from tfi2i.commands.parsing import CommandError, NoOptions, parse
 from tfi2i.commands.tensorflow_context import loaded_tensorflow
 
 if typing.TYPE_CHECKING:
-    from tfi2i.recipes.config import TrainConfig
-    from tfi2i.recipes.named import Recipe
+    from tfi2i.recipes.config import Recipe, TrainConfig
 
 _HELP = """usage: tfi2i train RECIPE [--run DIR] [--data.dir DIR] [OPTIONS]
        tfi2i train --resume RUN [--data.dir DIR] [--devices N] [--epochs N]
