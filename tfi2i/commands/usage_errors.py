@@ -99,21 +99,26 @@ def _suggest_flag(name: str, flags: dict[str, Any], program: str) -> str:
 
 
 def _flags(kind: Any, prefix: str = "--") -> dict[str, Any]:
-    """The annotation of each flag of `kind`, without its bounds."""
-    from tfi2i.recipes.bounds import Bound
-
+    """The annotation of each flag of `kind`."""
     flags: dict[str, Any] = {}
-    hints = typing.get_type_hints(kind, include_extras=True)
-    types_alone = typing.get_type_hints(kind)
-    for field in dataclasses.fields(kind):
-        hint, flag = types_alone[field.name], prefix + field.name.replace("_", "-")
-        marks = getattr(hints[field.name], "__metadata__", ())
+    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
+        flag = prefix + name.replace("_", "-")
         if dataclasses.is_dataclass(hint):
             flags |= _flags(hint, f"{flag}.")
-        # Other marks are tyro's, of what is no flag.
-        elif all(isinstance(mark, Bound) for mark in marks):
-            flags[flag] = hint
+        elif not _is_marked(hint):
+            flags[flag] = _without_bounds(hint)
     return flags
+
+
+def _is_marked(hint: Any) -> bool:
+    """Whether tyro is told to make something else than a flag of an option."""
+    is_annotated = typing.get_origin(hint) is typing.Annotated
+    markers = hint.__metadata__ if is_annotated else ()
+    return any(type(marker).__module__.startswith("tyro.") for marker in markers)
+
+
+def _without_bounds(hint: Any) -> Any:
+    return hint.__origin__ if typing.get_origin(hint) is typing.Annotated else hint
 
 
 def _arms(hint: Any) -> tuple[Any, ...]:
