@@ -147,6 +147,9 @@ def check_mirror(mirror: str) -> None:
         )
 
 
+_Response = http.client.HTTPResponse | urllib.error.HTTPError
+
+
 def bytes_present(path: Path) -> int:
     """The bytes of `path` that an interrupted download left."""
     part = _part(path)
@@ -177,7 +180,7 @@ def _resumable(part: Path, address: str, expected: Expected) -> tuple[int, str |
     return (size, validator) if validator or expected.sha256 else (0, None)
 
 
-def _validator(response: http.client.HTTPResponse) -> str | None:
+def _validator(response: _Response) -> str | None:
     """What tells one version of a file from another; weak tags do not."""
     tag = response.headers.get("ETag", "")
     if tag and not tag.startswith("W/"):
@@ -185,7 +188,9 @@ def _validator(response: http.client.HTTPResponse) -> str | None:
     return response.headers.get("Last-Modified")
 
 
-def _request(address, offset, validator, timeouts) -> http.client.HTTPResponse:
+def _request(
+    address: str, offset: int, validator: str | None, timeouts: Timeouts
+) -> _Response:
     """Asks for a file, or the rest of it."""
     headers = {"User-Agent": f"tfi2i/{__version__}", "Accept-Encoding": "identity"}
     if offset:
@@ -193,9 +198,9 @@ def _request(address, offset, validator, timeouts) -> http.client.HTTPResponse:
         if validator:
             headers["If-Range"] = validator
     request = urllib.request.Request(address, headers=headers)
-    answer: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    answer: concurrent.futures.Future[_Response] = concurrent.futures.Future()
 
-    def open_request():
+    def open_request() -> None:
         try:
             answer.set_result(_open(request, timeouts))
         except BaseException as error:
@@ -212,7 +217,7 @@ def _request(address, offset, validator, timeouts) -> http.client.HTTPResponse:
             raise
 
 
-def _open(request, timeouts) -> http.client.HTTPResponse:
+def _open(request: urllib.request.Request, timeouts: Timeouts) -> _Response:
     try:
         response = urllib.request.urlopen(request, timeout=timeouts.silence)
     except urllib.error.HTTPError as error:
@@ -227,7 +232,7 @@ def _open(request, timeouts) -> http.client.HTTPResponse:
     return response
 
 
-def _close(answer: concurrent.futures.Future) -> None:
+def _close(answer: concurrent.futures.Future[_Response]) -> None:
     if answer.exception() is None:
         answer.result().close()
 
@@ -255,7 +260,7 @@ def _explained(timeouts: Timeouts) -> Iterator[None]:
         raise DownloadError(f"it broke off ({text})") from error
 
 
-def _total_size(response, offset: int) -> int | None:
+def _total_size(response: _Response, offset: int) -> int | None:
     """The bytes of the whole file, None where the server does not say."""
     content_range = response.headers.get("Content-Range", "").strip()
     if response.status == 416:
@@ -283,7 +288,9 @@ def _too_large(expected: Expected) -> str:
     return f"it has more than {expected.max_size:,} bytes, far too many"
 
 
-def _checked_chunks(response, offset, expected, timeouts) -> Iterator[bytes]:
+def _checked_chunks(
+    response: _Response, offset: int, expected: Expected, timeouts: Timeouts
+) -> Iterator[bytes]:
     """The chunks of a response whose first one looks like such a file."""
     chunks = _chunks(response, timeouts)
     first = next(chunks, b"")
@@ -297,7 +304,7 @@ def _checked_chunks(response, offset, expected, timeouts) -> Iterator[bytes]:
     return itertools.chain([first], chunks)
 
 
-def _chunks(response, timeouts: Timeouts) -> Iterator[bytes]:
+def _chunks(response: _Response, timeouts: Timeouts) -> Iterator[bytes]:
     """What arrives, as it arrives, for as long as enough does."""
     start, received = time.monotonic(), 0
     while True:
