@@ -4,10 +4,17 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from tfi2i.files import stderr_aside, temporary_folder, whole
+from tfi2i.files import (
+    check_is_new,
+    stderr_aside,
+    temporary_folder,
+    whole,
+    whole_folder,
+)
 
 
 def test_replaces_the_old_file_at_the_end(tmp_path):
@@ -123,6 +130,49 @@ def test_a_full_disk_names_the_file(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert error.value.errno == errno.EFBIG
     assert list(tmp_path.iterdir()) == []
+
+
+def test_whole_folders_appear_at_the_end_or_not_at_all(tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to("empty")
+    for name in ("new", "empty", "link"):
+        with whole_folder(tmp_path / name) as partial:
+            (partial / f"{name}.txt").write_text("one")
+            assert not list(tmp_path.rglob(f"{name}/*.txt"))
+        assert (tmp_path / name / f"{name}.txt").read_text() == "one"
+        (tmp_path / name / f"{name}.txt").unlink()
+    assert (tmp_path / "link").is_symlink()
+    with pytest.raises(KeyError), whole_folder(tmp_path / "new") as partial:
+        (partial / "two.txt").write_text("two")
+        raise KeyError
+    assert sorted(os.listdir(tmp_path)) == ["empty", "link", "new"]
+    assert os.listdir(tmp_path / "new") == []
+    # A shell that is in the folder finds the files there.
+    monkeypatch.chdir(tmp_path / "new")
+    with whole_folder(Path(".")) as partial:
+        (partial / "three.txt").write_text("three")
+    assert os.listdir(".") == ["three.txt"]
+
+
+def test_new_folders_alone_are_accepted(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full" / "inside").mkdir(parents=True)
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "nowhere").symlink_to("missing")
+    check_is_new(tmp_path / "new" / "below", tmp_path / "full")
+    check_is_new(tmp_path / "empty")
+    check_is_new(tmp_path / "full", allowed=("inside", "more"))
+    for name, message in [
+        ("full", "full' exists and is not empty: name a new folder$"),
+        ("file", "file' is a file, expected a new folder"),
+        ("nowhere", "nowhere' is a link that leads nowhere"),
+    ]:
+        with pytest.raises(FileExistsError, match=message):
+            check_is_new(tmp_path / name)
+    with pytest.raises(OSError, match="file' is not a folder that you may.*Choose x."):
+        check_is_new(tmp_path / "file" / "below", remedy="choose x")
+    with pytest.raises(ValueError, match="new' lies in '.*full', whose images are rea"):
+        check_is_new(tmp_path / "full" / "new", tmp_path / "full")
 
 
 def test_a_file_where_a_folder_is_meant(tmp_path):

@@ -9,8 +9,8 @@ import tfi2i
 from tfi2i.evaluation import Evaluation
 from tfi2i.exports import Export
 from tfi2i.inference import Report, Translator
-from tfi2i.recipes.config import TrainConfig
-from tfi2i.recipes.named import RECIPES, Recipe
+from tfi2i.recipes.config import Recipe, TrainConfig
+from tfi2i.recipes.named import RECIPES
 
 translator = tfi2i.load("saved_models/photos", "a2b", size="trained")
 assert_type(translator, Translator)
@@ -38,3 +38,4 @@ tfi2i.layers.InstanceNormalization(affine="no")  # type: ignore[arg-type]
 tfi2i.data.paired("photos", split=1)  # type: ignore[arg-type]
 tfi2i.interop.from_torch("latest_net_G.pth", dropout="0.5")  # type: ignore[arg-type]
 tfi2i.interop.from_addons("model.h5", free_size="no")  # type: ignore[arg-type]
+tfi2i.Pix2Pix(None, l1_weight=None)  # type: ignore[arg-type]

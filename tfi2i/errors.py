@@ -1,17 +1,17 @@
-"""Other people's errors in one line."""
+"""Errors of other libraries in one line."""
 
-# What TensorFlow writes above the reason: where in whose program it happened.
+# How the lines begin that TensorFlow writes above the reason.
 _PREFACE = ("Graph execution error:", "Detected at node", 'File "', "<stack traces")
 
 
 def reason(error: BaseException) -> str:
-    """Says why in one line.
+    """The reason of an error in one line.
 
     Args:
-        error: whose message may be of many lines, or of none.
+        error: its message may have many lines, or none.
 
     Returns:
-        The first line that is a reason; without one, the kind of the error.
+        The first line that is a reason; without one, the error's class.
     """
     for line in map(str.strip, str(error).splitlines()):
         if line and not line.startswith(_PREFACE):
@@ -20,12 +20,12 @@ def reason(error: BaseException) -> str:
 
 
 def not_installed(what: str, error: ImportError, extra: str) -> ValueError:
-    """The error of a package that only an extra brings.
+    """The error of a package that only an extra installs.
 
     Args:
-        what: needs the package, as the message begins.
+        what: what needs the package: the beginning of the message.
         error: of its import.
-        extra: of tfi2i, which brings it.
+        extra: the extra of tfi2i that installs it.
     """
     return ValueError(
         f"{what} needs {error.name}, which is not installed: pip install "

@@ -1,9 +1,10 @@
-"""Files and folders that are written whole or not at all, and a quiet stderr."""
+"""Files and folders that are written whole or not at all, locks, a quiet stderr."""
 
 import contextlib
 import errno
 import functools
 import glob
+import hashlib
 import os
 import re
 import secrets
@@ -11,8 +12,9 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 try:
     import fcntl
@@ -21,16 +23,16 @@ except ImportError:
     fcntl = None  # type: ignore[assignment]
 
 _PARTIAL = re.compile(r"\.partial-[0-9a-f]{12}(\.[^.]*)?")
-# Longer ones are no suffix that anybody asks for.
-_LONGEST_SUFFIX = 12
+# Bytes of a suffix that temporary files keep; longer ones do not tell a format.
+_MAX_SUFFIX = 12
 _stderr = threading.RLock()
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder, and those above it, where missing.
+    """Makes a folder and its parents where missing.
 
     Raises:
-        OSError: naming what is in the way, or cannot be written.
+        OSError: a file is in the way, or a folder cannot be written.
     """
     for above in (path, *path.parents):
         if above.exists():
@@ -43,7 +45,7 @@ def make_folder(path: Path) -> None:
 
 
 def check_exist(*paths: str | Path) -> None:
-    """Refuses what is not there, before anything is loaded to read it.
+    """Refuses missing paths, before TensorFlow is loaded to read them.
 
     Args:
         paths: files, folders, or globs, which may match nothing.
@@ -58,7 +60,7 @@ def check_exist(*paths: str | Path) -> None:
 
 
 def check_is_folder(folder: Path) -> None:
-    """Refuses what is no folder of images.
+    """Refuses a path that is no folder.
 
     Raises:
         OSError: it does not exist, or is a file, or a link that leads nowhere.
@@ -74,43 +76,89 @@ def check_is_folder(folder: Path) -> None:
         raise NotADirectoryError(f"'{folder}' is a file: expected a folder of images")
 
 
-def check_can_make(folder: Path, remedy: str) -> None:
-    """Refuses where a folder cannot be made.
+def check_is_new(
+    folder: Path,
+    *sources: Path,
+    remedy: str = "name a new folder",
+    allowed: Collection[str] = (),
+) -> None:
+    """Refuses to write into a folder that holds something, or that is read.
 
     Args:
-        folder: that may be there already.
-        remedy: what the user can do, a sentence.
+        folder: the one to make; it may exist and be empty.
+        sources: folders that are read to make it.
+        remedy: what the user can do otherwise, a clause.
+        allowed: names of files that may be in the folder.
 
     Raises:
-        OSError: the nearest folder above is none, or may not be written to.
+        FileExistsError: it is not empty, or is a file.
+        OSError: it cannot be made.
+        ValueError: it lies in one of `sources`.
     """
+    if folder.is_symlink() and not folder.exists():
+        raise FileExistsError(f"'{folder}' is a link that leads nowhere: remove it")
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"'{folder}' is a file, expected a new folder: {remedy}")
+    if folder.is_dir() and set(os.listdir(folder)) - set(allowed):
+        raise FileExistsError(f"'{folder}' exists and is not empty: {remedy}")
+    place = folder.resolve()
+    for source in sources:
+        if place.is_relative_to(source.resolve()):
+            raise ValueError(
+                f"'{folder}' lies in '{source}', whose images are read; name a folder "
+                "elsewhere"
+            )
     above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise OSError(
             f"Cannot make '{folder}': '{above}' is not a folder that you may write to. "
-            f"{remedy}"
+            f"{remedy[0].upper()}{remedy[1:]}."
         )
+
+
+def sha256(path: Path) -> str:
+    """The checksum of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Names `path` in errors of writing that name no file, or a temporary one.
+
+    Raises:
+        OSError: raised inside, in one line that names `path`.
+    """
+    try:
+        yield
+    except OSError as error:
+        parts = Path(str(error.filename or "")).parts
+        if error.filename is not None and not any(map(_PARTIAL.fullmatch, parts)):
+            raise
+        reason = error.strerror or str(error)
+        if error.errno is None:
+            raise OSError(f"Cannot write '{path}': {reason}") from error
+        raise OSError(error.errno, f"Cannot write: {reason}", str(path)) from error
 
 
 @contextlib.contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Gives a temporary file beside `path`, which takes its place at the end.
+    """Yields a temporary file beside `path` that replaces it at the end.
 
-    Whoever reads `path` meanwhile finds the old file; after a failure nothing new
-    is left. Every call has a file of its own, so of several that write the same path
-    the last one wins. What killed processes have left in the folder is removed.
+    Readers of `path` find the old file until then, and after a failure. Each call has
+    a file of its own, so that the last of several writers wins. Temporary files of
+    killed processes in the folder are removed.
 
     Args:
         path: the file to write; its folder is made where missing.
 
     Yields:
-        The temporary path, hidden, of an empty file with the same suffix.
+        The path of an empty, hidden file with the same suffix.
 
     Raises:
         OSError: naming `path`, where the disk is full or cannot be written.
     """
-    partial = None
-    try:
+    with naming(path):
         make_folder(path.parent)
         _remove_abandoned(os.path.abspath(path.parent))
         partial, descriptor = _reserve(path)
@@ -122,31 +170,53 @@ def whole(path: Path) -> Iterator[Path]:
         finally:
             if descriptor is not None:
                 os.close(descriptor)
-        _sync_folder(path.parent)
-    except OSError as error:
-        # The temporary name says nothing to the user.
-        if error.filename is None or _PARTIAL.fullmatch(Path(error.filename).name):
-            reason = error.strerror or str(error)
-            raise OSError(error.errno, f"Cannot write: {reason}", str(path)) from error
-        raise
-    finally:
-        if partial is not None:
             with contextlib.suppress(OSError):
                 partial.unlink()
+        _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Yields a temporary folder beside `path` that is renamed to it at the end.
+
+    After a failure nothing of it is left.
+
+    Args:
+        path: a folder that `check_is_new` accepts.
+
+    Yields:
+        The path of an empty, hidden folder.
+
+    Raises:
+        OSError: naming `path`, where the disk is full or cannot be written; or the
+            folder is not empty any more.
+    """
+    # A link to an empty folder stays a link.
+    place = path.resolve()
+    with naming(path), temporary_folder(place) as partial:
+        yield partial
+        if place == Path.cwd():
+            # The folder that a shell is in has to stay.
+            for entry in partial.iterdir():
+                os.replace(entry, place / entry.name)
+            return
+        if place.is_dir():
+            place.rmdir()
+        os.replace(partial, place)
 
 
 @contextlib.contextmanager
 def temporary_folder(path: Path) -> Iterator[Path]:
-    """Gives a temporary folder beside `path`, to be filled and renamed to it.
+    """Yields a temporary folder beside `path`, for the caller to rename.
 
-    Every call has a folder of its own. What is not renamed is removed at the end, and
-    what killed processes have left beside it.
+    Each call has a folder of its own. What is not renamed is removed at the end, and
+    so are temporary folders of killed processes.
 
     Args:
-        path: the folder to make; the one above it is made where missing.
+        path: a folder; its parent is made where missing.
 
     Yields:
-        The temporary path, hidden, of an empty folder.
+        The path of an empty, hidden folder.
 
     Raises:
         OSError: it cannot be made.
@@ -163,13 +233,13 @@ def temporary_folder(path: Path) -> Iterator[Path]:
 
 
 def _reserve(path: Path, is_folder: bool = False) -> tuple[Path, int | None]:
-    """Make an empty file or folder beside `path`, locked while its writer lives.
+    """Makes an empty file or folder beside `path`, locked while its writer lives.
 
     Returns:
-        Its path, and what to close at the end; None where there are no locks.
+        Its path, and a descriptor to close at the end; None where there are no locks.
     """
     suffix = path.suffix
-    if is_folder or len(os.fsencode(suffix)) > _LONGEST_SUFFIX:
+    if is_folder or len(os.fsencode(suffix)) > _MAX_SUFFIX:
         suffix = ""
     while True:
         partial = path.with_name(f".partial-{secrets.token_hex(6)}{suffix}")
@@ -191,10 +261,10 @@ def _reserve(path: Path, is_folder: bool = False) -> tuple[Path, int | None]:
             os.close(descriptor)
 
 
-# Once is enough: what this process makes, it removes.
+# Once for each folder: this process removes its own.
 @functools.lru_cache(maxsize=1024)
 def _remove_abandoned(folder: str) -> None:
-    """Remove temporary files and folders of killed processes, as their locks tell."""
+    """Removes temporary files and folders that no living process has locked."""
     if fcntl is None:
         return
     with contextlib.suppress(OSError):
@@ -213,7 +283,7 @@ def _remove_abandoned(folder: str) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes a rename survive a power cut, where the system lets folders be synced."""
+    """Makes a rename survive a power cut, where the system can sync folders."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -223,14 +293,64 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def stderr_aside() -> Iterator[None]:
-    """Keeps what native libraries write to stderr from the user, unless they fail.
+def locked(path: Path, remedy: str = "wait for it") -> Iterator[None]:
+    """Keeps other processes from fetching to the same place, where locks exist.
 
-    The process has one stderr, so threads go through this one after the other.
+    The lock lies beside `path`, as `.NAME.lock`. The system releases it when a process
+    dies; the file may stay and means nothing.
+
+    Args:
+        path: a file or folder.
+        remedy: what to do while another process has it.
 
     Raises:
-        BaseException: of the body, after showing what was kept; but not for ValueError
-            and OSError, whose one line says everything.
+        OSError: another process has it, or the lock cannot be written.
+    """
+    if fcntl is None:
+        yield
+        return
+    lock = path.with_name(f".{path.name}.lock")
+    with contextlib.ExitStack() as stack:
+        file = stack.enter_context(lock.open("ab"))
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise OSError(
+                    f"Another process is fetching to '{path}' ('{lock}' is locked): "
+                    f"{remedy}."
+                ) from error
+            except OSError:
+                # Some file systems know no locks.
+                break
+            if _is_at(file, lock):
+                break
+            # Its holder has removed it meanwhile: a lock that nobody else would see.
+            file = stack.enter_context(lock.open("ab"))
+        try:
+            yield
+        finally:
+            # Before it is unlocked, so that only its holder removes it.
+            lock.unlink(missing_ok=True)
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    """Whether an open file is still the one of that name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+@contextlib.contextmanager
+def stderr_aside() -> Iterator[None]:
+    """Hides what native libraries write to stderr, unless the body fails.
+
+    The process has one stderr, so threads enter one after the other.
+
+    Raises:
+        BaseException: of the body, after showing what was hidden, except before a
+            ValueError or OSError, whose one line says everything.
     """
     with _stderr:
         sys.stderr.flush()

@@ -1,7 +1,7 @@
 """Adversarial and reconstruction losses: pure functions of tensors.
 
-Every loss is a float32 scalar, this replica's mean over batch and patches; the
-trainer divides it by the number of replicas.
+Every loss is a float32 scalar: the mean over the batch of one replica and its patches.
+The trainer divides it by the number of replicas.
 """
 
 from collections.abc import Callable
@@ -11,15 +11,14 @@ import tensorflow as tf
 
 
 def vanilla_loss(scores: tf.Tensor, is_real: bool) -> tf.Tensor:
-    """Cross-entropy of raw scores with "real" or "fake", averaged over patches.
+    """Mean cross-entropy of raw scores with "real" or "fake".
 
-    `mean(-log(sigmoid(s)))` for real, `mean(-log(1 - sigmoid(s)))` for fake. As the
-    generator's loss, with `is_real=True` on fake scores, it is the non-saturating
-    one.
+    `mean(-log(sigmoid(s)))` for real, `mean(-log(1 - sigmoid(s)))` for fake. With
+    `is_real=True` on fake scores it is the non-saturating loss of the generator.
 
     Args:
-        scores: float tensor of any shape, in (-inf, inf), no sigmoid applied.
-        is_real: what the scores should say.
+        scores: float tensor of any shape, in (-inf, inf), without a sigmoid.
+        is_real: whether the scores should be those of real images.
 
     Returns:
         Scalar >= 0.
@@ -31,11 +30,11 @@ def vanilla_loss(scores: tf.Tensor, is_real: bool) -> tf.Tensor:
 
 
 def lsgan_loss(scores: tf.Tensor, is_real: bool) -> tf.Tensor:
-    """Squared distance of raw scores from 1 (real) or 0 (fake), over patches.
+    """Mean squared distance of raw scores from 1 (real) or 0 (fake).
 
     Args:
-        scores: float tensor of any shape, in (-inf, inf), no sigmoid applied.
-        is_real: what the scores should say.
+        scores: float tensor of any shape, in (-inf, inf), without a sigmoid.
+        is_real: whether the scores should be those of real images.
 
     Returns:
         Scalar >= 0.
@@ -47,14 +46,14 @@ def lsgan_loss(scores: tf.Tensor, is_real: bool) -> tf.Tensor:
 
 
 def hinge_loss(scores: tf.Tensor, is_real: bool) -> tf.Tensor:
-    """How far raw scores are from 1 (real) or -1 (fake), on the wrong side only.
+    """Hinge loss of the discriminator, with margins at 1 (real) and -1 (fake).
 
-    `mean(max(0, 1 - s))` for real, `mean(max(0, 1 + s))` for fake. It is the
-    discriminator's; the generator then minimises `critic_loss`.
+    `mean(max(0, 1 - s))` for real, `mean(max(0, 1 + s))` for fake. The generator
+    minimizes `critic_loss` then.
 
     Args:
-        scores: float tensor of any shape, in (-inf, inf), no sigmoid applied.
-        is_real: what the scores should say.
+        scores: float tensor of any shape, in (-inf, inf), without a sigmoid.
+        is_real: whether the scores should be those of real images.
 
     Returns:
         Scalar >= 0.
@@ -67,11 +66,11 @@ def hinge_loss(scores: tf.Tensor, is_real: bool) -> tf.Tensor:
 
 
 def critic_loss(scores: tf.Tensor, is_real: bool) -> tf.Tensor:
-    """Mean score, negated for real: the critic of the Wasserstein distance.
+    """Mean score, negated for real: the critic's loss of the Wasserstein GAN.
 
     Args:
         scores: float tensor of any shape, in (-inf, inf).
-        is_real: what the scores should say.
+        is_real: whether the scores should be those of real images.
 
     Returns:
         Scalar in (-inf, inf).
@@ -88,16 +87,16 @@ def gradient_penalty(
     fake: tf.Tensor,
     share: tf.Tensor,
 ) -> tf.Tensor:
-    """Squared distance of the critic's gradient from unit length, between images.
+    """Mean squared distance of the critic's gradient norm from 1, between images.
 
     `mean((|d sum(judge(x)) / dx| - 1)**2)` over the batch, at
     `x = share * real + (1 - share) * fake`.
 
     Args:
-        judge: from images to raw scores; those of all patches are summed.
+        judge: function from images to raw scores; those of all patches are summed.
         real: float tensor `(batch, height, width, channels)`.
         fake: of the same shape.
-        share: float tensor `(batch, 1, 1, 1)` in [0, 1].
+        share: float tensor `(batch, 1, 1, 1)` in [0, 1], the weight of `real`.
 
     Returns:
         Scalar >= 0.
@@ -109,22 +108,22 @@ def gradient_penalty(
         tape.watch(between)
         scores = tf.cast(judge(between), tf.float32)
     gradient = tf.cast(tape.gradient(scores, between), tf.float32)
-    # The root has no finite slope at 0; the small number is the reference's.
+    # The root has no finite slope at 0; 1e-16 is the reference's epsilon.
     norms = tf.sqrt(tf.reduce_sum(tf.square(gradient), axis=(1, 2, 3)) + 1e-16)
     return tf.reduce_mean(tf.square(norms - 1.0))
 
 
 class AdversarialLoss(NamedTuple):
-    """What generator and discriminator minimise, as functions of raw scores."""
+    """What generator and discriminator minimize, as functions of raw scores."""
 
     generator: Callable[[tf.Tensor], tf.Tensor]
     """From `fake_scores` to a scalar."""
     discriminator: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
     """From `real_scores, fake_scores` to two scalars, `d_real` and `d_fake`."""
     boundary: float | None
-    """Score above which an image counts as judged real; None where there is none."""
+    """Score above which an image counts as real; None: the loss has none."""
     is_penalized: bool = False
-    """Whether the discriminator minimises `gradient_penalty` too."""
+    """Whether the discriminator minimizes `gradient_penalty`, too."""
 
 
 def _adversarial(

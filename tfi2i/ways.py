@@ -20,7 +20,7 @@ class Way(NamedTuple):
     input: str
     target: str
     has_truth: bool
-    defaults: Mapping[str, Sequence] = MappingProxyType({})
+    defaults: Mapping[str, Sequence[float]] = MappingProxyType({})
 
     @property
     def label(self) -> str:

@@ -228,13 +228,13 @@ def hashes(model):
 
 
 def variables(model):
-    """Weights, statistics and random state of a trainer, by their names in backups."""
+    """Weights, random state and pools of a trainer, by their names in backups."""
     from tfi2i.models.state import named_variables
 
     return {
         name: variable.numpy()
         for name, variable in named_variables(model).items()
-        if name.startswith("model/")
+        if name.startswith(("model/", "pool_"))
     }
 
 

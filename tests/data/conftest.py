@@ -27,11 +27,18 @@ def touch(root: Path, *names: str, size=(12, 6)) -> None:
         Image.new("RGB", size).save(path)
 
 
+def in_pairs(dataset) -> list[tuple]:
+    """Images of A and of B of each batch, which are all that it holds."""
+    batches = list(dataset)
+    assert all(list(batch) == ["a", "b"] for batch in batches)
+    return [tuple(batch.values()) for batch in batches]
+
+
 def levels(dataset) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Batches as levels again."""
+    """Batches as levels again, of A and of B."""
     return [
-        tuple(np.rint((image.numpy() + 1) * 127.5).astype(int) for image in batch)
-        for batch in dataset
+        tuple(np.rint((image.numpy() + 1) * 127.5).astype(int) for image in pair)
+        for pair in in_pairs(dataset)
     ]
 
 

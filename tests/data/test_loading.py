@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from tests.data.conftest import levels, picture, save
-from tfi2i.data import PairedData, derived, reading
+from tfi2i.data import PairedData, derived, paired, reading
 
 
 def resized(pixels: np.ndarray, size: int) -> np.ndarray:
@@ -44,25 +44,49 @@ def test_side_by_side_halves_after_turning_upright(tmp_path):
         np.testing.assert_array_equal(stored[0], resized(half, 16))
 
 
-def test_direction_swaps(two_folders):
+def test_domains_change_their_names(two_folders):
     there = PairedData.load(two_folders, load_size=8)
-    back = PairedData.load(two_folders, load_size=8, direction="b2a")
+    back = there.swapped()
     assert there.images["a"][3][0, 0, 0] == 30 and there.images["b"][3][0, 0, 0] == 31
     np.testing.assert_array_equal(there.images["a"], back.images["b"])
     np.testing.assert_array_equal(there.images["b"], back.images["a"])
+    assert (back.names, back.files) == (there.names, there.files)
 
 
-@pytest.mark.parametrize("direction", ["a2b", "b2a"])
-def test_edges_are_drawn_from_the_target(tmp_path, direction):
+def test_direction_swaps(two_folders):
+    """At the door: a model that translates A into B then learns the other way."""
+    options = {"load_size": 8, "crop_size": 6, "batch_size": 5, "training": False}
+    (there,) = levels(paired(two_folders, **options))
+    (back,) = levels(paired(two_folders, direction="b2a", **options))
+    for domain, ones in enumerate((0, 1)):
+        expected = [10 * i + ones for i in range(5)]
+        assert there[domain][:, 0, 0, 0].tolist() == expected
+        assert back[1 - domain][:, 0, 0, 0].tolist() == expected
+    options = {"load_size": 8, "crop_size": 6, "batch_size": 5}
+    ((there_a, there_b),) = levels(paired(two_folders, **options))
+    back = paired(two_folders, direction="b2a", color_jitter=0.5, **options)
+    ((back_a, back_b),) = levels(back)
+    np.testing.assert_array_equal(back_b, there_a)
+    # Inputs change their colours, here B.
+    assert (back_a != there_b).any()
+
+
+def test_edges_are_drawn_from_the_target(tmp_path):
     pixels = picture(40, 40)
     pixels[10:30, 10:30] = 0
     save(tmp_path / "train/1.png", pixels)
-    data = PairedData.load(
-        tmp_path, load_size=40, layout="targets", input="edges", direction=direction
-    )
+    made = {"layout": "targets", "input": "edges", "load_size": 40}
+    data = PairedData.load(tmp_path, **made)
     np.testing.assert_array_equal(data.images["b"][0], pixels)
     np.testing.assert_array_equal(data.images["a"][0], derived.edges(pixels))
     assert 0 < (data.images["a"][0].numpy() == 0).mean() < 0.3
+    for direction in ("a2b", "b2a"):
+        batches = paired(
+            tmp_path, direction=direction, crop_size=40, training=False, **made
+        )
+        ((real_a, real_b),) = levels(batches)
+        np.testing.assert_array_equal(real_a[0], derived.edges(pixels))
+        np.testing.assert_array_equal(real_b[0], pixels)
 
 
 def test_background(tmp_path):
@@ -90,13 +114,16 @@ def test_all_damaged_files_are_named_at_once(tmp_path):
 
 def test_bad_arguments(two_folders):
     for arguments, message in (
-        ({"direction": "both"}, "--data.direction is 'both', expected a2b or b2a"),
         ({"input": "lines"}, "--data.input is 'lines', expected files or edges or gr"),
         ({"load_size": 0}, "--data.load-size is 0, expected at least 1"),
         ({"background": "whit"}, "'whit' is not a colour: --data.background takes"),
     ):
         with pytest.raises(ValueError, match=message):
             PairedData.load(two_folders, **arguments)
+    with pytest.raises(
+        ValueError, match="--data.direction is 'both', expected a2b or b2a"
+    ):
+        paired(two_folders, direction="both")
 
 
 def test_more_than_there_is_memory(two_folders):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.data.conftest import levels, save
+from tests.data.conftest import in_pairs, levels, save
 from tfi2i import data
 from tfi2i.data import PairedData, bundled, folders, paired
 
@@ -47,11 +47,11 @@ def draws(batches) -> list[tuple[int, int, int, bool]]:
 def test_batches(pairs):
     dataset = train(pairs)
     spec = tf.TensorSpec((2, 6, 6, 3), tf.float32)
-    assert dataset.element_spec == (spec, spec)
+    assert dataset.element_spec == {"a": spec, "b": spec}
     batches = levels(dataset)
     assert len(batches) == dataset.cardinality() == 15
     assert pairs.steps_per_epoch(2) == 5
-    for real_a, real_b in dataset:
+    for real_a, real_b in in_pairs(dataset):
         assert -1 <= tf.reduce_min(real_a) and tf.reduce_max(real_b) <= 1
 
 
@@ -132,10 +132,9 @@ def test_evaluation_is_whole_and_in_order(pairs):
     np.testing.assert_array_equal(limited[1], pairs.images["b"][:3])
     assert len(levels(pairs.evaluation(20, limit=50))[0][0]) == COUNT
     # Graphs of known shapes are faster.
-    assert [pairs.evaluation(4, n).element_spec[0].shape[0] for n in (8, 9)] == [
-        4,
-        None,
-    ]
+    specs = [pairs.evaluation(4, n).element_spec for n in (8, 9)]
+    for domain in "ab":
+        assert [spec[domain].shape[0] for spec in specs] == [4, None]
 
 
 def test_bad_arguments(pairs):
@@ -195,7 +194,7 @@ class Recorder(keras.Model):
             self.seen.extend(np.rint((values[:, 0, 0, 0] + 1) * 127.5).astype(int))
             return np.float32(0)
 
-        return {"loss": tf.numpy_function(record, [batch[0]], tf.float32)}
+        return {"loss": tf.numpy_function(record, [batch["a"]], tf.float32)}
 
 
 def test_keras_fit(two_folders):
@@ -216,8 +215,8 @@ def test_two_devices(two_folders):
     single = paired(two_folders, **arguments)
     distributed = strategy.experimental_distribute_dataset(dataset)
     for _ in range(3):
-        (expected,) = list(single)
-        (batch,) = list(distributed)
+        (expected,) = in_pairs(single)
+        (batch,) = in_pairs(distributed)
         for whole, shared in zip(expected, batch, strict=True):
             parts = strategy.experimental_local_results(shared)
             assert [len(part) for part in parts] == [2, 2]

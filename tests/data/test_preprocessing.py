@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tests.data.conftest import levels, one_line, picture, save
+from tests.data.conftest import in_pairs, levels, one_line, picture, save
 from tfi2i.data import PairedData, UnpairedData, derived, paired, unpaired
 from tfi2i.data.lookup import Wanted
 
@@ -46,17 +46,17 @@ def _holds(image, crop):
 def test_scaled_widths_keep_shapes(photos):
     sizes = {"load_size": 32, "crop_size": 16}
     dataset = paired(photos, preprocess="scale_width", flip=False, **sizes)
-    assert dataset.element_spec[0].shape.as_list() == [1, None, 32, 3]
-    shapes = {real_a.shape[1:3] for real_a, _ in dataset}
+    assert dataset.element_spec["a"].shape.as_list() == [1, None, 32, 3]
+    shapes = {real_a.shape[1:3] for real_a, _ in in_pairs(dataset)}
     # Heights 21, 40, 32 and 42, rounded to multiples of 4, 10.5 to even.
     assert {tuple(shape) for shape in shapes} == {(20, 32), (40, 32), (32, 32)}
     cropped = paired(photos, preprocess="scale_width_and_crop", batch_size=4, **sizes)
-    assert cropped.element_spec[0].shape == (4, 16, 16, 3)
+    assert cropped.element_spec["a"].shape == (4, 16, 16, 3)
 
 
 def test_whole_images_go_one_by_one(photos):
     data = PairedData.load(photos, preprocess="none")
-    shapes = [real_a.shape[1:3] for real_a, _ in data.evaluation(1)]
+    shapes = [real_a.shape[1:3] for real_a, _ in in_pairs(data.evaluation(1))]
     assert [tuple(s) for s in shapes] == [(40, 60), (48, 40), (44, 44), (64, 48)]
     for refused in (
         lambda: data.training(batch_size=2, crop_size=None, epochs=1),
@@ -126,7 +126,7 @@ def test_colourisation_and_super_resolution_need_photographs_only(tmp_path):
         np.testing.assert_array_equal(small.images["b"][index], image)
         expected = derived.Derivation("downscale", 2)(tf.constant(image))
         np.testing.assert_array_equal(small.images["a"][index], expected)
-    (batch,) = paired(tmp_path, input="grayscale", crop_size=32, batch_size=2)
+    (batch,) = in_pairs(paired(tmp_path, input="grayscale", crop_size=32, batch_size=2))
     assert [side.shape[-1] for side in batch] == [1, 3]
 
 
@@ -136,11 +136,11 @@ def test_only_inputs_change_their_colours(tmp_path):
         save(tmp_path / f"train/A/{index}.png", image)
         save(tmp_path / f"train/B/{index}.png", image)
     sizes = {"load_size": 24, "crop_size": 24, "flip": False, "batch_size": 2}
-    (plain,) = paired(tmp_path, **sizes)
-    ((real_a, real_b),) = paired(tmp_path, color_jitter=0.5, **sizes)
+    (plain,) = in_pairs(paired(tmp_path, **sizes))
+    ((real_a, real_b),) = in_pairs(paired(tmp_path, color_jitter=0.5, **sizes))
     np.testing.assert_array_equal(real_b, plain[1])
     assert np.abs(real_a - plain[0]).mean() > 0.01
-    (turned,) = paired(tmp_path, rotate=20.0, **sizes)
+    (turned,) = in_pairs(paired(tmp_path, rotate=20.0, **sizes))
     np.testing.assert_array_equal(*turned)
     assert np.abs(turned[0] - plain[0]).mean() > 0.01
 
@@ -154,13 +154,14 @@ def test_labels_keep_their_values(tmp_path):
     data = PairedData.load(tmp_path, load_size=47, domain_b=nearest)
     assert set(np.unique(data.images["b"])) == {0, 90, 200}
     assert len(np.unique(data.images["a"])) > 3
-    swapped = PairedData.load(tmp_path, load_size=47, domain_b=nearest, direction="b2a")
-    np.testing.assert_array_equal(swapped.real_a, data.images["b"])
-    assert swapped.methods == ("nearest", "bicubic")
+    assert data.methods == {"a": "bicubic", "b": "nearest"}
+    swapped = data.swapped()
+    np.testing.assert_array_equal(swapped.images["a"], data.images["b"])
+    assert swapped.methods == {"a": "nearest", "b": "bicubic"}
     made = PairedData.load(
         tmp_path, load_size=47, domain_b=nearest, input="downscale", downscale=3
     )
-    assert set(np.unique(made.real_a)) <= {0, 90, 200}
+    assert set(np.unique(made.images["a"])) <= {0, 90, 200}
 
 
 def test_images_are_read_by_size(tmp_path):
@@ -168,3 +169,21 @@ def test_images_are_read_by_size(tmp_path):
         save(tmp_path / name / "1.png", picture(30, 20))
     data = UnpairedData.load(tmp_path, load_size=(20, 10))
     assert data.images["a"].shape == (1, 20, 10, 3)
+
+
+def test_names_of_domains_change_nothing_else(photos):
+    """The other domain's colours may change as well; all else is to the bit."""
+    data = PairedData.load(
+        photos, load_size=(24, 30), domain_b=Wanted(method="nearest")
+    )
+    how = {"batch_size": 2, "crop_size": 20, "epochs": 2, "rotate": 20.0, "seed": 3}
+    there = in_pairs(data.training(**how, color_jitter=0.5, jittered="b"))
+    back = in_pairs(data.swapped().training(**how, color_jitter=0.5))
+    for (real_a, real_b), (other_a, other_b) in zip(there, back, strict=True):
+        np.testing.assert_array_equal(real_a, other_b)
+        np.testing.assert_array_equal(real_b, other_a)
+    for (real_a, real_b), (plain_a, plain_b) in zip(
+        there, in_pairs(data.training(**how)), strict=True
+    ):
+        np.testing.assert_array_equal(real_a, plain_a)
+        assert np.abs(real_b - plain_b).mean() > 0.01

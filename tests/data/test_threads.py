@@ -38,7 +38,7 @@ def test_damaged_files_are_not_complained_of_twice(tmp_path, capfd):
     # They are, by themselves.
     alone = capfd.readouterr().err
     assert "JPEG library" in alone and "LZWDecode" in alone
-    threads.in_threads(read, 2, "Reading", progress=True)
+    threads.parallel_map(read, range(2), "Reading", progress=True)
     assert len(errors) == 4
     left = capfd.readouterr().err
     assert "JPEG library" not in left and "LZWDecode" not in left
@@ -52,7 +52,7 @@ def test_everything_else_is_seen(capfd):
         sys.stderr.write("python\n")
 
     with pytest.raises(KeyError):
-        threads.in_threads(work, 2, "", progress=False)
+        threads.parallel_map(work, range(2), "", progress=False)
     found = sorted(capfd.readouterr().err.split("\n"))
     assert found == ["", "native", "native", "python"]
     os.write(2, b"Bogus marker length\n")
@@ -67,11 +67,11 @@ def test_two_at_once_leave_stderr_as_it_was(capfd):
         go.wait(10)
 
     other = threading.Thread(
-        target=threads.in_threads, args=(first, 1, "", False), daemon=True
+        target=threads.parallel_map, args=(first, [0], "", False), daemon=True
     )
     other.start()
     assert inner.wait(10)
-    threads.in_threads(lambda _: go.set(), 1, "", False)
+    threads.parallel_map(lambda _: go.set(), range(1), "", False)
     other.join(10)
     os.write(2, b"seen\n")
     assert capfd.readouterr().err == "seen\n"

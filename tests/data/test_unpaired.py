@@ -80,7 +80,7 @@ def test_batches(data, uninterrupted):
     assert len(data) == MANY and data.steps_per_epoch(4) == 2
     dataset = train(data, batch_size=4)
     spec = tf.TensorSpec((4, 6, 6, 3), tf.float32)
-    assert dataset.element_spec == (spec, spec)
+    assert dataset.element_spec == {"a": spec, "b": spec}
     assert len(uninterrupted[4]) == dataset.cardinality() == 6
     real_a, real_b = (
         np.concatenate(images) for images in zip(*uninterrupted[4], strict=True)

@@ -8,8 +8,8 @@ from tests.translators import photos, randomize
 from tfi2i.exports.onnx import write_onnx
 from tfi2i.exports.saved_model import write_float_model, write_saved_model
 from tfi2i.exports.tflite import write_tflite
-from tfi2i.inference.defaults import bind_defaults
 from tfi2i.inference.engines import KerasEngine, SavedModelEngine, TFLiteEngine
+from tfi2i.inference.generators import bound
 from tfi2i.inference.noise import with_noise
 from tfi2i.inference.onnx import OnnxEngine
 from tfi2i.inference.receptive_field import reach, statistics_layers
@@ -55,51 +55,51 @@ def _with_label(network, images):
 @pytest.mark.parametrize("has_norm", [False, True])
 def test_paints_as_with_the_label(has_norm):
     network = _labelled(has_norm)
-    bound = bind_defaults(network, {"label": LABEL})
-    assert size_rule(bound) == SizeRule(4, 4)
-    assert len(statistics_layers(bound)) == has_norm
+    alone = bound(network, {"label": LABEL})
+    assert size_rule(alone) == SizeRule(4, 4)
+    assert len(statistics_layers(alone)) == has_norm
     images = _images(2, 32, 44)
     expected = _with_label(network, images)
-    np.testing.assert_allclose(KerasEngine(bound).run(images), expected, atol=1e-6)
+    np.testing.assert_allclose(KerasEngine(alone).run(images), expected, atol=1e-6)
     # The label makes a difference.
-    other = bind_defaults(network, {"label": [1.0, 0.0, 0.0]})
+    other = bound(network, {"label": [1.0, 0.0, 0.0]})
     assert np.abs(KerasEngine(other).run(images) - expected).max() > 0.01
-    noisy = KerasEngine(with_noise(bound, 0)).run(images)
+    noisy = KerasEngine(with_noise(alone, 0)).run(images)
     assert np.abs(noisy - expected).max() > 0.01
 
 
 def test_tiles_equal_the_whole_image():
     """A constant is reached by no pixel."""
-    bound = bind_defaults(_labelled(False), {"label": LABEL})
+    alone = bound(_labelled(False), {"label": LABEL})
     # The second kernel sees one pixel on; the first, at half the resolution, two more.
-    assert reach(bound) == 3
+    assert reach(alone) == 3
     image = _images(1, 71, 93)
-    engine, remark = tiled_generator(bound, 48)
+    engine, remark = tiled_generator(alone, 48)
     assert remark is None
-    whole = KerasEngine(bound).run(image)
+    whole = KerasEngine(alone).run(image)
     np.testing.assert_allclose(engine.run(image), whole, rtol=0, atol=1e-6)
 
 
 def test_statistics_of_the_whole_image():
     """There is one layer of them, and it takes them after the label was added."""
-    bound = bind_defaults(_labelled(True), {"label": LABEL})
-    engine, _ = tiled_generator(bound, 48, "whole")
+    alone = bound(_labelled(True), {"label": LABEL})
+    engine, _ = tiled_generator(alone, 48, "whole")
     image = _images(1, 40, 41)
     engine._fixed.take(image)
     painted = KerasEngine(engine._fixed.generator).run(image)
-    whole = KerasEngine(bound).run(image)
+    whole = KerasEngine(alone).run(image)
     np.testing.assert_allclose(painted, whole, rtol=0, atol=1e-5)
 
 
 def test_exports_and_keras_files(tmp_path):
-    bound = bind_defaults(_labelled(True), {"label": LABEL})
+    alone = bound(_labelled(True), {"label": LABEL})
     images = _images(2, 30, 41)
-    expected = KerasEngine(bound).run(images)
-    write_saved_model(bound, tmp_path / "saved")
-    write_float_model(bound, tmp_path / "float", None)
+    expected = KerasEngine(alone).run(images)
+    write_saved_model(alone, tmp_path / "saved")
+    write_float_model(alone, tmp_path / "float", None)
     write_tflite(tmp_path / "float", tmp_path / "a.tflite", "none")
-    write_onnx(bound, tmp_path / "a.onnx")
-    bound.save(tmp_path / "a.keras")
+    write_onnx(alone, tmp_path / "a.onnx")
+    alone.save(tmp_path / "a.keras")
     for engine in (
         SavedModelEngine(tmp_path / "saved"),
         TFLiteEngine(tmp_path / "a.tflite"),

@@ -56,7 +56,7 @@ def test_an_experiment_of_the_reference_goes_on(experiment):
     """The next step's losses are the reference's, discriminators' too."""
     arrays, config, folder = experiment
     model = _cyclegan(config)
-    accounts = transfer(model, initial_networks(folder), "a2b")
+    accounts = transfer(model, initial_networks(folder))
     for account in accounts:
         assert account.loaded
         assert not account.skipped and not account.fresh
@@ -87,7 +87,7 @@ def test_a_changed_head_stays_fresh(experiment):
     generator = networks.resnet(6, filters=config["ngf"], out_channels=1)
     model = Pix2Pix(generator, networks.patchgan(4, filters=4))
     fresh = generator.get_layer("head").kernel.numpy()
-    account, _ = transfer(model, initial_networks(folder), "a2b")
+    account, _ = transfer(model, initial_networks(folder))
     assert account.fresh == ["head/kernel", "head/bias"]
     assert account.skipped["head/kernel"] == "its shape is 7x7x4x3, here 7x7x4x1"
     np.testing.assert_array_equal(generator.get_layer("head").kernel, fresh)
@@ -107,7 +107,7 @@ def test_more_blocks_are_fresh(experiment):
         model.discriminator_a,
         model.discriminator_b,
     )
-    account, *_ = transfer(model, initial_networks(folder), "a2b")
+    account, *_ = transfer(model, initial_networks(folder))
     assert not account.skipped
     assert {path.partition("_")[0] for path in account.fresh} == {"block7"}
 
@@ -118,7 +118,7 @@ def test_a_one_way_generator_begins_a_cyclegan(experiment, tmp_path, way):
     path = folder / "latest_net_G_A.pth"
     import_torch(path, tmp_path / "run", direction=way)
     model = _cyclegan(config)
-    accounts = transfer(model, initial_networks(tmp_path / "run"), "a2b")
+    accounts = transfer(model, initial_networks(tmp_path / "run"))
     loaded = [account.network for account in accounts if account.loaded]
     assert loaded == [f"generator_{way.replace('2', '')}"]
 
@@ -129,15 +129,16 @@ def test_a_pix2pix_run_begins_with_runs(tmp_path):
     make_run(pair, **TINY, norm="batch")
     generators = make_cyclegan_run(cycle)
     for source, direction, expected in [
-        (pair, "a2b", initial_networks(pair)["generator"]),
+        (pair, "a2b", initial_networks(pair)["generator_ab"]),
         (cycle, "a2b", generators[0]),
         (cycle, "b2a", generators[1]),
     ]:
         generator = networks.resnet(0, filters=2, norm="batch")
         if source == cycle:
             generator = networks.resnet(0, filters=2)
-        model = Pix2Pix(generator, networks.patchgan(6, filters=4))
-        accounts = transfer(model, initial_networks(source), direction)
+        judge = networks.patchgan(6, filters=4)
+        model = Pix2Pix(generator, judge, direction=direction)
+        accounts = transfer(model, initial_networks(source))
         assert accounts[0].loaded
         for ours, theirs in zip(generator.weights, expected.weights, strict=True):
             np.testing.assert_array_equal(ours, theirs)
@@ -149,9 +150,9 @@ def test_one_way_begins_with_one_way_whatever_its_direction(experiment, tmp_path
     sources = initial_networks(tmp_path / "run")
     for direction in ("a2b", "b2a"):
         generator = networks.resnet(6, filters=config["ngf"])
-        account, _ = transfer(
-            Pix2Pix(generator, networks.patchgan(6, filters=4)), sources, direction
-        )
+        judge = networks.patchgan(6, filters=4)
+        model = Pix2Pix(generator, judge, direction=direction)
+        account, _ = transfer(model, sources)
         assert not account.fresh
         np.testing.assert_array_equal(
             generator.get_layer("stem").kernel,
@@ -164,8 +165,12 @@ def test_nothing_fits(experiment):
     _, config, folder = experiment
     discriminator = networks.patchgan(6, filters=config["ndf"], norm="instance")
     model = Pix2Pix(networks.unet(5, filters=2), discriminator)
+    sources = initial_networks(folder)
     with pytest.raises(ValueError, match="nothing of generator_ab and .* fits"):
-        transfer(model, initial_networks(folder), "a2b")
+        transfer(model, sources)
+    one_way = {"generator_ab": sources["generator_ab"]}
+    with pytest.raises(ValueError, match="nothing of generator fits: sizes"):
+        transfer(model, one_way)
 
 
 def test_the_command_s_mistakes(capsys, experiment, tmp_path):

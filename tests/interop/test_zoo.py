@@ -2,11 +2,12 @@
 
 import contextlib
 import http.server
+import os
 import threading
-from pathlib import Path
 
 import pytest
 
+from tfi2i.files import locked
 from tfi2i.interop import zoo
 
 CHECKPOINT = b"PK, as far as a server knows" * 100
@@ -17,28 +18,28 @@ PATHS = {
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-    """Serves two files, one of which breaks off."""
-
-    def _answer(self, body):
-        if self.path not in (
-            f"{PATHS['cyclegan']}/horse2zebra.pth",
-            f"{PATHS['pix2pix']}/sat2map.pth",
-        ):
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(CHECKPOINT)))
-        self.end_headers()
-        if body:
-            is_cut = "sat2map" in self.path
-            self.wfile.write(CHECKPOINT[:100] if is_cut else CHECKPOINT)
-
-    def do_HEAD(self):
-        self._answer(body=False)
+    """Serves files by name: whole, broken off (resumable or not), or a page."""
 
     def do_GET(self):
-        self.server.fetched.append(self.path)
-        self._answer(body=True)
+        start = self.headers.get("Range", "bytes=0-")[len("bytes=") : -1]
+        self.server.fetched.append((self.path, int(start)))
+        name = self.path.rpartition("/")[2].removesuffix(".pth")
+        if name not in ("horse2zebra", "sat2map", "monet2photo", "style_monet"):
+            self.send_error(404)
+            return
+        body = CHECKPOINT[int(start) :]
+        self.send_response(206 if int(start) else 200)
+        self.send_header("Content-Length", str(len(body)))
+        if int(start):
+            place = f"bytes {start}-{len(CHECKPOINT) - 1}/{len(CHECKPOINT)}"
+            self.send_header("Content-Range", place)
+        if name == "monet2photo":
+            self.send_header("ETag", '"1"')
+        if name == "style_monet":
+            self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        is_cut = name in ("sat2map", "monet2photo") and not int(start)
+        self.wfile.write(body[:100] if is_cut else body)
 
     def log_message(self, *args):
         pass
@@ -92,31 +93,61 @@ def test_addresses_are_the_authors():
 
 def test_fetches_once(server, tmp_path):
     server, host = server
-    item = zoo.find("horse2zebra")
-    assert zoo.size(item, host) == len(CHECKPOINT)
+    item, sizes = zoo.find("horse2zebra"), []
     for _ in range(2):
-        path = zoo.fetch(item, tmp_path, host)
+        path = zoo.fetch(
+            item,
+            tmp_path / "zoo",
+            host,
+            started=lambda total, present: sizes.append((total, present)),
+        )
         assert path.read_bytes() == CHECKPOINT
-    assert server.fetched == ["/cyclegan/pretrained_models/horse2zebra.pth"]
+    assert server.fetched == [("/cyclegan/pretrained_models/horse2zebra.pth", 0)]
+    assert sizes == [(len(CHECKPOINT), 0)]
+    assert os.listdir(tmp_path / "zoo") == [path.name]
 
 
-def test_what_breaks_off_is_not_kept(server, tmp_path):
+def test_what_breaks_off_is_resumed(server, tmp_path):
+    server, host = server
+    item = zoo.find("monet2photo")
+    with pytest.raises(OSError, match="monet2photo.pth: it broke off after 100 of"):
+        zoo.fetch(item, tmp_path, host)
+    assert not zoo.path(item, tmp_path).exists()
+    assert zoo.fetch(item, tmp_path, host).read_bytes() == CHECKPOINT
+    assert [start for _, start in server.fetched] == [0, 100]
+    assert os.listdir(tmp_path) == ["cyclegan_monet2photo.pth"]
+
+
+def test_what_cannot_be_resumed_is_not_kept(server, tmp_path):
     _, host = server
     with pytest.raises(OSError, match="Cannot fetch .*sat2map.pth: .*--mirror"):
         zoo.fetch(zoo.find("pix2pix/sat2map"), tmp_path, host)
-    assert [path for path in Path(tmp_path).iterdir() if path.stat().st_size] == []
+    assert os.listdir(tmp_path) == []
 
 
 def test_says_what_the_server_answered(server, tmp_path):
     _, host = server
-    item = zoo.find("zebra2horse")
-    with pytest.raises(OSError, match="the server answers 404"):
-        zoo.size(item, host)
-    with pytest.raises(OSError, match="the server answers 404"):
-        zoo.fetch(item, tmp_path, host)
-    assert list(tmp_path.iterdir()) == []
+    for name, answer in (("zebra2horse", "answers 404"), ("style_monet", "a web page")):
+        with pytest.raises(OSError, match=f"Cannot fetch .*{answer}") as caught:
+            zoo.fetch(zoo.find(name), tmp_path, host)
+        assert "\n" not in str(caught.value)
+    assert os.listdir(tmp_path) == []
 
 
-def test_no_server():
+def test_no_server(tmp_path):
     with pytest.raises(OSError, match="Cannot fetch http://127.0.0.1:9/.*Connection"):
-        zoo.size(zoo.find("horse2zebra"), "http://127.0.0.1:9")
+        zoo.fetch(zoo.find("horse2zebra"), tmp_path, "http://127.0.0.1:9")
+
+
+def test_a_host_that_is_none(tmp_path):
+    for host in ("example.org", "file:///etc", "http:///x"):
+        with pytest.raises(ValueError, match="--mirror is .*; expected an address"):
+            zoo.fetch(zoo.find("horse2zebra"), tmp_path, host)
+
+
+def test_one_process_at_a_time(server, tmp_path):
+    pytest.importorskip("fcntl")
+    _, host = server
+    item = zoo.find("horse2zebra")
+    with locked(zoo.path(item, tmp_path)), pytest.raises(OSError, match="Another proc"):
+        zoo.fetch(item, tmp_path, host)

@@ -8,8 +8,8 @@ import tensorflow as tf
 from tests.checks import dtype_policy, images
 from tfi2i import layers
 from tfi2i.layers import convolution
-from tfi2i.layers.padding import padded
-from tfi2i.layers.products import product_narrow
+from tfi2i.layers.gemm import kn2row_conv
+from tfi2i.layers.padding import pad_images
 from tfi2i.layers.winograd import Window, winograd_conv, winograd_conv_transpose
 
 # Layer, arguments, shape of the input, filters, way that is taken.
@@ -19,8 +19,8 @@ OF_RESNET = {"kernel_size": 3, "strides": 2}
 # deviation from float64, the library's own convolutions 3e-6.
 FIVE_POINTS = {"kernel_size": 4}
 CASES = [
-    ("Conv2D", OF_U_NET, (1, 2, 2, 5), 6, "product_down"),
-    ("Conv2D", OF_U_NET, (2, 4, 8, 6), 6, "product_down"),
+    ("Conv2D", OF_U_NET, (1, 2, 2, 5), 6, "im2col_conv"),
+    ("Conv2D", OF_U_NET, (2, 4, 8, 6), 6, "im2col_conv"),
     ("Conv2D", OF_U_NET, (2, 16, 16, 4), 6, None),
     ("Conv2D", OF_U_NET, (1, 3, 4, 4), 6, None),
     ("Conv2D", OF_U_NET, (2, 32, 36, 32), 128, "winograd_conv"),
@@ -32,14 +32,14 @@ CASES = [
     ("Conv2D", {"kernel_size": 3, "dilation_rate": 2}, (1, 34, 34, 256), 256, None),
     ("Conv2D", {"kernel_size": 3, "groups": 2}, (1, 34, 34, 256), 256, None),
     ("Conv2D", {"kernel_size": (3, 4)}, (1, 34, 34, 256), 256, None),
-    ("Conv2D", {"kernel_size": 7}, (2, 9, 8, 48), 3, "product_narrow"),
+    ("Conv2D", {"kernel_size": 7}, (2, 9, 8, 48), 3, "kn2row_conv"),
     ("Conv2D", {"kernel_size": 7}, (2, 9, 8, 47), 3, None),
     ("Conv2D", {"kernel_size": 7}, (1, 9, 8, 80), 5, None),
     ("Conv2D", {"kernel_size": 1}, (1, 9, 8, 48), 3, None),
     ("Conv2D", {"kernel_size": 3, "strides": (1, 2)}, (1, 33, 33, 128), 128, None),
     ("Conv2D", {"kernel_size": 4, "strides": 2}, (2, 35, 32, 32), 128, "winograd_conv"),
-    ("Conv2DTranspose", OF_U_NET, (1, 1, 1, 5), 6, "product_up"),
-    ("Conv2DTranspose", OF_U_NET, (2, 2, 4, 6), 6, "product_up"),
+    ("Conv2DTranspose", OF_U_NET, (1, 1, 1, 5), 6, "col2im_conv_transpose"),
+    ("Conv2DTranspose", OF_U_NET, (2, 2, 4, 6), 6, "col2im_conv_transpose"),
     ("Conv2DTranspose", OF_U_NET, (2, 8, 8, 6), 6, None),
     ("Conv2DTranspose", OF_U_NET, (2, 16, 17, 128), 32, "winograd_conv_transpose"),
     ("Conv2DTranspose", OF_RESNET, (2, 16, 17, 128), 32, "winograd_conv_transpose"),
@@ -74,7 +74,7 @@ def _with_gradients(layer, x, upstream, training):
     return outputs, *tape.gradient(loss, [x, *layer.trainable_weights])
 
 
-def _ways(monkeypatch):
+def _record_algorithms(monkeypatch):
     taken = []
     for name in {case[-1] for case in CASES} - {None}:
         way = getattr(convolution, name)
@@ -89,7 +89,7 @@ def _ways(monkeypatch):
 
 @pytest.mark.parametrize(("name", "options", "shape", "filters", "way"), CASES)
 def test_equals_keras_in_training(name, options, shape, filters, way, monkeypatch):
-    taken = _ways(monkeypatch)
+    taken = _record_algorithms(monkeypatch)
     ours, theirs = _pair(name, options, shape, filters)
     x = tf.constant(images(*shape))
     upstream = images(*theirs.compute_output_shape(shape), seed=1)
@@ -124,15 +124,15 @@ def _padding(pad, mode):
         ),
         ({"kernel_size": 3}, (2, 16, 18, 128), 128, 1, "reflect", "winograd_conv"),
         (OF_RESNET, (2, 33, 32, 32), 128, 1, "zeros", "winograd_conv"),
-        ({"kernel_size": 7}, (2, 9, 8, 48), 3, 3, "reflect", "product_narrow"),
-        ({"kernel_size": 4}, (2, 9, 8, 32), 2, 1, "zeros", "product_narrow"),
+        ({"kernel_size": 7}, (2, 9, 8, 48), 3, 3, "reflect", "kn2row_conv"),
+        ({"kernel_size": 4}, (2, 9, 8, 32), 2, 1, "zeros", "kn2row_conv"),
         ({"kernel_size": 7, "use_bias": False}, (1, 9, 8, 3), 128, 3, "reflect", None),
     ],
 )
 def test_pads_as_a_layer_before_it_would(
     options, shape, filters, pad, mode, way, monkeypatch
 ):
-    taken = _ways(monkeypatch)
+    taken = _record_algorithms(monkeypatch)
     ours = layers.Conv2D(filters, pad=pad, pad_mode=mode, **options)
     theirs = keras.Sequential(
         [_padding(pad, mode), keras.layers.Conv2D(filters, **options)]
@@ -289,7 +289,7 @@ def test_an_image_that_is_too_small_to_reflect():
 
 @pytest.mark.parametrize("name", ["Conv2D", "Conv2DTranspose"])
 def test_inference_is_plain_but_where_it_is_asked_for(name, monkeypatch):
-    taken = _ways(monkeypatch)
+    taken = _record_algorithms(monkeypatch)
     ours, theirs = _pair(name, OF_U_NET, (1, 4, 4, 8), 8)
     x = images(1, 4, 4, 8)
     np.testing.assert_array_equal(ours(x), theirs(x))
@@ -390,8 +390,8 @@ def _transposed(x, kernel):
             4,
         ),
         (
-            lambda x, k: product_narrow(x, k, 2, "reflect"),
-            lambda x, k: tf.nn.conv2d(padded(x, 2, "reflect"), k, 1, "VALID"),
+            lambda x, k: kn2row_conv(x, k, 2, "reflect"),
+            lambda x, k: tf.nn.conv2d(pad_images(x, 2, "reflect"), k, 1, "VALID"),
             3,
         ),
     ],

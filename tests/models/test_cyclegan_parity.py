@@ -53,8 +53,8 @@ def _model(arrays, config):
 def ways(request, monkeypatch):
     """Convolutions as such small networks have them, and all the fast ones."""
     if request.param == "all":
-        monkeypatch.setattr(convolution, "_LEAST_CHANNELS", 1)
-        monkeypatch.setattr(convolution, "_LEAST_WORK", 1)
+        monkeypatch.setattr(convolution, "_MIN_WINOGRAD_CHANNELS", 1)
+        monkeypatch.setattr(convolution, "_MIN_WINOGRAD_WORK", 1)
         monkeypatch.setattr(convolution, "_LARGE_KERNEL", 1)
 
 

@@ -58,6 +58,9 @@ def test_ready_to_train(tmp_path):
     text, found = shown(checked)
     assert "resizes images (64x64) to 72x72, cuts out 64x64" in text
     assert "22 epochs of 1 steps with a batch of 3; each leaves 1 images out" in text
+    assert "It learns to make B from A; --data.direction b2a for the other" in text
+    turned = check(tmp_path, replace(asked, data={"direction": "b2a"}))
+    assert "make A from B; --data.direction a2b for the other" in shown(turned)[0]
     assert text.rstrip().endswith(checked.command)
     assert found["ok"] and found["command"] == checked.command
     side = found["splits"]["train"]["A"]

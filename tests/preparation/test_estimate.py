@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.recipes.changes import changed
 from tfi2i import networks
 from tfi2i.preparation import estimate
 from tfi2i.recipes.named import get
@@ -64,13 +65,18 @@ def test_the_rate_is_one_that_a_computer_can_have():
 def test_penalties_and_identity_losses_cost():
     cyclegan, pix2pix = small("cyclegan-emoji"), small("pix2pix-emoji", batch_size=2)
     made, judge = estimate.Network(0, 100.0, 10), estimate.Network(0, 1.0, 1)
-    both = ([made, made], [judge, judge])
+    both = {f"generator_{way}": made for way in ("ab", "ba")}
+    both |= {f"discriminator_{domain}": judge for domain in "ab"}
+    one = {"generator": made, "discriminator": judge}
     # Three passes of each generator, forward and twice backward; each discriminator
     # trains on two images and lets gradients through once.
-    assert estimate.step(cyclegan, *both, False) == (4 * (18 * 100 + 16), 4 * 62)
-    assert estimate.step(cyclegan, *both, True) == (4 * (18 * 100 + 28), 4 * 62)
-    model = replace(cyclegan.model, identity_weight=0.0)
-    without = replace(cyclegan, model=model)
-    assert estimate.step(without, *both, False) == (4 * (12 * 100 + 16), 4 * 42)
-    assert estimate.step(pix2pix, [made], [judge], False) == (2 * 308, 2 * 12)
-    assert estimate.step(pix2pix, [made], [], False) == (2 * 300, 2 * 10)
+    assert estimate.step(cyclegan, both) == (4 * (18 * 100 + 16), 4 * 62)
+    penalized = changed(cyclegan, model__adversarial_loss="wgan-gp")
+    assert estimate.step(penalized, both) == (4 * (18 * 100 + 28), 4 * 62)
+    without = changed(cyclegan, model__identity_weight=0.0)
+    assert estimate.step(without, both) == (4 * (12 * 100 + 16), 4 * 42)
+    assert estimate.step(pix2pix, one) == (2 * 308, 2 * 12)
+    penalized = changed(pix2pix, model__adversarial_loss="wgan-gp")
+    assert estimate.step(penalized, one) == (2 * 314, 2 * 12)
+    alone = changed(pix2pix, model__gan_weight=0.0)
+    assert estimate.step(alone, {"generator": made}) == (2 * 300, 2 * 10)

@@ -14,10 +14,11 @@ from rich.console import Console
 
 from tests.preparation.server import PATH, PIXELS, TAR, serving
 from tests.preparation.test_unpack import found
+from tfi2i.downloads import Timeouts
+from tfi2i.files import locked
 from tfi2i.preparation import fetch, sources
-from tfi2i.preparation.download import Patience
 
-HURRIED = Patience(silence=0.4, window=0.4, least=1000)
+HURRIED = Timeouts(silence=0.4, window=0.4, least=1000)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def left(place):
 def refused(host, way, place, match):
     """One line, and nothing left but what came."""
     with pytest.raises(OSError, match=match) as caught:
-        fetch.get("facades", place, mirror=f"{host}/{way}", patience=HURRIED)
+        fetch.get("facades", place, mirror=f"{host}/{way}", timeouts=HURRIED)
     assert "\n" not in str(caught.value)
     assert not place.exists()
 
@@ -104,7 +105,9 @@ def test_starts_anew_where_the_file_has_changed(server, host, place):
 
 
 def test_starts_anew_without_ranges(server, host, place):
-    refused(host, "no_ranges", place, "broke off")
+    # Nothing tells whether the file is the same, so nothing is kept.
+    refused(host, "no_ranges", place, "broke off .*: try again later;")
+    assert left(place) == []
     assert fetch.get("facades", place, mirror=f"{host}/no_ranges") == 2
     assert found(place) == BOTH
 
@@ -242,6 +245,21 @@ def test_no_room(host, place):
     assert left(place) == []
 
 
+def test_a_full_disk_names_the_archive_and_keeps_what_came(server, host, place):
+    resource = pytest.importorskip("resource", reason="POSIX only")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # The kernel refuses to let files grow beyond this, as on a full disk.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, limits[1]))
+    try:
+        refused(host, "plain", place, "Cannot write: .*images-pix2pix-facades.tar.gz'")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert TAR.startswith(place.with_name(PART).read_bytes())
+    assert fetch.get("facades", place, mirror=f"{host}/plain") == 2
+    assert server.asked[-1] == ("plain", "bytes=30000-")
+    assert found(place) == BOTH
+
+
 def test_a_folder_in_use(host, place):
     place.mkdir()
     (place / "mine.png").write_bytes(b"1")
@@ -253,7 +271,7 @@ def test_a_folder_in_use(host, place):
 def test_two_at_once(host, place):
     pytest.importorskip("fcntl")
     # Of any sets: what they fill is the same.
-    with fetch._locked(place), pytest.raises(OSError, match="Another process is"):
+    with locked(place), pytest.raises(OSError, match="Another process is"):
         fetch.get("facades", place, mirror=f"{host}/plain")
     assert left(place) == []
     assert fetch.get("facades", place, mirror=f"{host}/plain") == 2
@@ -265,7 +283,7 @@ def test_only_one_has_the_lock(place):
 
     def enter():
         for _ in range(300):
-            with contextlib.suppress(OSError), fetch._locked(place):
+            with contextlib.suppress(OSError), locked(place):
                 inside.append(1)
                 most.append(len(inside))
                 time.sleep(0)
@@ -284,8 +302,8 @@ def test_the_lock_of_a_killed_process_is_taken_over(host, place):
     pytest.importorskip("fcntl")
     code = (
         "import pathlib, sys, time\n"
-        "from tfi2i.preparation.fetch import _locked\n"
-        "with _locked(pathlib.Path(sys.argv[1])):\n"
+        "from tfi2i.files import locked\n"
+        "with locked(pathlib.Path(sys.argv[1])):\n"
         "    print('locked', flush=True)\n"
         "    time.sleep(60)\n"
     )

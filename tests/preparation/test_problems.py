@@ -5,16 +5,16 @@ import numpy as np
 from tests.data.conftest import save
 from tests.preparation.conftest import cut, pictures, plain
 from tfi2i.data.excluded import Excluded
-from tfi2i.preparation.arrangement import recognize
+from tfi2i.preparation.folder_scan import scan_folder
 from tfi2i.preparation.images import Asked, Images
-from tfi2i.preparation.problems import few, stretched
+from tfi2i.preparation.problems import stretched, too_few
 from tfi2i.recipes.config import DataConfig
 
 
 def looked(root, *left_out, **asked):
     asked, out = Asked(**asked), Excluded(paths=frozenset(map(root.joinpath, left_out)))
-    arrangement = recognize(root, asked.layout, "A", "B")
-    return Images.look(arrangement, asked, DataConfig(), out)
+    scan = scan_folder(root, asked.layout, "A", "B")
+    return Images.inspect(scan, asked, DataConfig(), out)
 
 
 def found(root, *left_out, **asked):
@@ -227,5 +227,5 @@ def test_images_that_would_be_squeezed(tmp_path):
 
 
 def test_too_few():
-    assert list(few(20)) == []
-    assert next(few(19)).level == "warning"
+    assert list(too_few(20)) == []
+    assert next(too_few(19)).level == "warning"

@@ -214,7 +214,7 @@ def test_nothing_is_overwritten_or_half_written(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["all"]
     (tmp_path / "all" / "5.png").unlink()
     write(tmp_path / "out", "mine.txt")
-    with pytest.raises(FileExistsError, match="not empty; name a new folder"):
+    with pytest.raises(FileExistsError, match="not empty: name a new folder"):
         split(tmp_path / "all", tmp_path / "out")
     with pytest.raises(ValueError, match="lies in .*, whose images are read"):
         split(tmp_path / "all", tmp_path / "all" / "out")

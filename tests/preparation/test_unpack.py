@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from tfi2i.preparation.archives import BadArchive
+from tfi2i.preparation.archive_members import BadArchive
 from tfi2i.preparation.unpack import Limits, unpack
 
 FILES = {
@@ -261,8 +261,8 @@ def test_headers_without_end(place):
     block = header.tobuf()
     refused(place, gzip.compress(block + bytes(2**20)), "name that is too long")
     header.size = 10
-    several = (header.tobuf() + bytes(512)) * 20
-    refused(place, gzip.compress(several), "name that is too long")
+    several = (header.tobuf() + bytes(512)) * 2000
+    refused(place, gzip.compress(several), "truncated or damaged")
     tail = gzip.decompress(tarred(FILES)) + bytes(66 * 2**20)
     refused(place, gzip.compress(tail, 1), "goes on after its end")
 

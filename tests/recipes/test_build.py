@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tests import checks
 from tests.preparation.conftest import pictures
@@ -15,7 +16,7 @@ from tests.recipes.changes import changed, config, cyclegan
 from tfi2i import networks
 from tfi2i.data import PairedData, UnpairedData
 from tfi2i.models import CycleGAN, Pix2Pix
-from tfi2i.recipes import build
+from tfi2i.recipes import build, splits
 from tfi2i.recipes.config import DataConfig
 from tfi2i.recipes.named import get
 from tfi2i.recipes.resolve import resolve
@@ -312,7 +313,7 @@ def test_a_share_and_a_limit_are_the_same_every_time(tmp_path):
     pictures(tmp_path, *names, size=(32, 32))
     where = {"data__dir": str(tmp_path), "data__val_share": 0.25}
     whole, few = (small_pix2pix(**where, limit=limit) for limit in (None, 3))
-    assert build.splits(whole.data) == ("train", "val")
+    assert splits.available(whole.data) == ("train", "val")
     for split, count in (("train", 15), ("val", 5)):
         every = build.load_data(whole, split).names
         assert len(every) == count
@@ -335,3 +336,80 @@ def test_names_of_a_recipe_are_not_the_users(tmp_path):
     own = replace(given, data=replace(data, a="photos"))
     with pytest.raises(FileNotFoundError, match="--data.a is 'photos'"):
         build.load_data(own, "train")
+
+
+@pytest.fixture
+def grey_and_colour(tmp_path):
+    """Pairs of a grey A and a B of three colours, larger than what is cut out."""
+    rng = np.random.default_rng(0)
+    for index in range(3):
+        for side, shape in (("A", (40, 44)), ("B", (40, 44, 3))):
+            path = tmp_path / "train" / side / f"{index}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 256, shape, np.uint8)).save(path)
+    return {"data__dir": str(tmp_path), "data__domain_a__channels": 1}
+
+
+@pytest.mark.parametrize(("direction", "taken", "made"), [("a2b", 1, 3), ("b2a", 3, 1)])
+@pytest.mark.parametrize("conditional", [True, False])
+def test_domains_keep_their_names_whatever_the_direction(
+    grey_and_colour, direction, taken, made, conditional
+):
+    where = {**grey_and_colour, "data__direction": direction}
+    configured = small_pix2pix(**where, model__conditional=conditional)
+    data = build.load_data(configured, "train")
+    channels = {name: images.pixels.channels for name, images in data.images.items()}
+    assert channels == {"a": 1, "b": 3}
+    configured = build.with_pixels(configured, data)
+    assert configured.data.domain_a.channels == 1
+    assert configured.data.domain_b.channels == 3
+    model = build.build_model(configured)
+    assert model.direction == direction
+    (way,) = model.ways
+    assert (way.name, f"{way.input}2{way.target}") == (direction, direction)
+    assert model.generator.input_shape[-1] == taken
+    assert model.generator.output_shape[-1] == made
+    judged = made + taken * conditional
+    assert model.discriminator.input_shape[-1] == judged
+
+
+@pytest.mark.slow
+def test_back_is_there_with_the_names_exchanged(grey_and_colour):
+    """A run of b2a learns, to the bit, what one of a2b does from swapped images."""
+    back = small_pix2pix(**grey_and_colour, data__direction="b2a", seed=3)
+    data = build.load_data(back, "train")
+    back = build.with_pixels(back, data)
+    there = replace(
+        back,
+        data=replace(
+            back.data,
+            direction="a2b",
+            domain_a=back.data.domain_b,
+            domain_b=back.data.domain_a,
+        ),
+    )
+    how = {"batch_size": 2, "crop_size": 32, "epochs": 1, "rotate": 20.0, "seed": 3}
+    found = []
+    for configured, images in ((back, data), (there, data.swapped())):
+        model = build.build_model(configured)
+        build.compile_model(model, configured, 2e-4)
+        taken = configured.ways[0].input
+        batches = images.training(**how, color_jitter=0.5, jittered=taken)
+        losses = model.fit(batches, verbose=0).history
+        assert all(np.isfinite(losses[name]).all() for name in losses)
+        found.append((losses, checks.state(model)))
+    assert found[0][0] == found[1][0]
+    for one, other in zip(found[0][1], found[1][1], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("direction", ["a2b", "b2a"])
+def test_inputs_alone_change_their_colours(grey_and_colour, direction):
+    configured = small_pix2pix(**grey_and_colour, data__direction=direction)
+    data = build.load_data(configured, "train")
+    how = {"batch_size": 3, "crop_size": 32, "epochs": 1}
+    (way,) = configured.ways
+    (plain,) = data.training(**how)
+    (batch,) = data.training(**how, color_jitter=0.5, jittered=way.input)
+    np.testing.assert_array_equal(batch[way.target], plain[way.target])
+    assert np.abs(batch[way.input] - plain[way.input]).mean() > 0.01

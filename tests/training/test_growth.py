@@ -28,8 +28,8 @@ class Watch(keras.callbacks.Callback):
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [tiny_pix2pix, tiny_cyclegan])
 def test_neither_memory_nor_files_grow_in_2000_steps(make, monkeypatch):
-    monkeypatch.setattr(convolution, "_LEAST_CHANNELS", 1)
-    monkeypatch.setattr(convolution, "_LEAST_WORK", 1)
+    monkeypatch.setattr(convolution, "_MIN_WINOGRAD_CHANNELS", 1)
+    monkeypatch.setattr(convolution, "_MIN_WINOGRAD_WORK", 1)
     model = make()
     model.compile()
     pairs = images(8, 64, 64, 3), images(8, 64, 64, 3, seed=1)

@@ -257,7 +257,7 @@ def test_an_existing_run_is_not_overwritten(config, tmp_path):
 
 def test_a_folder_with_other_things_is_left_alone(config, tmp_path):
     (tmp_path / "thesis.tex").write_text("precious")
-    with pytest.raises(ValueError, match="exists and is not empty"):
+    with pytest.raises(FileExistsError, match="exists and is not empty"):
         train(config, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 

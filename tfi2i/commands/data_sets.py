@@ -41,7 +41,7 @@ options:
 
 
 def pair_options() -> type[typing.Any]:
-    """What `tfi2i data pair` takes."""
+    """Options of `tfi2i data pair`."""
     from tyro.conf import Positional, arg
 
     @dataclasses.dataclass(frozen=True)
@@ -59,7 +59,7 @@ def pair_options() -> type[typing.Any]:
 
 
 def split_options() -> type[typing.Any]:
-    """What `tfi2i data split` takes."""
+    """Options of `tfi2i data split`."""
     from tyro.conf import Positional, arg
 
     @dataclasses.dataclass(frozen=True)
@@ -87,7 +87,7 @@ def split_options() -> type[typing.Any]:
 
 
 def check_options(recipe: str | None = None) -> type[typing.Any]:
-    """What `tfi2i data check` takes.
+    """Options of `tfi2i data check`.
 
     Args:
         recipe: gives the defaults in the help; None for those of `DataConfig`.
@@ -129,19 +129,19 @@ def check_options(recipe: str | None = None) -> type[typing.Any]:
         data: CheckData = dataclasses.field(
             default_factory=lambda: CheckData(**vars(usual))
         )
-        """As tfi2i train takes them; what is not said is found out."""
+        """As for tfi2i train; what is not given is found out."""
 
     return CheckOptions
 
 
 def get_options() -> type[typing.Any]:
-    """What `tfi2i data get` takes."""
+    """Options of `tfi2i data get`."""
     from tyro.conf import Positional, arg
 
     @dataclasses.dataclass(frozen=True)
     class GetOptions:
         name: typing.Annotated[Positional[str | None], arg(metavar="NAME")] = None
-        """Which set."""
+        """Name of the set."""
         dir: typing.Annotated[Positional[Path | None], arg(metavar="DIR")] = None
         """Folder to make."""
         list: bool = False

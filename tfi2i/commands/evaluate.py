@@ -31,7 +31,7 @@ class EvaluationData:
 
 
 def evaluate_options() -> type[typing.Any]:
-    """What `tfi2i evaluate` takes."""
+    """Options of `tfi2i evaluate`."""
     from tyro.conf import Positional, arg
 
     @dataclasses.dataclass(frozen=True)
@@ -43,13 +43,13 @@ def evaluate_options() -> type[typing.Any]:
         data: EvaluationData = dataclasses.field(default_factory=EvaluationData)
         """Images, pairs of input and truth."""
         split: typing.Literal["train", "val", "test"] = "test"
-        """Which images."""
+        """Images to score on."""
         direction: typing.Literal["a2b", "b2a"] | None = None
-        """Which way, where the source knows both."""
+        """Direction, if the source translates both ways."""
         size: typing.Literal["trained", "native"] = "trained"
         """Score images resized as for training, or at their own size."""
         weights: typing.Literal["last", "best"] | None = None
-        """Of a run: the last ones (None), or the best, which --keep-best keeps."""
+        """Weights of a run: the last (None), or the best, which --keep-best keeps."""
 
     return EvaluateOptions
 

@@ -9,7 +9,7 @@ from tfi2i.commands.tensorflow_context import loaded_tensorflow
 
 
 def export_options() -> type[typing.Any]:
-    """What `tfi2i export` takes."""
+    """Options of `tfi2i export`."""
     from tyro.conf import Positional, arg
 
     @dataclasses.dataclass(frozen=True)
@@ -26,9 +26,9 @@ def export_options() -> type[typing.Any]:
         tflite_size: int | None = None
         """Side of the one image that the .tflite takes; None: any size."""
         direction: typing.Literal["a2b", "b2a"] | None = None
-        """Which way, where the source knows both; None exports both."""
+        """Direction, if the source translates both ways; None exports both."""
         weights: typing.Literal["last", "best"] | None = None
-        """Of a run: the last ones (None), or the best, which --keep-best keeps."""
+        """Weights of a run: the last (None), or the best, which --keep-best keeps."""
 
     return ExportOptions
 

@@ -9,7 +9,7 @@ from tfi2i.commands.tensorflow_context import loaded_tensorflow
 
 
 def import_options() -> type[typing.Any]:
-    """What `tfi2i import` takes."""
+    """Options of `tfi2i import`."""
     from tyro.conf import Positional, arg
 
     @dataclasses.dataclass(frozen=True)
@@ -20,15 +20,15 @@ def import_options() -> type[typing.Any]:
         run: typing.Annotated[Positional[Path], arg(metavar="RUN")]
         """Folder to make."""
         direction: typing.Literal["a2b", "b2a"] = "a2b"
-        """Which way it translates."""
+        """Direction in which it translates."""
         key: str | None = None
-        """Which network, where the file holds several."""
+        """Name of the network, if the file holds several."""
         dropout: float | None = None
         """Rate it was trained with; None: 0.5 with batch norm, else 0 (PyTorch)."""
         statistics: typing.Literal["image", "stored"] | None = None
-        """What batch norm uses when painting; None is image (PyTorch)."""
+        """Statistics of batch norm when painting; None is image (PyTorch)."""
         architecture: str | None = None
-        """Of weights alone: model.json, or keras-cyclegan (Keras 2)."""
+        """Of a file of weights alone: model.json, or keras-cyclegan (Keras 2)."""
         mirror: str | None = None
         """Host to fetch published generators from; None is their authors'."""
 

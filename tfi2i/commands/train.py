@@ -8,8 +8,7 @@ from tfi2i.commands.parsing import CommandError, NoOptions, parse
 from tfi2i.commands.tensorflow_context import loaded_tensorflow
 
 if typing.TYPE_CHECKING:
-    from tfi2i.recipes.config import TrainConfig
-    from tfi2i.recipes.named import Recipe
+    from tfi2i.recipes.config import Recipe, TrainConfig
 
 _HELP = """usage: tfi2i train RECIPE [--run DIR] [--data.dir DIR] [OPTIONS]
        tfi2i train --resume RUN [--data.dir DIR] [--devices N] [--epochs N]
@@ -17,7 +16,7 @@ _HELP = """usage: tfi2i train RECIPE [--run DIR] [--data.dir DIR] [OPTIONS]
 Train a recipe into a run folder (saved_models/RECIPE unless --run names another), or
 go on with one (with --data.dir where its images have moved, with --devices on another
 number of GPUs). --epochs lets a finished run go on to so many in all; the learning
-rate falls to zero over the last of these, over as many as it was to fall before.
+rate falls to zero over the last of them, over as many as before.
 
 recipes: {recipes}
 Every option of one: tfi2i train RECIPE --help"""
@@ -33,13 +32,13 @@ class MovedData:
 
 @dataclasses.dataclass(frozen=True)
 class ResumeOptions:
-    """What `tfi2i train --resume` takes."""
+    """Options of `tfi2i train --resume`."""
 
     resume: Path
     """Folder of the run to go on with."""
     epochs: int | None = None
-    """Epochs to have in all, more or fewer than were asked for; None is as before. The
-    learning rate falls over the last ones of these, over as many as before."""
+    """Epochs in all, more or fewer than before; None is as before. The learning rate
+    falls over the last of them, over as many as before."""
     devices: int | None = None
     """GPUs to use now; None is as many as before."""
     data: MovedData = dataclasses.field(default_factory=MovedData)
@@ -48,7 +47,7 @@ class ResumeOptions:
 
 @dataclasses.dataclass(frozen=True)
 class DemoOptions:
-    """What `tfi2i demo` takes."""
+    """Options of `tfi2i demo`."""
 
     run: Path = Path("saved_models/demo")
     """Folder of the run."""

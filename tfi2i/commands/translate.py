@@ -11,7 +11,7 @@ from tfi2i.files import check_exist
 
 
 def translate_options() -> type[typing.Any]:
-    """What `tfi2i translate` takes."""
+    """Options of `tfi2i translate`."""
     from tyro.conf import Positional, arg
 
     @dataclasses.dataclass(frozen=True)
@@ -23,7 +23,7 @@ def translate_options() -> type[typing.Any]:
         output: typing.Annotated[Positional[Path], arg(metavar="OUTPUT")]
         """Image to write, or folder."""
         direction: typing.Literal["a2b", "b2a"] | None = None
-        """Which way, where the source knows both."""
+        """Direction, if the source translates both ways."""
         overwrite: bool = False
         """Replace outputs that exist."""
         stochastic: bool = False
@@ -37,15 +37,15 @@ def translate_options() -> type[typing.Any]:
         """What normalization sees of a tiled image: each tile (None), or a small copy
         of the whole."""
         size: typing.Literal["native", "trained"] = "native"
-        """Paint at images' own size, or at that of training, enlarged back."""
+        """Translate images at their own size, or at that of training, resized back."""
         input: typing.Literal["edges", "grayscale", "downscale"] | None = None
-        """Make the network's input from images: edges draws photographs."""
+        """Make the network's input from images; edges draws those of photographs."""
         half: typing.Literal["left", "right", "whole"] | None = None
-        """Part of side-by-side images; None: the input's, if training's were such."""
+        """Part of side-by-side images; None: the input's, if training images were so."""
         alpha: typing.Literal["flatten", "keep"] = "flatten"
         """Whether outputs keep the alpha of their inputs."""
         weights: typing.Literal["last", "best"] | None = None
-        """Of a run: the last ones (None), or the best, which --keep-best keeps."""
+        """Weights of a run: the last (None), or the best, which --keep-best keeps."""
 
     return TranslateOptions
 

@@ -105,9 +105,20 @@ def _flags(kind: Any, prefix: str = "--") -> dict[str, Any]:
         flag = prefix + name.replace("_", "-")
         if dataclasses.is_dataclass(hint):
             flags |= _flags(hint, f"{flag}.")
-        elif typing.get_origin(hint) is not typing.Annotated:
-            flags[flag] = hint
+        elif not _is_marked(hint):
+            flags[flag] = _without_bounds(hint)
     return flags
+
+
+def _is_marked(hint: Any) -> bool:
+    """Whether tyro is told to make something else than a flag of an option."""
+    is_annotated = typing.get_origin(hint) is typing.Annotated
+    markers = hint.__metadata__ if is_annotated else ()
+    return any(type(marker).__module__.startswith("tyro.") for marker in markers)
+
+
+def _without_bounds(hint: Any) -> Any:
+    return hint.__origin__ if typing.get_origin(hint) is typing.Annotated else hint
 
 
 def _arms(hint: Any) -> tuple[Any, ...]:

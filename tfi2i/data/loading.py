@@ -11,7 +11,7 @@ from tfi2i.data import headers, memory, store
 from tfi2i.data.derived import Derivation
 from tfi2i.data.headers import ImageFile
 from tfi2i.data.reading import Reading
-from tfi2i.data.threads import in_threads
+from tfi2i.data.threads import parallel_map
 
 
 class OnDemand(store.Images):
@@ -183,8 +183,8 @@ def _keep(
             tasks.append((read, index, [each[index] for each in targets], file.path))
     damaged: list[str] = []
 
-    def fill(number: int) -> None:
-        read, index, targets, path = tasks[number]
+    def fill(task) -> None:
+        read, index, targets, path = task
         try:
             images = read(index)
         except tf.errors.OpError:
@@ -197,7 +197,7 @@ def _keep(
         for target, image in zip(targets, images, strict=True):
             target[:] = image
 
-    in_threads(fill, len(tasks), "Reading images", progress)
+    parallel_map(fill, tasks, "Reading images", progress)
     if damaged:
         raise ValueError(
             f"truncated or damaged images ({len(damaged)}): "

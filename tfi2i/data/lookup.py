@@ -13,7 +13,7 @@ import numpy as np
 from tfi2i.data import headers, reading
 from tfi2i.data.headers import ImageFile
 from tfi2i.data.pixels import PixelType
-from tfi2i.data.threads import in_threads
+from tfi2i.data.threads import parallel_map
 
 log = logging.getLogger(__name__)
 
@@ -130,8 +130,7 @@ def _range(files, channels, domain, low, high, progress):
         return 0.0 if low is None else low, most if high is None else high
     extremes, unread = {}, {}
 
-    def measure(number):
-        path = paths[number]
+    def measure(path):
         try:
             status = path.stat()
             extremes[path] = _extremes(
@@ -140,7 +139,7 @@ def _range(files, channels, domain, low, high, progress):
         except (ValueError, OSError) as error:
             unread[path] = error
 
-    in_threads(measure, len(paths), f"Reading values of {domain.upper()}", progress)
+    parallel_map(measure, paths, f"Reading values of {domain.upper()}", progress)
     if unread:
         names = [f"'{path}' ({unread[path]})" for path in sorted(unread)]
         raise ValueError(

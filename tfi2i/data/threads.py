@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import concurrent.futures
 import contextlib
 import os
@@ -10,8 +9,8 @@ import re
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from typing import IO, TextIO
+from collections.abc import Callable, Iterator, Sequence
+from typing import IO, TextIO, TypeVar
 
 from rich.console import Console
 from rich.progress import track
@@ -26,17 +25,26 @@ _NOTE = re.compile(
 
 _redirected = threading.Lock()
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
-def in_threads(
-    work: Callable[[int], None], count: int, description: str, progress: bool
-) -> None:
-    """Calls `work` with 0 to `count - 1`, on all cores, and shows the progress.
+
+def parallel_map(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    description: str,
+    progress: bool = True,
+) -> list[Result]:
+    """Calls `work` with every item, on all cores, and shows the progress.
 
     Args:
         work: releases the interpreter lock for most of its time.
-        count: number of calls.
+        items: its arguments.
         description: label of the bar.
         progress: show a bar on stderr, if that is a terminal.
+
+    Returns:
+        The results, in the order of the items. The first failure ends the work.
     """
     with (
         without_notes() as stderr,
@@ -44,14 +52,14 @@ def in_threads(
     ):
         console = Console(stderr=True, file=stderr)
         done = track(
-            pool.map(work, range(count)),
+            pool.map(work, items),
             description=description,
-            total=count,
+            total=len(items),
             console=console,
             transient=True,
             disable=not (progress and console.is_terminal),
         )
-        collections.deque(done, maxlen=0)
+        return list(done)
 
 
 @contextlib.contextmanager

@@ -109,8 +109,10 @@ def bound(generator: keras.Model, defaults: Mapping[str, Sequence]) -> keras.Mod
         Constant(value, name=f"default_{name}")(image)
         for name, value in defaults.items()
     ]
-    # Its layers themselves, for those who look at them one by one.
-    return keras.Model(image, generator.call([image, *constants]))
+    # The layers themselves, for those who look at them one by one; `call` would add
+    # operations that convert its inputs.
+    outputs = generator._run_through_graph([image, *constants], lambda layer: layer)
+    return keras.Model(image, outputs)
 
 
 def trained_generators(

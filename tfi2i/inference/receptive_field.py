@@ -11,7 +11,7 @@ import keras
 from tfi2i.inference.noise import Noise
 from tfi2i.layers import (
     BatchNormalization,
-    Default,
+    Constant,
     DepthToSpace,
     InstanceNormalization,
     ReflectionPadding2D,
@@ -123,7 +123,7 @@ def calls(generator: keras.Model) -> Iterator[tuple[keras.layers.Layer, list, An
 def _field_after(layer, seen):
     if isinstance(layer, keras.layers.InputLayer):
         return _Field(Fraction(1), Fraction(0), Fraction(0))
-    if isinstance(layer, Default):
+    if isinstance(layer, Constant):
         return None
     seen = [field for field in seen if field is not None]
     if not seen:

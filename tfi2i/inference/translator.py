@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import overload
+from typing import cast, overload
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -11,7 +11,7 @@ from tfi2i.data import profiles
 from tfi2i.data.decoding import parse_colour
 from tfi2i.data.formats import convert
 from tfi2i.data.headers import ImageFile
-from tfi2i.data.pixels import RGB, PixelType
+from tfi2i.data.pixels import RGB, Dtype, PixelType
 
 _PICTURES = ((3, "uint8"), (4, "uint8"))
 
@@ -133,7 +133,7 @@ class Translator:
             height,
             channels=channels,
             alpha=alpha,
-            dtype=array.dtype.name,
+            dtype=cast(Dtype, array.dtype.name),
         )
         background = parse_colour(self.background)
         try:

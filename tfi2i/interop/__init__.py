@@ -1,6 +1,6 @@
-"""Other programs' models as ours: PyTorch checkpoints, Keras 2 and tensorflow-addons.
+"""Models of other programs: PyTorch checkpoints, Keras 2 and tensorflow-addons.
 
-Loaded on first use: the names of published generators need no TensorFlow.
+Submodules load on first use; listing published generators needs no TensorFlow.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""`tfi2i import`: from whatever was named to a run, and what became of it."""
+"""`tfi2i import`: makes a run of a file, a folder or a published generator."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,8 +6,14 @@ from typing import Any
 
 from rich.console import Console
 
+from tfi2i.files import check_is_new
 from tfi2i.interop import zoo
-from tfi2i.interop.imported import Imported, check_is_new, import_keras2, import_torch
+from tfi2i.interop.imported import (
+    CHOOSE_ANOTHER,
+    Imported,
+    import_keras2,
+    import_torch,
+)
 from tfi2i.interop.keras2 import is_keras2
 from tfi2i.interop.pytorch import checkpoint
 
@@ -15,18 +21,17 @@ from tfi2i.interop.pytorch import checkpoint
 def import_source(options: Any, console: Console) -> Imported:
     """Imports a file, a folder, or a published generator.
 
-    What lies under a name goes before what is published under it.
+    An existing file goes before a published generator of that name.
 
     Args:
-        options: the command's.
-        console: where size and terms are shown before anything is fetched.
+        options: options of the command.
+        console: shows size and terms before a download.
 
     Raises:
-        OSError: it cannot be read, fetched or written.
-        ValueError: it is no generator that is known here, or an option does not
-            apply.
+        OSError: it cannot be read, downloaded or written.
+        ValueError: it is not a supported generator, or an option does not apply.
     """
-    check_is_new(options.run)
+    check_is_new(options.run, remedy=CHOOSE_ANOTHER)
     source = Path(options.source)
     common = {"direction": options.direction, "key": options.key}
     torch = {"dropout": options.dropout, "statistics": options.statistics}
@@ -36,7 +41,7 @@ def import_source(options: Any, console: Console) -> Imported:
             source, options.run, architecture=options.architecture, **common
         )
     _refuse_unused({"architecture": options.architecture}, f"'{source}'")
-    # A folder is no checkpoint; a data set may have a published generator's name.
+    # A folder is no checkpoint, and a data set may have a published generator's name.
     item = None if source.is_file() else zoo.find(options.source)
     if item is None:
         _refuse_folder(source)
@@ -47,16 +52,16 @@ def import_source(options: Any, console: Console) -> Imported:
                 f"(tfi2i import --list).{zoo.nearest(options.source)}"
             )
         return import_torch(source, options.run, **common, **torch)
-    path = _fetched(item, options.mirror or zoo.HOST, console)
+    path = _download(item, options.mirror or zoo.HOST, console)
     try:
         return import_torch(path, options.run, **common, **torch)
     except ValueError:
-        _forget_unreadable(path, item.address(options.mirror or zoo.HOST))
+        _remove_unreadable(path, item.address(options.mirror or zoo.HOST))
         raise
 
 
 def account(imported: Imported) -> Iterator[str]:
-    """Every tensor of the source and what became of it, a line each."""
+    """Yields a line for each tensor of the source: what became of it."""
     rows = [(t, "x".join(map(str, shape)), w) for t, w, shape in imported.used]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:2]
     for row in rows:
@@ -77,8 +82,8 @@ def _refuse_folder(source):
         )
 
 
-def _forget_unreadable(path, address):
-    """Removes what was fetched where it is no checkpoint, and says what it was."""
+def _remove_unreadable(path, address):
+    """Removes a download that is not a checkpoint, and says what it was."""
     try:
         checkpoint.read(path)
     except ValueError as error:
@@ -87,19 +92,18 @@ def _forget_unreadable(path, address):
         raise ValueError(f"{address} gave no checkpoint: {why}") from error
 
 
-def _fetched(item, host, console):
-    folder = zoo.cache()
-    if zoo.path(item, folder).is_file():
-        return zoo.path(item, folder)
-    size = zoo.size(item, host)
-    megabytes = "of unknown size" if size is None else f"{size / 1e6:.1f} MB"
-    console.print(
-        f"{item.address(host)}, {megabytes}. {zoo.TERMS}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
-    return zoo.fetch(item, folder, host)
+def _download(item, host, console):
+    def started(total, present):
+        size = "of unknown size" if total is None else f"{total / 1e6:.1f} MB"
+        there = f", {present / 1e6:.1f} MB are here" if present else ""
+        console.print(
+            f"{item.address(host)}, {size}{there}. {zoo.TERMS}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+
+    return zoo.fetch(item, zoo.cache(), host, console, started)
 
 
 def _refuse_unused(given, what):

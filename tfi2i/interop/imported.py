@@ -1,7 +1,5 @@
-"""A run folder around a generator that another program trained."""
+"""Makes run folders of generators that other programs trained."""
 
-import hashlib
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +8,7 @@ from typing import Literal
 
 import keras
 
-from tfi2i.errors import reason
-from tfi2i.files import check_can_make, make_folder, temporary_folder
+from tfi2i.files import check_is_new, sha256, whole_folder
 from tfi2i.interop.keras2 import from_addons
 from tfi2i.interop.pytorch import checkpoint, identify
 from tfi2i.interop.pytorch.conversion import Dropped, Used, convert
@@ -19,20 +16,23 @@ from tfi2i.recipes import stored
 from tfi2i.recipes.config import DataConfig, DomainConfig, TrainConfig
 from tfi2i.recipes.imported import ImportedConfig
 
+CHOOSE_ANOTHER = "choose another folder"
+"""What to do where the folder of a run is not new."""
+
 _SIZE = 256
-"""What the reference trains at, where a network does not tell."""
+"""Training size of the reference, used if the network does not fix one."""
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of a checkpoint.
+    """A run made of a checkpoint.
 
     Attributes:
-        run: the folder that was made.
+        run: the new folder.
         outline: the network in words.
-        used: its tensors, and the weights that they became.
+        used: the checkpoint's tensors, and the weights that they became.
         dropped: tensors that were not needed, and why.
-        notes: what the file could not tell and was assumed.
+        notes: what the file did not tell and was assumed.
     """
 
     run: Path
@@ -51,24 +51,24 @@ def import_torch(
     dropout: float | None = None,
     statistics: Literal["image", "stored"] | None = None,
 ) -> Imported:
-    """Makes a run of a PyTorch generator, to translate and export with.
+    """Makes a run of a PyTorch generator, for translation and export.
 
     Args:
         source: checkpoint, such as `latest_net_G.pth`.
         run: folder to make.
         direction: which way it translates.
-        key: which network, where the file holds several.
-        dropout: rate that it was trained with; None is the reference's default for
-            its norm, 0.5 with batch norm (pix2pix), else 0. It matters to
-            `--stochastic` alone.
-        statistics: what batch norm uses when painting; None is what the reference's
-            test script uses, `"image"`.
+        key: which network, if the file holds several.
+        dropout: rate that it was trained with, for `--stochastic`; None takes the
+            reference's default: 0.5 with batch norm (pix2pix), else 0.
+        statistics: what batch norm uses at inference; None takes `"image"`, as the
+            reference's test script.
 
     Raises:
-        OSError: `source` cannot be read, or `run` not be written.
-        ValueError: `run` exists, or `source` is no generator that is known here.
+        OSError: `source` cannot be read, or `run` cannot be written.
+        FileExistsError: `run` is not empty.
+        ValueError: `source` is not a supported generator.
     """
-    check_is_new(run)
+    check_is_new(run, remedy=CHOOSE_ANOTHER)
     tensors = checkpoint.read(source, key)
     try:
         found = identify.infer(tensors)
@@ -93,9 +93,9 @@ def import_torch(
     except ValueError as error:
         raise ValueError(f"Cannot import '{source}': {error}") from error
     outline = str(converted.architecture)
-    model = ImportedConfig(source.name, _sha256(source), outline)
+    model = ImportedConfig(source.name, sha256(source), outline)
     size = 2**found.num_downs if found.network == "unet" else _SIZE
-    write_run(converted.network, model, run, direction, size)
+    _write_run(converted.network, model, run, direction, size)
     notes = (*converted.notes, *_channel_notes(converted.network))
     return Imported(run, outline, converted.used, converted.dropped, notes)
 
@@ -108,26 +108,27 @@ def import_keras2(
     key: str | None = None,
     architecture: str | None = None,
 ) -> Imported:
-    """Makes a run of a generator of Keras 2, as a rule with tensorflow-addons' layers.
+    """Makes a run of a Keras 2 generator, as a rule with tensorflow-addons' layers.
 
     Args:
-        source: of `from_addons`.
+        source: `path` of `from_addons`.
         run: folder to make.
         direction: which way it translates.
         key: `part` of `from_addons`.
-        architecture: of `from_addons`, but for a Keras model.
+        architecture: see `from_addons`; a path or a name.
 
     Raises:
-        OSError: `source` cannot be read, or `run` not be written.
-        ValueError: `run` exists, or `source` is no generator that can be rebuilt.
+        OSError: `source` cannot be read, or `run` cannot be written.
+        FileExistsError: `run` is not empty.
+        ValueError: `source` is not a generator that can be rebuilt.
     """
-    check_is_new(run)
+    check_is_new(run, remedy=CHOOSE_ANOTHER)
     try:
         generator = from_addons(
             source, architecture=architecture, part=key, free_size=True
         )
     except ValueError as error:
-        # Its arguments are called otherwise on the command line.
+        # On the command line, the arguments have other names.
         line = re.sub(r"\barchitecture=(?=\W|$)", "--architecture", str(error))
         line = re.sub(r"\bpart=(?=[\s.,;:]|$)", "--key", line)
         raise ValueError(line.replace("part=", "--key ")) from error
@@ -137,10 +138,10 @@ def import_keras2(
             f"'{source}' is no generator: it makes {made} of {taken}; expected images "
             "of images."
         )
-    digest = _sha256(source) if source.is_file() else ""
+    digest = sha256(source) if source.is_file() else ""
     outline = f"Keras 2 model, {taken[-1]} to {made[-1]} channels"
     model = ImportedConfig(source.name, digest, outline)
-    write_run(generator, model, run, direction, taken[1] or _SIZE)
+    _write_run(generator, model, run, direction, taken[1] or _SIZE)
     return Imported(run, outline, (), (), tuple(_channel_notes(generator)))
 
 
@@ -153,37 +154,10 @@ def _channel_notes(generator):
         )
 
 
-def check_is_new(run: Path) -> None:
-    """Refuses a folder that holds something or cannot be made.
-
-    Raises:
-        OSError: it cannot be made.
-        ValueError: it is not empty, or a file.
-    """
-    if run.exists() and (not run.is_dir() or any(run.iterdir())):
-        raise ValueError(f"'{run}' exists and is not empty: choose another folder.")
-    check_can_make(run, "Choose another folder.")
-
-
-def write_run(
-    generator: keras.Model,
-    model: ImportedConfig,
-    run: Path,
-    direction: str,
-    size: int,
+def _write_run(
+    generator: keras.Model, model: ImportedConfig, run: Path, direction: str, size: int
 ) -> None:
-    """Writes a run of a generator, whole or not at all.
-
-    Args:
-        generator: on [-1, 1].
-        model: what it is and where it came from.
-        run: folder to make.
-        direction: which way it translates.
-        size: side of the images that it is for, in pixels.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Writes a run of a generator for images of `size` pixels, whole or not at all."""
     domains = [
         DomainConfig(channels=shape[-1], dtype="uint8", low=0.0, high=255.0)
         for shape in (generator.input_shape, generator.output_shape)
@@ -197,21 +171,6 @@ def write_run(
         domain_b=domain_b,
     )
     config = TrainConfig(recipe="imported", model=model, data=data, epochs=0)
-    # Links and "." as what they stand for.
-    target = run.resolve()
-    try:
-        with temporary_folder(target) as partial:
-            stored.write(config, partial)
-            generator.save(partial / stored.MODEL)
-            make_folder(target)
-            # What makes it a run comes last.
-            for name in (stored.MODEL, stored.CONFIG):
-                os.replace(partial / name, target / name)
-    except OSError as error:
-        why = error.strerror or reason(error)
-        raise OSError(f"Cannot write '{run}': {why}. Choose another folder.") from error
-
-
-def _sha256(path):
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with whole_folder(run) as partial:
+        stored.write(config, partial)
+        generator.save(partial / stored.MODEL)

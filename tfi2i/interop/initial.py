@@ -1,4 +1,4 @@
-"""Networks to begin a training run with, from the PyTorch reference or from a run."""
+"""Initial networks of a training run, from the PyTorch reference or another run."""
 
 import re
 from pathlib import Path
@@ -10,8 +10,8 @@ from tfi2i.interop.pytorch.conversion import convert
 from tfi2i.models import AdversarialModel
 from tfi2i.recipes import stored, trained
 
-# There a discriminator is named for the generator that it teaches, here for the domain
-# that it judges.
+# The reference names a discriminator for the generator that it trains; this package
+# names it for the domain that it judges.
 _REFERENCE = {
     "G": "generator_ab",
     "D": "discriminator_b",
@@ -27,15 +27,14 @@ def initial_networks(source: Path) -> dict[str, keras.Model]:
     """Reads the networks of a run, or of a checkpoint folder of the reference.
 
     Args:
-        source: a run, trained here or imported, whose last backup is taken where it is
-            not finished; or a folder of files such as
-            `latest_net_G.pth`, of which the latest are taken, else those of the last
-            epoch.
+        source: a run, trained here or imported (its last backup, if it is not
+            finished); or a folder of files such as `latest_net_G.pth` (the latest, or
+            else those of the last epoch).
 
     Returns:
-        Networks by what they are called in a trainer of both ways: `generator_ab`,
+        Networks by their names in a trainer of both ways: `generator_ab`,
         `generator_ba`, `discriminator_a` and `discriminator_b`. A checkpoint does not
-        say which way its one generator paints: it is taken for `generator_ab`.
+        tell the direction of a single generator: it becomes `generator_ab`.
 
     Raises:
         OSError: `source` does not exist, or cannot be read.
@@ -47,8 +46,8 @@ def initial_networks(source: Path) -> dict[str, keras.Model]:
             "folder with files such as latest_net_G.pth."
         )
     if (source / stored.CONFIG).is_file():
-        return _of_run(source)
-    found = _newest(source)
+        return _read_run(source)
+    found = _latest_files(source)
     if not found:
         raise ValueError(
             f"--init-from is '{source}', which has no {stored.CONFIG} and no file such "
@@ -65,7 +64,7 @@ def initial_networks(source: Path) -> dict[str, keras.Model]:
     return networks
 
 
-def _of_run(run):
+def _read_run(run):
     config = stored.read(run)
     try:
         model = trained.model_of(run, config)
@@ -75,14 +74,14 @@ def _of_run(run):
             "train it first, or copy the file from where it was trained."
         ) from None
     if not isinstance(model, AdversarialModel):
-        # A generator that was imported.
+        # An imported generator.
         way = config.ways[0]
         return {f"generator_{way.input}{way.target}": model}
     return {model.roles[name]: network for name, network in model.networks.items()}
 
 
-def _newest(folder):
-    """Files by the reference's names of networks, all of one epoch."""
+def _latest_files(folder):
+    """Returns the files of the latest epoch, by the reference's network names."""
     epochs = {}
     for path in sorted(folder.iterdir()):
         match = _FILE.fullmatch(path.name)

@@ -5,11 +5,15 @@ Names, host and folders are those of its `scripts/download_pix2pix_model.sh` and
 """
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
-import requests
+import platformdirs
+from rich.console import Console
+
+from tfi2i.downloads import DownloadError, Expected, check_mirror, download
+from tfi2i.files import locked, make_folder
 
 HOST = "http://efrosgans.eecs.berkeley.edu"
 """Where the authors keep them."""
@@ -32,7 +36,6 @@ _NAMES = {
     "style_cezanne style_ukiyoe style_vangogh sat2map map2sat cityscapes_photo2label "
     "cityscapes_label2photo facades_photo2label facades_label2photo iphone2dslr_flower",
 }
-_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -88,51 +91,46 @@ def nearest(name: str) -> str:
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
-def size(item: Published, host: str = HOST) -> int | None:
-    """Asks how many bytes it has; None where the server does not say.
-
-    Raises:
-        OSError: it cannot be reached.
-    """
-    address = item.address(host)
-    try:
-        answer = requests.head(address, timeout=_SECONDS, allow_redirects=True)
-        if answer.status_code in (405, 501):
-            return None
-        answer.raise_for_status()
-    except requests.RequestException as error:
-        raise _unreachable(address, error) from error
-    length = answer.headers.get("content-length", "")
-    return int(length) if length.isdecimal() else None
-
-
-def fetch(item: Published, folder: Path, host: str = HOST) -> Path:
-    """Fetches one, unless it is there already.
+def fetch(
+    item: Published,
+    folder: Path,
+    host: str = HOST,
+    console: Console | None = None,
+    started: Callable[[int | None, int], None] = lambda total, present: None,
+) -> Path:
+    """Downloads one, or the rest of it, unless it is there already.
 
     Args:
         item: which.
-        folder: where it is kept.
+        folder: where it is kept, made where missing.
         host: address before the folders of pix2pix and CycleGAN.
+        console: a terminal to show a progress bar on, or None.
+        started: called before anything is written, with the size of the file in bytes,
+            None where the server does not say, and the bytes already present.
 
     Returns:
         The file.
 
     Raises:
-        OSError: it cannot be reached, or breaks off.
+        ValueError: `host` is no address.
+        OSError: it cannot be reached, breaks off, or cannot be written.
     """
-    address = item.address(host)
-    pooch.get_logger().setLevel("WARNING")
+    check_mirror(host)
+    target, address = path(item, folder), item.address(host)
+    if target.is_file():
+        return target
+    make_folder(folder)
     try:
-        fetched = pooch.retrieve(
-            address,
-            known_hash=None,
-            fname=path(item, folder).name,
-            path=folder,
-            downloader=pooch.HTTPDownloader(timeout=_SECONDS),
-        )
-    except requests.RequestException as error:
-        raise _unreachable(address, error) from error
-    return Path(fetched)
+        with locked(target):
+            # Another process may have downloaded it meanwhile.
+            if not target.is_file():
+                download(address, target, Expected(), console=console, started=started)
+    except DownloadError as error:
+        raise OSError(
+            f"Cannot fetch {address}: {error}. Try again later, or fetch it with a "
+            "browser and import the file; --mirror names another host."
+        ) from error
+    return target
 
 
 def path(item: Published, folder: Path) -> Path:
@@ -142,16 +140,4 @@ def path(item: Published, folder: Path) -> Path:
 
 def cache() -> Path:
     """Where fetched files are kept."""
-    return Path(pooch.os_cache("tfi2i")) / "zoo"
-
-
-def _unreachable(address, error):
-    response = getattr(error, "response", None)
-    if response is not None:
-        why = f"the server answers {response.status_code}"
-    else:
-        why = type(error).__name__
-    return OSError(
-        f"Cannot fetch {address}: {why}. Try again later, or fetch it with a browser "
-        "and import the file; --mirror names another host."
-    )
+    return Path(platformdirs.user_cache_dir("tfi2i")) / "zoo"

@@ -6,8 +6,8 @@ themselves and choose the fastest algorithm for their shapes, `DepthToSpace` for
 sub-pixel convolution, `SpectralNormalization`, and the `ImagePool` of CycleGAN.
 """
 
+from tfi2i.layers.constant import Constant
 from tfi2i.layers.convolution import Conv2D, Conv2DTranspose
-from tfi2i.layers.default import Default
 from tfi2i.layers.dropout import Noise
 from tfi2i.layers.image_pool import ImagePool
 from tfi2i.layers.normalization import (
@@ -22,10 +22,10 @@ from tfi2i.layers.subpixel import DepthToSpace
 
 __all__ = [
     "BatchNormalization",
+    "Constant",
     "Conv2D",
     "Conv2DTranspose",
     "Cropping2D",
-    "Default",
     "DepthToSpace",
     "FixedNormalization",
     "ImagePool",

@@ -1,15 +1,15 @@
-"""What the layers share."""
+"""Checks and helpers that the layers share."""
 
 import functools
 
 import tensorflow as tf
 
 PACKAGE = "tfi2i"
-"""Under which Keras registers the package's classes."""
+"""The package under which Keras registers our classes; part of stored files."""
 
 
 def check_image_batch(layer, input_shape):
-    """Refuses what is no batch of images with a known number of channels.
+    """Refuses shapes other than a batch of images with a known number of channels.
 
     Raises:
         ValueError: naming the layer and the shape.
@@ -23,20 +23,20 @@ def check_image_batch(layer, input_shape):
 
 
 def on_cpu():
-    """Whether graphs that are made now will run on a CPU."""
+    """Whether graphs traced now will run on a CPU."""
     return not tf.config.get_visible_devices("GPU")
 
 
-def compiled(function):
-    """`function` compiled by XLA, which makes one pass over memory of many.
+def compile_with_xla(function):
+    """Compiles `function` with XLA, so that its operations share one pass over memory.
 
-    It keeps a program for every shape.
+    Compiles one program for each combination of shapes.
     """
-    made = tf.function(function, jit_compile=True, autograph=False)
+    compiled = tf.function(function, jit_compile=True, autograph=False)
 
     @functools.wraps(function)
     def call(*args):
-        # TensorFlow would warn a caller of `made` of the many programs.
-        return made.get_concrete_function(*args)(*args)
+        # Calling `compiled` itself would make TensorFlow warn of retracing.
+        return compiled.get_concrete_function(*args)(*args)
 
     return call

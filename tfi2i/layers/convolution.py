@@ -1,17 +1,18 @@
-"""Convolutions that take the way that is fastest for their shapes.
+"""Convolutions that choose the fastest algorithm for their shapes on CPUs.
 
-On CPUs TensorFlow has one kind of kernel for all convolutions. Where the maps are a few
-pixels large, as in the middle of a U-Net, most of its time goes into bringing the
-weights into an order of its own; a matrix product takes them as they are. Another one
-serves convolutions to a few filters. For kernels of 3x3 and 4x4 there is Winograd's
-algorithm. Results are the same but for rounding.
+On CPUs TensorFlow has one implementation of convolutions. Where feature maps are a few
+pixels large, as in the middle of a U-Net, it spends most of its time reordering the
+weights, and a single matrix product is faster. Another matrix product is faster for
+convolutions to a few filters, and Winograd's algorithm for kernels of 3x3 and 4x4.
+Results differ by rounding only.
 
-Whatever the way, what lies in memory until the gradients need it is the image, not a
-padded copy, and updates find no kernel in use, which TensorFlow would copy.
+All of them keep the image in memory for the gradient, not a padded copy of it. A large
+kernel is updated only after both gradients are computed: otherwise TensorFlow copies
+the kernel before the update, because a gradient still reads it.
 
-The fast ways need shapes that are known when a graph is made, and some a compiler that
-other programs do not have. So they are taken in training, and else only within
-`fast_inference`; what is exported is made of plain convolutions.
+The fast algorithms need static shapes, and some need XLA, which other programs may not
+have. So they are used in training, and at inference only within `fast_inference`.
+Exports contain plain convolutions.
 """
 
 import contextlib
@@ -23,34 +24,35 @@ import keras
 import tensorflow as tf
 
 from tfi2i.layers.base import PACKAGE, on_cpu
+from tfi2i.layers.gemm import col2im_conv_transpose, im2col_conv, kn2row_conv
 from tfi2i.layers.padding import (
     PAD_MODES,
     check_pixels,
     check_reflection,
-    padded,
+    pad_images,
 )
-from tfi2i.layers.products import product_down, product_narrow, product_up
 from tfi2i.layers.winograd import Window, winograd_conv, winograd_conv_transpose
 
 _fast_inference = contextvars.ContextVar("fast_inference", default=False)
 
-# Measured on two cores. With more positions the products take longer; with fewer tiles
-# or channels, the transforms.
-_MOST_POSITIONS = {"down": 16, "up": 64, "narrow": 2**19}
-_MOST_NARROW_FILTERS = 4
-_LEAST_CHANNELS_A_FILTER = 16
-_LEAST_CHANNELS = 128
-_LEAST_WORK = 64 * 256
+# Measured on two cores. With more positions a matrix product is slower than TensorFlow;
+# with fewer tiles or channels, Winograd's transforms are.
+_MAX_POSITIONS = {"im2col": 16, "col2im": 64, "kn2row": 2**19}
+_MAX_KN2ROW_FILTERS = 4
+_MIN_KN2ROW_CHANNELS_PER_FILTER = 16
+_MIN_WINOGRAD_CHANNELS = 128
+_MIN_WINOGRAD_WORK = 64 * 256
 
-# Weights, 4 MB: smaller ones are copied faster than anything waits.
+# In weights, 4 MB. Copying a smaller kernel is faster than waiting for a gradient.
 _LARGE_KERNEL = 2**20
 
 
 @contextlib.contextmanager
 def fast_inference():
-    """Within, graphs that are made at inference may take fast ways, too.
+    """Lets graphs traced for inference use the fast algorithms, too.
 
-    Those whose compiling soon pays; for graphs that run in the program that makes them.
+    Only those that soon make up for their compilation. Use it for graphs that run in
+    the process that traces them, never for exports.
     """
     token = _fast_inference.set(True)
     try:
@@ -61,16 +63,16 @@ def fast_inference():
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class Conv2D(keras.layers.Conv2D):
-    """As Keras' layer, faster in training on CPUs, and can pad by itself.
+    """`keras.layers.Conv2D`, faster in training on CPUs, with built-in padding.
 
-    Weights, input and output are those of `keras.layers.Conv2D`, arguments as well but
-    for two. What is padded is not kept until the gradients need it, but made again.
+    Weights, input and output are those of `keras.layers.Conv2D`. The gradient pads the
+    image again instead of keeping it padded.
 
     Args:
         *args: of `keras.layers.Conv2D`.
-        pad: pixels put around the image first.
-        pad_mode: `"zeros"`, or `"reflect"` without repeating the edge: images must be
-            larger than `pad` then.
+        pad: pixels added on each of the four sides before the convolution.
+        pad_mode: `"zeros"`, or `"reflect"`, which does not repeat the edge and needs
+            images larger than `pad`.
         **kwargs: of `keras.layers.Conv2D`.
 
     Raises:
@@ -96,19 +98,19 @@ class Conv2D(keras.layers.Conv2D):
     def call(self, inputs, training=None):
         if self.pad_mode == "reflect":
             check_reflection(self, inputs.shape, self.pad)
-        way = None
-        if _may_choose(self, inputs, training):
-            way = self._way(inputs.shape, training)
-        if way is None and not _saves_memory(self, training):
-            return super().call(self._padded(inputs))
+        convolve = None
+        if _can_choose_algorithm(self, inputs, training):
+            convolve = self._choose_algorithm(inputs.shape, training)
+        if convolve is None and not _saves_memory(self, training):
+            return super().call(self._pad_images(inputs))
         kernel = tf.convert_to_tensor(self.kernel)
         if training:
-            inputs, kernel = _used_before_updates(inputs, kernel)
-        if way is None:
-            way = self._plain
+            inputs, kernel = _order_gradients(inputs, kernel)
+        if convolve is None:
+            convolve = self._convolve_padded
             if self.pad:
-                way = functools.partial(_made_again, way)
-        return _finished(self, way(inputs, kernel))
+                convolve = functools.partial(_recompute_in_gradient, convolve)
+        return _add_bias_and_activate(self, convolve(inputs, kernel))
 
     def compute_output_shape(self, input_shape):
         batch, *sides, channels = input_shape
@@ -118,13 +120,13 @@ class Conv2D(keras.layers.Conv2D):
     def get_config(self):
         return {**super().get_config(), "pad": self.pad, "pad_mode": self.pad_mode}
 
-    def _padded(self, images):
-        return padded(images, self.pad, self.pad_mode)
+    def _pad_images(self, images):
+        return pad_images(images, self.pad, self.pad_mode)
 
-    def _plain(self, inputs, kernel):
-        return self.convolution_op(self._padded(inputs), kernel)
+    def _convolve_padded(self, inputs, kernel):
+        return self.convolution_op(self._pad_images(inputs), kernel)
 
-    def _way(self, shape, training):
+    def _choose_algorithm(self, shape, training):
         batch, height, width, channels = shape
         size, stride = self.kernel_size[0], self.strides[0]
         if self.kernel_size != (size, size) or self.strides != (stride, stride):
@@ -133,15 +135,15 @@ class Conv2D(keras.layers.Conv2D):
         if (size, stride, self.padding) == (4, 2, "same") and not self.pad:
             if height % 2 or width % 2:
                 return None
-            if batch * height * width // 4 <= _MOST_POSITIONS["down"]:
-                return product_down
-            # As TensorFlow pads for it.
+            if batch * height * width // 4 <= _MAX_POSITIONS["im2col"]:
+                return im2col_conv
+            # What "same" means for these sizes.
             border = {"pad": 1, "pad_mode": "zeros"}
         elif self.padding != "valid":
             return None
         window = Window(size, stride, **border)
-        if _is_narrow(window, shape, self.filters):
-            return functools.partial(product_narrow, **border)
+        if _suits_kn2row(window, shape, self.filters):
+            return functools.partial(kn2row_conv, **border)
         if not _suits_winograd(window, shape, self.filters, training):
             return None
         return functools.partial(winograd_conv, window=window)
@@ -149,23 +151,24 @@ class Conv2D(keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class Conv2DTranspose(keras.layers.Conv2DTranspose):
-    """As Keras' layer, faster in training on CPUs.
+    """`keras.layers.Conv2DTranspose`, faster in training on CPUs.
 
-    Arguments, weights, input and output are those of `keras.layers.Conv2DTranspose`.
+    Arguments, weights, input and output are the same.
     """
 
     def call(self, inputs, training=None):
-        way = None
-        if _may_choose(self, inputs, training):
-            way = self._way(inputs.shape, training)
-        if way is None and not _saves_memory(self, training):
+        convolve = None
+        if _can_choose_algorithm(self, inputs, training):
+            convolve = self._choose_algorithm(inputs.shape, training)
+        if convolve is None and not _saves_memory(self, training):
             return super().call(inputs)
         kernel = tf.convert_to_tensor(self.kernel)
         if training:
-            inputs, kernel = _used_before_updates(inputs, kernel)
-        return _finished(self, (way or self._plain)(inputs, kernel))
+            inputs, kernel = _order_gradients(inputs, kernel)
+        convolve = convolve or self._convolve_transpose
+        return _add_bias_and_activate(self, convolve(inputs, kernel))
 
-    def _plain(self, inputs, kernel):
+    def _convolve_transpose(self, inputs, kernel):
         return keras.ops.conv_transpose(
             inputs,
             kernel,
@@ -176,14 +179,14 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
             dilation_rate=self.dilation_rate,
         )
 
-    def _way(self, shape, training):
+    def _choose_algorithm(self, shape, training):
         batch, height, width, channels = shape
         kind = (self.kernel_size, self.strides, self.padding)
         if self.output_padding is not None:
             return None
         if kind == ((4, 4), (2, 2), "same"):
-            if batch * height * width <= _MOST_POSITIONS["up"]:
-                return product_up
+            if batch * height * width <= _MAX_POSITIONS["col2im"]:
+                return col2im_conv_transpose
             window = Window(4, stride=2, pad=1)
         elif kind == ((3, 3), (2, 2), "valid"):
             window = Window(3, stride=2)
@@ -195,22 +198,22 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
         return functools.partial(winograd_conv_transpose, window=window)
 
 
-def _is_narrow(window, shape, filters):
-    """Whether each pixel gives its windows fewer numbers than it takes to copy them."""
+def _suits_kn2row(window, shape, filters):
+    """Whether a pixel's products are fewer than the copies that im2col would make."""
     batch, height, width, channels = shape
     return (
         window.stride == 1
         and 1 < window.size <= min(height, width) + 2 * window.pad
-        and filters <= _MOST_NARROW_FILTERS
-        and filters * _LEAST_CHANNELS_A_FILTER <= channels
-        and batch * height * width <= _MOST_POSITIONS["narrow"]
+        and filters <= _MAX_KN2ROW_FILTERS
+        and filters * _MIN_KN2ROW_CHANNELS_PER_FILTER <= channels
+        and batch * height * width <= _MAX_POSITIONS["kn2row"]
     )
 
 
 def _suits_winograd(window, shape, filters, training):
-    """Whether the products are worth the transforms, of images of that shape.
+    """Whether Winograd's savings exceed the cost of its transforms.
 
-    At inference, where XLA's compiling counts, those of ResNet's blocks alone are.
+    At inference, where compilation by XLA counts, only ResNet's blocks qualify.
     """
     kind = (window.size, window.stride)
     if kind != (3, 1) and not (training and kind in ((4, 1), (3, 2), (4, 2))):
@@ -218,10 +221,10 @@ def _suits_winograd(window, shape, filters, training):
     batch, height, width, channels = shape
     tiles = batch * window.tiles(height) * window.tiles(width)
     narrower = min(window.stride**2 * channels, filters)
-    return narrower >= _LEAST_CHANNELS and tiles * narrower >= _LEAST_WORK
+    return narrower >= _MIN_WINOGRAD_CHANNELS and tiles * narrower >= _MIN_WINOGRAD_WORK
 
 
-def _may_choose(layer, inputs, training):
+def _can_choose_algorithm(layer, inputs, training):
     is_plain = (
         inputs.shape.is_fully_defined()
         and layer.compute_dtype == "float32"
@@ -229,57 +232,58 @@ def _may_choose(layer, inputs, training):
         and layer.dilation_rate == (1, 1)
         and getattr(layer, "groups", 1) == 1
     )
-    # A GPU's library has such ways of its own.
+    # cuDNN chooses among algorithms by itself.
     is_wanted = bool(training) or _fast_inference.get()
     return is_plain and is_wanted and on_cpu()
 
 
 def _saves_memory(layer, training):
-    """Whether the plain way, too, is taken with fewer copies."""
+    """Whether TensorFlow's own convolution is called so that it keeps no copies."""
     return training and layer.data_format == "channels_last"
 
 
-def _used_before_updates(inputs, kernel):
-    """Both, where a large kernel's gradient is there after that of the inputs.
+def _order_gradients(inputs, kernel):
+    """Returns both, such that a large kernel's gradient follows that of the inputs.
 
-    Else its update may come while the other gradient still reads the kernel, and
-    TensorFlow would update a copy. Inputs get their gradient even where nobody asks for
-    it; first layers, which that would concern, have small kernels.
+    Otherwise the kernel may be updated while the inputs' gradient still reads it, and
+    TensorFlow would copy it first. The inputs' gradient is now computed even where no
+    one needs it; that happens in first layers only, whose kernels are small.
     """
     if kernel.shape.num_elements() < _LARGE_KERNEL:
         return inputs, kernel
 
     @tf.custom_gradient
-    def passed_on(inputs, kernel):
-        def gradient(of_inputs, of_kernel):
-            with tf.control_dependencies([of_inputs]):
-                return of_inputs, tf.identity(of_kernel)
+    def identity(inputs, kernel):
+        def gradient(d_inputs, d_kernel):
+            with tf.control_dependencies([d_inputs]):
+                return d_inputs, tf.identity(d_kernel)
 
         return (tf.identity(inputs), tf.identity(kernel)), gradient
 
-    return passed_on(inputs, kernel)
+    return identity(inputs, kernel)
 
 
-def _finished(layer, outputs):
+def _add_bias_and_activate(layer, outputs):
     if layer.use_bias:
         outputs = tf.nn.bias_add(outputs, layer.bias)
     return layer.activation(outputs)
 
 
-def _made_again(function, *tensors):
-    """What a function returns; what it makes on the way is not kept for gradients."""
+def _recompute_in_gradient(function, *tensors):
+    """Calls `function`; its gradient computes intermediate values again."""
 
     @tf.custom_gradient
-    def made(*tensors):
+    def call(*tensors):
         def gradient(upstream):
-            # Else it could be made before it is needed, or be that of the way forward.
+            # Without it, values could be computed too early, or shared with the forward
+            # pass.
             with tf.control_dependencies([upstream]):
-                again = [tf.identity(tensor) for tensor in tensors]
+                copies = [tf.identity(tensor) for tensor in tensors]
             with tf.GradientTape() as tape:
-                tape.watch(again)
-                outputs = function(*again)
-            return tape.gradient(outputs, again, upstream)
+                tape.watch(copies)
+                outputs = function(*copies)
+            return tape.gradient(outputs, copies, upstream)
 
         return function(*tensors), gradient
 
-    return made(*tensors)
+    return call(*tensors)

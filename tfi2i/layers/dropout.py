@@ -7,19 +7,19 @@ import tensorflow as tf
 
 from tfi2i.layers.base import PACKAGE
 
-# Equal on every device.
+# Gives the same numbers on every device.
 _RANDOM_ALGORITHM = "philox"
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class Noise(keras.layers.Layer):
-    """Dropout that is always on, with one mask for each size of image and seed.
+    """Dropout that is always on, with a mask that follows from seed and image size.
 
-    All images of a batch get the same mask, so that none depends on the others.
+    All images of a batch share the mask, so that no image depends on the others.
 
     Args:
-        rate: share of activations dropped.
-        seed: of the mask.
+        rate: share of activations to drop.
+        seed: integer that decides the mask.
         **kwargs: of `keras.layers.Layer`.
     """
 

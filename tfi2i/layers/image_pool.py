@@ -1,4 +1,4 @@
-"""The history of generated images that CycleGAN's discriminators learn from."""
+"""The history of generated images that CycleGAN's discriminators are shown."""
 
 import random
 from typing import Any
@@ -13,20 +13,20 @@ from tfi2i.layers.base import PACKAGE
 class ImagePool(keras.layers.Layer):
     """Mixes generated images with earlier ones.
 
-    The first `size` images are stored and returned as they are. From then on, each
-    image is with probability 1/2 stored in the place of a random stored one, which
-    is returned; otherwise it is returned itself.
+    The first `size` images are stored and returned unchanged. From then on, with
+    probability 1/2, an image replaces a random stored one, which is returned; otherwise
+    the image itself is returned.
 
-    The images, and the number of images seen, from which together with the seed all
-    draws follow, are saved with the model, so that a restored pool continues the same
-    sequence. In a distribution strategy every replica's images enter the pool, in the
-    order of the replicas, and all replicas hold equal copies: the result is that of
-    one device with the same global batch.
+    All draws follow from the seed and the number of images seen. This number and the
+    stored images are saved with the model, so that a restored pool continues the same
+    sequence. Under a distribution strategy the images of all replicas enter the pool in
+    the order of the replicas, and all replicas hold equal copies, so the result is that
+    of one device with the same global batch.
 
-    Images of another size than the stored ones start the pool anew.
+    Images of another size than the stored ones empty the pool.
 
     Args:
-        size: images to hold; 0 returns every image as it is.
+        size: number of images to hold; 0 returns every image unchanged.
         seed: of the draws; None draws one.
         **kwargs: of `keras.layers.Layer`.
 
@@ -37,7 +37,7 @@ class ImagePool(keras.layers.Layer):
     """
 
     def __init__(self, size: int = 50, seed: int | None = None, **kwargs: Any) -> None:
-        # Stored as generated, whatever precision the networks compute in.
+        # Images keep float32, whatever precision the networks compute in.
         kwargs = {"trainable": False, "dtype": "float32", **kwargs}
         super().__init__(**kwargs)
         if size != int(size) or size < 0:
@@ -45,10 +45,10 @@ class ImagePool(keras.layers.Layer):
                 f"The pool's size must be a whole number, 0 or more. Received {size}."
             )
         self.size = size
-        # XLA cannot give a variable its shape; Keras then compiles without it.
+        # XLA cannot change the shape of a variable.
         self.supports_jit = size == 0
         self.seed = random.randrange(2**31) if seed is None else seed
-        # Of free shape, since only the first batch tells it; Keras' variables cannot.
+        # Only the first batch tells the shape; a Keras variable needs it before.
         self.images = tf.Variable(
             tf.zeros((0, 0, 0, 0)), shape=(None,) * 4, trainable=False, name="images"
         )
@@ -56,7 +56,7 @@ class ImagePool(keras.layers.Layer):
         self.built = True
 
     def call(self, images):
-        """Returns as many images: `(batch, height, width, channels)`, float32."""
+        """Returns equally many images, float32 `(batch, height, width, channels)`."""
         images = tf.stop_gradient(tf.cast(images, tf.float32))
         if self.size == 0:
             return images
@@ -74,12 +74,12 @@ class ImagePool(keras.layers.Layer):
         stored = tf.raw_ops.VariableShape(input=self.images.handle)
         fits = tf.reduce_all(tf.equal(stored, shape))
         tf.cond(fits, lambda: True, lambda: self._empty(shape))
-        # One by one, since an image may replace its predecessor in the batch.
+        # One by one, because an image may replace an earlier one of its batch.
         exchanged = tf.map_fn(self._exchange, images, parallel_iterations=1)
         return tf.ensure_shape(exchanged, images.shape)
 
     def _empty(self, shape):
-        # Raw operations update the replica's own copy, without talking to others.
+        # Raw operations update the replica's own copy, without synchronization.
         tf.raw_ops.AssignVariableOp(resource=self.images.handle, value=tf.zeros(shape))
         tf.raw_ops.AssignVariableOp(
             resource=self.seen.handle, value=tf.constant(0, tf.int64)
@@ -110,7 +110,7 @@ class ImagePool(keras.layers.Layer):
         return tf.where(is_swapped, old, image)
 
     def state(self):
-        """The pool's variables by name, for those who save them."""
+        """The pool's variables by name, for backups."""
         return {"images": self.images, "seen": self.seen}
 
     def save_own_variables(self, store):

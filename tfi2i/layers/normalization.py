@@ -1,4 +1,4 @@
-"""Normalization by each image's own statistics, or a batch's."""
+"""Normalization by the statistics of each image, of a batch, or by given ones."""
 
 from typing import Any, Literal
 
@@ -9,11 +9,11 @@ from tfi2i.layers.base import PACKAGE, check_image_batch, on_cpu
 
 
 def _mean(x):
-    """The mean of every channel of every image, columns first.
+    """The mean of every channel of every image, over width first, then height.
 
-    Faster than over both axes at once (0.66 to 0.96 of the time, forward and backward,
-    on two CPU cores), and the sums of TFLite and ONNX Runtime stay exact enough: at 256
-    pixels they would differ by 1e-3 after six residual blocks.
+    This takes 0.66 to 0.96 of the time of both axes at once, forward and backward, on
+    two CPU cores. It also keeps the sums of TFLite and ONNX Runtime accurate: otherwise
+    outputs at 256 pixels would differ by 1e-3 after six residual blocks.
     """
     columns = tf.reduce_mean(x, axis=2, keepdims=True)
     return tf.reduce_mean(columns, axis=1, keepdims=True)
@@ -23,17 +23,17 @@ def _mean(x):
 def _standardize(x, epsilon):
     """Gives every channel of every image zero mean and unit variance.
 
-    The gradient in closed form needs two reductions over memory where the
-    derivative of `tf.nn.moments` needs six.
+    The closed form of the gradient needs two reductions over memory; the derivative of
+    `tf.nn.moments` needs six.
     """
-    # A constant map becomes exactly 0, whatever way a runtime adds up its mean. Else
-    # the mean's rounding would remain, 300 times as large, and the norms that follow
-    # would enlarge it further, up to the largest of values.
+    # Makes a constant map exactly 0, however a runtime sums its mean. Otherwise the
+    # rounding error of the mean would be multiplied by 300 here, and again by each
+    # normalization that follows.
     x = x - x[:, :1, :1]
     mean = _mean(x)
     centred = x - mean
     variance = _mean(centred * centred)
-    # Rounds better than rsqrt, and costs nothing: there is one for each channel.
+    # More accurate than rsqrt, and cheap: one value for each channel.
     scale = 1.0 / tf.sqrt(variance + epsilon)
     y = centred * scale
 
@@ -44,9 +44,9 @@ def _standardize(x, epsilon):
 
 
 def _standardize_each(x, epsilon):
-    """The same, in the kernel that TensorFlow has for batches, here of one image.
+    """The same as `_standardize`, by TensorFlow's batch norm kernel, image by image.
 
-    On two CPU cores it takes 0.5 to 0.8 of the time, forward and backward.
+    It takes 0.5 to 0.8 of the time, forward and backward, on two CPU cores.
     """
     channels = x.shape[-1]
     outputs = [
@@ -74,11 +74,11 @@ class InstanceNormalization(keras.layers.Layer):
     precision policy.
 
     Args:
-        affine: whether to learn a scale (from N(1, 0.02)) and an offset (from 0)
-            for each channel. The PyTorch CycleGAN has none; the original Torch
-            one has both.
+        affine: whether to learn a scale (initialized from N(1, 0.02)) and an offset
+            (from 0) for each channel. The PyTorch CycleGAN has neither, the original
+            Torch one has both.
         epsilon: added to the variance; 1e-5 as in PyTorch.
-        seed: seed of the scale's initializer.
+        seed: of the scale's initializer.
         **kwargs: of `keras.layers.Layer`.
 
     Input: `(batch, height, width, channels)`, float. Output: the same shape.
@@ -140,15 +140,15 @@ class InstanceNormalization(keras.layers.Layer):
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalization as in PyTorch, with a choice of inference statistics.
 
-    In training, each channel is normalized over batch, height and width, and the
-    moving statistics follow with PyTorch's conventions: momentum 0.9 (PyTorch
-    writes 0.1) and an unbiased variance.
+    In training, each channel is normalized over batch, height and width. The moving
+    statistics follow PyTorch's conventions: momentum 0.9 (PyTorch calls it 0.1) and an
+    unbiased variance.
 
     Args:
         statistics: what normalizes at inference. `"stored"`: the moving
-            statistics. `"image"`: each image's own, which is what pix2pix does at
-            test time (batches of one, network in training mode; section 3.4 of
-            the paper) and which makes a batch equal its images one by one.
+            statistics. `"image"`: each image's own statistics, so that a batch gives
+            the same as its images one by one. This is what pix2pix does at test time
+            (batches of one, network in training mode; section 3.4 of the paper).
         momentum: of the moving statistics.
         epsilon: added to the variance.
         **kwargs: of `keras.layers.BatchNormalization`.
@@ -177,9 +177,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def add_weight(self, *args, trainable=True, **kwargs):
         if trainable:
             return super().add_weight(*args, **kwargs)
-        # Replicas see different images. Each follows its own, and who reads from
-        # outside gets the mean, which is what one that sees all would have. Only so
-        # can XLA compile what replicas do.
+        # Each replica updates its own statistics; reading them outside a replica gives
+        # their mean, which is what a single device would have. Synchronized updates
+        # could not be compiled by XLA.
         return keras.Variable(
             kwargs["initializer"],
             kwargs["shape"],
@@ -195,10 +195,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
         if training and self.trainable:
             normalize = self._normalize_batch
             if self.synchronized:
-                normalize = self._normalize_together
+                normalize = self._normalize_global_batch
             outputs, mean, variance = normalize(inputs)
-            self._follow(self.moving_mean, mean)
-            self._follow(self.moving_variance, variance)
+            self._update(self.moving_mean, mean)
+            self._update(self.moving_variance, variance)
         elif self.statistics == "image":
             scale, offset = self._scale_and_offset()
             outputs = _standardize(tf.cast(inputs, tf.float32), self.epsilon)
@@ -215,7 +215,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         )
 
     def _normalize_batch(self, inputs):
-        """TensorFlow's fused kernel, whose variance is unbiased as PyTorch's."""
+        """Normalizes by TensorFlow's fused kernel, whose variance is unbiased."""
         scale, offset = self._scale_and_offset()
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
@@ -228,8 +228,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
         )
         return outputs, mean, variance
 
-    def _normalize_together(self, inputs):
-        """By the statistics of all replicas' images, of which each has as many."""
+    def _normalize_global_batch(self, inputs):
+        """Normalizes by the images of all replicas, which have equally many."""
         scale, offset = self._scale_and_offset()
         floats = tf.cast(inputs, tf.float32)
         axes = (0, 1, 2)
@@ -241,7 +241,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         count = tf.cast(replicas * tf.size(inputs) // inputs.shape[-1], tf.float32)
         return outputs, mean, variance * count / tf.maximum(count - 1.0, 1.0)
 
-    def _follow(self, moving, value):
+    def _update(self, moving, value):
         moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
 
     def get_config(self):
@@ -250,7 +250,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class FixedNormalization(keras.layers.Layer):
-    """`scale * (x - mean) / sqrt(variance + epsilon) + offset`, all of them given.
+    """`scale * (x - mean) / sqrt(variance + epsilon) + offset`, all of them weights.
 
     Args:
         epsilon: added to the variance.

@@ -1,4 +1,4 @@
-"""What lies around images: padding by zeros or by reflection, and cropping."""
+"""Padding by zeros or by reflection, and cropping."""
 
 from typing import Any
 
@@ -8,19 +8,19 @@ import tensorflow as tf
 from tfi2i.layers.base import PACKAGE, check_image_batch
 
 PAD_MODES = {"zeros": "CONSTANT", "reflect": "REFLECT"}
-"""TensorFlow's names of them."""
+"""TensorFlow's names of the modes."""
 
 
-def padded(images, pixels, mode):
-    """Puts pixels around images; `mode` is one of `PAD_MODES`."""
+def pad_images(images, pixels, mode):
+    """Pads all four sides by `pixels`; `mode` is one of `PAD_MODES`."""
     if not pixels:
         return images
-    around = [[0, 0], [pixels, pixels], [pixels, pixels], [0, 0]]
-    return tf.pad(images, around, mode=PAD_MODES[mode])
+    paddings = [[0, 0], [pixels, pixels], [pixels, pixels], [0, 0]]
+    return tf.pad(images, paddings, mode=PAD_MODES[mode])
 
 
 def check_pixels(name, pixels):
-    """Refuses what is no number of pixels.
+    """Refuses anything but a whole number of pixels, 0 or more.
 
     Raises:
         ValueError: naming the argument.
@@ -38,7 +38,7 @@ def check_reflection(layer, shape, pixels):
     Raises:
         ValueError: naming the layer, its class and the shape.
     """
-    # Not when the layer is built, which happens once: a network may meet any size.
+    # Checked in each call, because a network is built once for images of any size.
     if any(side is not None and side <= pixels for side in shape[1:3]):
         raise ValueError(
             f"{type(layer).__name__} '{layer.name}' pads by {pixels}, which needs "
@@ -52,8 +52,7 @@ class ReflectionPadding2D(keras.layers.Layer):
     """Pads height and width by reflection, without repeating the edge.
 
     Args:
-        padding: pixels added on each of the four sides; images must be larger
-            than this.
+        padding: pixels added on each of the four sides; images must be larger.
         **kwargs: of `keras.layers.Layer`.
 
     Input: `(batch, height, width, channels)`. Output: `(batch, height + 2 padding,
@@ -70,16 +69,12 @@ class ReflectionPadding2D(keras.layers.Layer):
 
     def call(self, inputs):
         check_reflection(self, inputs.shape, self.padding)
-        return padded(inputs, self.padding, "reflect")
+        return pad_images(inputs, self.padding, "reflect")
 
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape
-        return (
-            batch,
-            None if height is None else height + 2 * self.padding,
-            None if width is None else width + 2 * self.padding,
-            channels,
-        )
+        height, width = (side and side + 2 * self.padding for side in (height, width))
+        return batch, height, width, channels
 
     def get_config(self):
         return {**super().get_config(), "padding": self.padding}
@@ -87,9 +82,9 @@ class ReflectionPadding2D(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class Cropping2D(keras.layers.Cropping2D):
-    """As Keras' layer, whose gradient takes twice as long.
+    """`keras.layers.Cropping2D`, whose gradient takes half the time here.
 
-    Arguments, input and output are those of `keras.layers.Cropping2D`.
+    Arguments, input and output are the same.
     """
 
     def call(self, inputs):

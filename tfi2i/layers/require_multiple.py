@@ -9,13 +9,20 @@ from tfi2i.layers.base import PACKAGE
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class RequireMultiple(keras.layers.Layer):
-    """Passes images on, or says which sizes the network takes.
+    """Refuses images whose sides are not multiples of a number; otherwise the identity.
+
+    A generator with such a layer named `"size"` is translated, tiled and exported for
+    images of any size: they are padded by reflection to what the layer says.
 
     Args:
-        multiple: of which height and width must be.
-        remedy: what the user can do, a sentence without its full stop.
-        minimum: to which `tfi2i.inference` pads smaller images; None is `multiple`.
+        multiple: height and width must be multiples of it, in pixels.
+        remedy: what the user can do, as a sentence without full stop.
+        minimum: smallest side in pixels to which smaller images are padded at
+            inference; None is `multiple`.
         **kwargs: of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: in a call, for images of another size.
     """
 
     def __init__(

@@ -9,26 +9,25 @@ from tfi2i.layers.base import PACKAGE
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class SpectralNormalization(keras.layers.SpectralNormalization):
-    """Keras' layer, with a power iteration whose start follows from a seed.
+    """`keras.layers.SpectralNormalization` with a seed for its power iteration.
 
-    Each call in training divides the wrapped layer's kernel, in place, by an estimate
-    of its largest singular value; one step of power iteration improves the estimate
-    each time. Calls at inference use the kernel as it is.
+    Each call in training makes one step of power iteration, which improves an estimate
+    of the kernel's largest singular value, and divides the kernel by it in place. Calls
+    at inference use the kernel as it is.
 
     Args:
-        layer: with a `kernel`.
-        seed: integer that fixes the start; None draws one.
+        layer: that has a `kernel`.
+        seed: integer that decides the first vector; None draws one.
         **kwargs: of `keras.layers.SpectralNormalization`.
 
-    Source: Miyato et al., arXiv:1802.05957, algorithm 1. There the gradient passes
-    through the division, here it does not.
+    Source: Miyato et al., arXiv:1802.05957, algorithm 1. Unlike there, the gradient
+    does not pass through the division.
     """
 
     def __init__(
         self, layer: keras.layers.Layer, seed: int | None = None, **kwargs: Any
     ) -> None:
-        # Under mixed precision, kernels would else be stored as rounded as they are
-        # computed with.
+        # Otherwise, under mixed precision, kernels would be stored rounded.
         kwargs.setdefault("dtype", layer.variable_dtype)
         super().__init__(layer, **kwargs)
         self.seed = seed

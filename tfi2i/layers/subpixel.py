@@ -10,15 +10,15 @@ from tfi2i.layers.base import PACKAGE
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class SubpixelInitializer(keras.initializers.Initializer):
-    """N(0, stddev) kernels, equal for the pixels that one input pixel becomes.
+    """Draws kernels from N(0, stddev), equal for all pixels that one pixel becomes.
 
-    A layer that starts so starts as nearest-neighbour resizing followed by a
-    convolution, hence without checkerboard.
+    At the start the convolution then equals nearest-neighbour upsampling followed by a
+    convolution, which has no checkerboard artefacts.
 
     Args:
         factor: upsampling factor of each side.
         stddev: of the normal distribution.
-        seed: integer or None.
+        seed: integer; None draws one.
 
     Source: ICNR, Aitken et al., arXiv:1707.02937, section 3.
     """
@@ -32,8 +32,7 @@ class SubpixelInitializer(keras.initializers.Initializer):
         repeats = self.factor**2
         normal = keras.initializers.RandomNormal(0.0, self.stddev, self.seed)
         kernel = normal((*shape[:-1], shape[-1] // repeats), dtype)
-        # depth_to_space takes each of the factor**2 groups of channels to one of
-        # the pixels that an input pixel becomes.
+        # depth_to_space turns each of factor**2 groups of channels into another pixel.
         return tf.tile(kernel, [1] * (len(shape) - 1) + [repeats])
 
     def get_config(self):
@@ -42,7 +41,7 @@ class SubpixelInitializer(keras.initializers.Initializer):
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class DepthToSpace(keras.layers.Layer):
-    """Moves groups of channels into space: `(h, w, c)` to `(fh, fw, c / f**2)`.
+    """Rearranges channels into pixels: `(h, w, c)` to `(fh, fw, c / f**2)`.
 
     Args:
         factor: upsampling factor of each side.
@@ -60,12 +59,8 @@ class DepthToSpace(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape
-        return (
-            batch,
-            None if height is None else height * self.factor,
-            None if width is None else width * self.factor,
-            channels // self.factor**2,
-        )
+        height, width = (side and side * self.factor for side in (height, width))
+        return batch, height, width, channels // self.factor**2
 
     def get_config(self):
         return {**super().get_config(), "factor": self.factor}

@@ -1,5 +1,7 @@
 """Adam as PyTorch has it, in TensorFlow's own kernel."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -29,8 +31,13 @@ class Adam(keras.optimizers.Adam):
     """
 
     def __init__(
-        self, learning_rate=2e-4, beta_1=0.5, beta_2=0.999, epsilon=1e-8, **kwargs
-    ):
+        self,
+        learning_rate: Any = 2e-4,
+        beta_1: float = 0.5,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        **kwargs: Any,
+    ) -> None:
         if kwargs.get("amsgrad"):
             raise ValueError("Adam has no amsgrad here: use keras.optimizers.Adam.")
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **kwargs)

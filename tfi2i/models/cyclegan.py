@@ -1,5 +1,7 @@
 """CycleGAN: unpaired image-to-image translation with cycle-consistent networks."""
 
+from typing import Any
+
 import keras
 
 from tfi2i.layers import ImagePool
@@ -80,19 +82,19 @@ class CycleGAN(AdversarialModel):
 
     def __init__(
         self,
-        generator_ab,
-        generator_ba,
-        discriminator_a,
-        discriminator_b,
-        adversarial_loss="lsgan",
-        cycle_weight_a=10.0,
-        cycle_weight_b=10.0,
-        identity_weight=0.5,
-        pool_size=50,
-        gradient_penalty_weight=10.0,
-        seed=None,
-        **kwargs,
-    ):
+        generator_ab: keras.Model,
+        generator_ba: keras.Model,
+        discriminator_a: keras.Model,
+        discriminator_b: keras.Model,
+        adversarial_loss: str = "lsgan",
+        cycle_weight_a: float = 10.0,
+        cycle_weight_b: float = 10.0,
+        identity_weight: float = 0.5,
+        pool_size: int = 50,
+        gradient_penalty_weight: float = 10.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         weights = {
             "cycle_a": cycle_weight_a,
             "cycle_b": cycle_weight_b,

@@ -8,10 +8,10 @@ class TrainerInterface:
     here what there is.
     """
 
-    network_names = ()
+    network_names: tuple[str, ...] = ()
     instead = "read it with keras.models.load_model"
     """What one can do with a trainer that translates no images."""
-    other_entries = ()
+    other_entries: tuple[str, ...] = ()
     """Names of the entries of a batch that are not the images of `ways`."""
 
     @property

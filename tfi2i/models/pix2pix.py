@@ -1,5 +1,7 @@
 """Pix2Pix: image-to-image translation with conditional adversarial networks."""
 
+from typing import Any, Literal
+
 import keras
 import tensorflow as tf
 
@@ -59,18 +61,18 @@ class Pix2Pix(AdversarialModel):
 
     def __init__(
         self,
-        generator,
-        discriminator=None,
-        adversarial_loss="vanilla",
-        gan_weight=1.0,
-        l1_weight=100.0,
-        l2_weight=0.0,
-        conditional=True,
-        gradient_penalty_weight=10.0,
-        seed=None,
-        direction=None,
-        **kwargs,
-    ):
+        generator: keras.Model,
+        discriminator: keras.Model | None = None,
+        adversarial_loss: str = "vanilla",
+        gan_weight: float = 1.0,
+        l1_weight: float = 100.0,
+        l2_weight: float = 0.0,
+        conditional: bool = True,
+        gradient_penalty_weight: float = 10.0,
+        seed: int | None = None,
+        direction: Literal["a2b", "b2a"] | None = None,
+        **kwargs: Any,
+    ) -> None:
         weights = {"g_gan": gan_weight, "g_l1": l1_weight, "g_l2": l2_weight}
         discriminator = discriminator if gan_weight != 0 else None
         check_losses(

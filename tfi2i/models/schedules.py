@@ -28,8 +28,12 @@ class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(
-        self, initial_learning_rate, constant_epochs, decay_epochs, steps_per_epoch
-    ):
+        self,
+        initial_learning_rate: float,
+        constant_epochs: int,
+        decay_epochs: int,
+        steps_per_epoch: int,
+    ) -> None:
         if constant_epochs < 0 or decay_epochs < 0:
             raise ValueError(
                 "constant_epochs and decay_epochs must be 0 or more. Received "

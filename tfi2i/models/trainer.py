@@ -2,6 +2,7 @@
 
 import contextlib
 import types
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -76,13 +77,13 @@ class Trainer(TrainerInterface, keras.Model):
 
     def compile(
         self,
-        *optimizers,
-        run_eagerly=False,
-        steps_per_execution=1,
-        jit_compile=False,
-        auto_scale_loss=True,
-        **others,
-    ):
+        *optimizers: keras.optimizers.Optimizer | str | dict[str, Any] | None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool = False,
+        auto_scale_loss: bool = True,
+        **others: Any,
+    ) -> None:
         """Sets the optimizers; without arguments, the reference's Adam for each.
 
         Weights that an optimizer averages (`use_ema`) are as trained after `fit`, too:
@@ -182,15 +183,15 @@ class Trainer(TrainerInterface, keras.Model):
     @refusing
     def fit(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        *args,
-        **kwargs,
-    ):
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Any = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> keras.callbacks.History:
         """As `keras.Model.fit`; what yields batches is never asked to shuffle.
 
         Raises:

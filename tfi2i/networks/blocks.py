@@ -1,4 +1,4 @@
-"""What the networks are made of, initialised as the PyTorch reference does."""
+"""Building blocks of the networks, initialized as in the PyTorch reference."""
 
 import random
 from typing import Literal, get_args
@@ -22,7 +22,7 @@ Upsample = Literal["transpose", "resize_conv", "subpixel"]
 
 
 class Blocks:
-    """Makes the layers of one network, each initialised with a seed of its own.
+    """Makes the layers of one network, each initialized with its own seed.
 
     Kernels start from N(0, 0.02), biases from 0, the scales of normalizations from
     N(1, 0.02) (pix2pix, section 6.2).
@@ -30,14 +30,13 @@ class Blocks:
     Args:
         norm: `"batch"`, `"instance"` (not affine), `"instance_affine"` or `"none"`.
         statistics: of `BatchNormalization` at inference.
-        upsample: `"transpose"` (transposed convolution, as the reference),
+        upsample: `"transpose"` (transposed convolution, as in the reference),
             `"resize_conv"` (nearest neighbour, then a convolution; Odena et al.,
             Distill 2016) or `"subpixel"`.
         seed: integer; None draws one.
-        spectral_norm: wrap each convolution of `conv` in `SpectralNormalization`.
-        use_bias: of the convolutions that do not say it themselves; None is as the
-            reference: a bias with instance norm, none with batch norm or without
-            norm.
+        spectral_norm: whether `conv` wraps convolutions in `SpectralNormalization`.
+        use_bias: default of all convolutions; None: as in the reference, with instance
+            norm only.
     """
 
     def __init__(
@@ -55,9 +54,9 @@ class Blocks:
         self.norm_kind = norm
         self.statistics = statistics
         self.upsample_kind = upsample
-        # As in the reference: batch norm has its own offset, "none" follows it.
-        follows = norm in ("instance", "instance_affine")
-        self.use_bias = follows if use_bias is None else use_bias
+        if use_bias is None:
+            use_bias = norm in ("instance", "instance_affine")
+        self.use_bias = use_bias
         self.spectral_norm = spectral_norm
         self._random = random.Random(seed) if seed is not None else random
 
@@ -68,7 +67,7 @@ class Blocks:
         return keras.initializers.RandomNormal(mean, 0.02, self._seed())
 
     def conv(self, filters, size, name, use_bias=None, **kwargs):
-        """A convolution; `use_bias` None is as that of the network."""
+        """A convolution; `use_bias` None is the network's."""
         kwargs.setdefault("kernel_initializer", self._normal())
         layer = Conv2D(
             filters,
@@ -106,11 +105,10 @@ class Blocks:
         Args:
             x: `(batch, height, width, channels)`.
             filters: channels of the result.
-            size: kernel of the transposed convolution: 4 (as PyTorch's padding 1)
-                or 3 (as PyTorch's padding 1, output padding 1). The other kinds
-                use 3.
+            size: kernel of the transposed convolution: 4 (in PyTorch with padding 1)
+                or 3 (with padding 1 and output padding 1). The other kinds use 3.
             name: of the layer that holds the kernel.
-            use_bias: None is as that of the network.
+            use_bias: None is the network's.
         """
         if self.upsample_kind == "resize_conv":
             x = keras.layers.UpSampling2D(2, name=f"{name}_resize")(x)
@@ -125,7 +123,7 @@ class Blocks:
                 kernel_initializer=SubpixelInitializer(seed=self._seed()),
             )
             return DepthToSpace(2, name=f"{name}_shuffle")(layer(x))
-        # "same" crops a kernel of 3 at the other end than PyTorch does.
+        # With a kernel of 3, "same" crops the opposite edges to PyTorch's.
         layer = Conv2DTranspose(
             filters,
             size,

@@ -17,11 +17,11 @@ def patchgan(
 ) -> keras.Model:
     """Scores overlapping patches of an image: the Markovian discriminator.
 
-    `num_layers=3` sees patches of 70x70 pixels and, for 256x256 images, gives a
-    map of 30x30 scores; 1 sees 16 pixels, 2 sees 34, 4 sees 142, 5 sees 286.
+    With `num_layers=3` a score sees a patch of 70x70 pixels, and an image of 256x256
+    has 30x30 scores. 1 sees 16 pixels, 2 sees 34, 4 sees 142, 5 sees 286.
 
     Args:
-        in_channels: of the input: input and output together where the
+        in_channels: of the image; of input and output together where the
             discriminator is conditional.
         filters: of the first convolution; they double with each layer, up to eight
             times.
@@ -30,10 +30,10 @@ def patchgan(
             the last convolution have none.
         seed: integer that fixes the initial weights; None draws one.
         name: of the model.
-        spectral_norm: hold the largest singular value of each kernel at 1 in
-            training.
-        use_bias: of the convolutions between the first and the last, which have one;
-            None: as the reference, with instance norm only.
+        spectral_norm: whether training holds the largest singular value of each kernel
+            at 1.
+        use_bias: of all convolutions except the first and the last, which have one;
+            None: as in the reference, with instance norm only.
 
     Returns:
         `keras.Model` from `(batch, height, width, in_channels)` in [-1, 1] to raw
@@ -68,7 +68,7 @@ def pixel_discriminator(
     spectral_norm: bool = False,
     use_bias: bool | None = None,
 ) -> keras.Model:
-    """Scores every pixel by itself (the paper's 1x1 PixelGAN).
+    """Scores each pixel independently (the paper's 1x1 PixelGAN).
 
     Args:
         in_channels: of the input.
@@ -78,7 +78,7 @@ def pixel_discriminator(
         seed: integer that fixes the initial weights; None draws one.
         name: of the model.
         spectral_norm: as for `patchgan`.
-        use_bias: of every convolution but the first, which has one; None: as the
+        use_bias: of all convolutions except the first, which has one; None: as in the
             reference, with instance norm only.
 
     Returns:

@@ -23,7 +23,7 @@ def resnet(
     """Two halvings, residual blocks at a quarter of the size, two doublings.
 
     With `num_blocks=9` and instance norm this is the reference's `resnet_9blocks`:
-    11,378,179 trainable parameters. Weights start as the reference's do.
+    11,378,179 trainable parameters, initialized as in the reference.
 
     Args:
         num_blocks: residual blocks; the paper uses 6 at 128 pixels, 9 at 256.
@@ -37,14 +37,14 @@ def resnet(
         upsample: `"transpose"`, `"resize_conv"` or `"subpixel"`.
         seed: integer that fixes all initial weights and dropout; None draws one.
         name: of the model.
-        use_bias: of every convolution but the last, which has one; None: as the
+        use_bias: of all convolutions except the last, which has one; None: as in the
             reference, with instance norm only.
 
     Returns:
         `keras.Model` from `(batch, height, width, in_channels)` to
         `(batch, height, width, out_channels)`, both in [-1, 1]; height and width
-        must be multiples of 4. It runs from 8 pixels on, but is meant for 16 and more,
-        to which `tfi2i.load` pads (`tfi2i.network_sizes.RESNET_SIZES`).
+        must be multiples of 4, at least 8. Training refuses crops below 16, and
+        `tfi2i.load` pads images to 16 (`tfi2i.network_sizes.RESNET_SIZES`).
 
     Raises:
         ValueError: `num_blocks` below 0, an unknown choice, a bad rate.
@@ -78,7 +78,7 @@ def resnet(
 
 
 def _residual_block(blocks, inputs, filters, dropout, name):
-    """Pad, convolve, normalize, twice; nothing follows the addition."""
+    """Two times padding, convolution and normalization, added to the input."""
     pad = {"pad": 1, "pad_mode": "reflect"}
     x = blocks.conv(filters, 3, f"{name}_conv1", **pad)(inputs)
     x = relu(blocks.norm(x, f"{name}_norm1"), f"{name}_relu")

@@ -29,10 +29,10 @@ def unet(
     name: str = "unet",
     use_bias: bool | None = None,
 ) -> keras.Model:
-    """Encoder and decoder with a skip connection at every size.
+    """An encoder and a decoder with a skip connection at every size.
 
     With `num_downs=8` and batch norm this is the reference's `unet_256`:
-    54,413,955 trainable parameters. Weights start as the reference's do.
+    54,413,955 trainable parameters, initialized as in the reference.
 
     Args:
         num_downs: how many times height and width are halved; inputs must be
@@ -43,15 +43,15 @@ def unet(
             eight times.
         norm: `"batch"`, `"instance"`, `"instance_affine"` or `"none"`. The
             innermost level of the encoder and the outermost have none.
-        dropout: rate after the decoder's levels at eight times `filters` but the
-            innermost, where the PyTorch reference drops; 0 for none.
+        dropout: rate in the decoder's levels with eight times `filters`, except the
+            innermost, as in the PyTorch reference; 0 for none.
         statistics: what batch norm uses at inference, `"image"` (each image's own,
             as pix2pix does at test time) or `"stored"`.
         upsample: `"transpose"`, `"resize_conv"` or `"subpixel"`.
         skips: False gives the encoder-decoder of the paper's ablation.
         seed: integer that fixes all initial weights and dropout; None draws one.
         name: of the model.
-        use_bias: of every convolution but the last, which has one; None: as the
+        use_bias: of all convolutions except the last, which has one; None: as in the
             reference, with instance norm only.
 
     Returns:
@@ -91,7 +91,7 @@ def unet(
 
 
 def _encode(blocks, x, widths):
-    """Returns the encoder's maps from the largest to the innermost."""
+    """Returns the encoder's feature maps, from the largest to the innermost."""
     levels = []
     for level, width in enumerate(widths):
         layer = f"down{level + 1}"

@@ -1,1 +1,1 @@
-"""From whatever images a user has, or can get, to a folder that trains."""
+"""Turns a user's images, or a public set, into a folder that trains."""

@@ -1,4 +1,4 @@
-"""`tfi2i data check`: what a careful colleague would say of a folder of images."""
+"""`tfi2i data check`: inspects a folder of images and tries training on it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,17 @@ from tfi2i.data import excluded, listing
 from tfi2i.data.folders import check_no_sides
 from tfi2i.files import check_is_folder, whole
 from tfi2i.preparation import problems as look_for
-from tfi2i.preparation.arrangement import UNSPLIT, Arrangement, Layout, recognize
 from tfi2i.preparation.estimate import Cost, cost
+from tfi2i.preparation.folder_scan import (
+    UNSPLIT,
+    FolderScan,
+    Layout,
+    SplitFiles,
+    scan_folder,
+)
 from tfi2i.preparation.images import Asked, Images
 from tfi2i.preparation.plan import Plan, crop_for, flags, plan
-from tfi2i.preparation.problems import Picture, Problem
+from tfi2i.preparation.problems import DomainImage, Problem
 from tfi2i.recipes.config import DataConfig, DomainConfig
 from tfi2i.recipes.named import get, usual_recipe
 
@@ -28,48 +34,48 @@ _LEVELS = ("error", "warning", "note")
 
 
 @dataclasses.dataclass(frozen=True)
-class Checked:
-    """What was found.
+class CheckResult:
+    """What was found in a folder.
 
     Attributes:
         directory: the folder.
-        layout: what was recognized; None for nothing.
-        reason: why, a sentence.
+        reason: why it has this layout, or none, a sentence.
+        verdict: a sentence.
+        layout: None where none was recognized.
         is_paired: whether the images are taken for pairs.
         pictures: every image whose header can be read.
-        counts: files of every split, by domain.
+        counts: number of files by split and domain.
         problems: the worst first.
-        excluded: files that the list names, those added last.
-        added: those of them that are on it from now on.
-        plan: what was tried; None where there is nothing to train on.
+        excluded: files on the list, those added last.
+        added: those of them that were added.
+        plan: what training would do; None where there is nothing to train on.
         cost: what it takes; None where it would fail.
         ok: whether training would not fail.
-        verdict: a sentence.
-        command: what to do next.
+        command: what to do next, or empty.
     """
 
     directory: Path
-    layout: Layout | None
     reason: str
-    is_paired: bool | None
-    pictures: tuple[Picture, ...]
-    counts: dict[str, dict[str, int]]
-    problems: tuple[Problem, ...]
-    excluded: tuple[Path, ...]
-    added: tuple[Path, ...]
-    plan: Plan | None
-    cost: Cost | None
-    ok: bool
     verdict: str
-    command: str
+    layout: Layout | None = None
+    is_paired: bool | None = None
+    pictures: tuple[DomainImage, ...] = ()
+    counts: dict[str, dict[str, int]] = dataclasses.field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    excluded: tuple[Path, ...] = ()
+    added: tuple[Path, ...] = ()
+    plan: Plan | None = None
+    cost: Cost | None = None
+    ok: bool = False
+    command: str = ""
 
     def is_left_out(self, problem: Problem) -> bool:
-        """Whether the list names all that a problem is about."""
+        """Whether the list names all files of a problem."""
         return bool(problem.exclude) and set(problem.exclude) <= set(self.excluded)
 
 
-def check(directory: Path, asked: Asked | None = None) -> Checked:
-    """Look at a folder, and try out what training would do with it.
+def check(directory: Path, asked: Asked | None = None) -> CheckResult:
+    """Inspects a folder, and tries what training would do with it.
 
     Args:
         directory: that holds, or should hold, train, val and test.
@@ -84,55 +90,47 @@ def check(directory: Path, asked: Asked | None = None) -> Checked:
     asked = asked or Asked()
     check_is_folder(directory)
     given = DataConfig() if asked.recipe is None else get(asked.recipe).config.data
-    there = asked.exclude is not None and asked.exclude.exists()
-    listed = asked.exclude if there else asked.data.get("exclude")
+    has_list = asked.exclude is not None and asked.exclude.exists()
+    listed = asked.exclude if has_list else asked.data.get("exclude")
     out = excluded.read(directory, listed)
     names = asked.a or given.a, asked.b or given.b
     share = asked.data.get("val_share", 0.0)
     try:
         usual = (given.a, given.b)
-        arrangement = recognize(directory, asked.layout, *names, usual, share > 0)
+        scan = scan_folder(directory, asked.layout, *names, usual, share > 0)
         if asked.layout == "auto" and (asked.input or given.input) == "files":
-            _check_no_sides(arrangement, asked.recipe)
+            _check_no_sides(scan, asked.recipe)
     except (FileNotFoundError, ValueError) as error:
-        arrangement = Arrangement((), str(error))
-    if not arrangement.splits:
-        return _nothing(directory, arrangement)
-    before = [
-        path
-        for found in arrangement.splits
-        for side in found.files
-        for path in side
-        if path in out.paths
-    ]
-    images = Images.look(arrangement, asked, given, out)
-    found = _worst_first(images.problems_found(directory))
-    added = _add_to_list(directory, asked.exclude, found)
-    checked = Checked(
-        directory=directory,
-        layout=images.layout,
-        reason=images.reason,
-        is_paired=images.is_paired,
+        scan = FolderScan((), str(error))
+    fails = f"Training would fail: {scan.advice}."
+    if not scan.splits:
+        return CheckResult(directory, scan.advice, fails)
+    images = Images.inspect(scan, asked, given, out)
+    problems = _worst_first(images.problems_found(directory))
+    added = _add_to_list(directory, asked.exclude, problems)
+    checked = CheckResult(
+        directory,
+        images.reason,
+        fails,
+        images.layout,
+        images.is_paired,
         pictures=tuple(images.pictures),
         counts=images.counts,
-        problems=found,
-        excluded=(*before, *added),
+        problems=problems,
+        excluded=(*(path for path in scan.paths if path in out.paths), *added),
         added=added,
-        plan=None,
-        cost=None,
-        ok=False,
-        verdict="",
-        command="",
     )
-    if arrangement.named("train") is None:
-        return _unsplit(checked, images, asked.exclude or listed)
-    return _tried(checked, images, asked)
+    if scan.named("train") is not None:
+        return _try_training(checked, images, asked)
+    if scan.splits[0].split == UNSPLIT:
+        return _advise_split(checked, scan.splits[0], asked.exclude or listed)
+    return checked
 
 
-def _check_no_sides(arrangement: Arrangement, recipe: str | None) -> None:
-    """Refuse, as training does, both sides of pairs in one folder."""
+def _check_no_sides(scan: FolderScan, recipe: str | None) -> None:
+    """Refuses, as training does, both sides of pairs in one folder."""
     is_paired = recipe is None or get(recipe).config.model.takes_pairs
-    for found in arrangement.splits:
+    for found in scan.splits:
         if not found.is_two_folders:
             check_no_sides(found.folders[0], "edges" if is_paired else "")
 
@@ -144,7 +142,7 @@ def _worst_first(found: Iterable[Problem]) -> tuple[Problem, ...]:
 def _add_to_list(
     directory: Path, target: Path | None, found: Sequence[Problem]
 ) -> tuple[Path, ...]:
-    """Write which images should be left out, behind what the list has already."""
+    """Appends the images that should be left out to the list."""
     groups: dict[str, list[str]] = {}
     listed: dict[Path, None] = {}
     for problem in found:
@@ -164,26 +162,15 @@ def _add_to_list(
     return tuple(listed)
 
 
-def _nothing(directory: Path, arrangement: Arrangement) -> Checked:
-    verdict = f"Training would fail: {arrangement.advice}."
-    return Checked(
-        directory, None, arrangement.advice, None, (), {}, (), (), (), None, None,
-        False, verdict, "",
-    )  # fmt: skip
-
-
-def _unsplit(checked: Checked, images: Images, exclude: Path | None) -> Checked:
-    """What to do with images that have no training split."""
-    arrangement = images.arrangement
-    if arrangement.splits[0].split != UNSPLIT:
-        verdict = f"Training would fail: {arrangement.advice}."
-        return dataclasses.replace(checked, verdict=verdict)
+def _advise_split(
+    checked: CheckResult, found: SplitFiles, exclude: Path | None
+) -> CheckResult:
+    """Says how to split images that lie in no split."""
     directory = checked.directory
     target = directory.resolve().with_name(f"{directory.resolve().name}-split")
     if not directory.is_absolute():
         target = Path(os.path.relpath(target))
     words = ["tfi2i", "data", "split", str(directory), str(target)]
-    found = arrangement.splits[0]
     if checked.is_paired is False and found.keys[0] & found.keys[1]:
         words.append("--unpaired")
     if checked.excluded:
@@ -195,72 +182,77 @@ def _unsplit(checked: Checked, images: Images, exclude: Path | None) -> Checked:
     return dataclasses.replace(checked, verdict=verdict, command=shlex.join(words))
 
 
-def _tried(checked: Checked, images: Images, asked: Asked) -> Checked:
-    """Try training out, and judge."""
-    recipe = asked.recipe or usual_recipe(images.is_paired)
+def _try_training(checked: CheckResult, images: Images, asked: Asked) -> CheckResult:
+    """Tries what training would do, and judges."""
     train = [
         picture
         for picture in checked.pictures
         if picture.split == "train" and picture.path not in checked.excluded
     ]
-    changes = {
-        name: value
-        for name in ("a", "b", "crop_size", "batch_size")
-        if (value := getattr(asked, name)) is not None
-    }
-    changes |= {"dir": str(checked.directory), "input": images.input, **asked.data}
-    if asked.layout != "auto":
-        changes["layout"] = asked.layout
-    if checked.excluded and asked.exclude is not None:
-        changes["exclude"] = str(asked.exclude)
-    if asked.recipe is None and asked.crop_size is None and train:
-        side = statistics.median(min(p.width, p.height) for p in train)
-        changes["crop_size"] = crop_for(side)
-    attempt = _Attempt(recipe, changes)
-    tried = _mended(attempt, train)
-    failure = tried.failure or _undecodable(images, tried, set(checked.excluded))
-    data = tried.config.data
-    found = checked.problems
+    trial = _Trial.of(checked, images, asked, train)
+    plan = _plan_with_fixes(trial, train)
+    failure = plan.failure or _undecodable(images, plan, set(checked.excluded))
+    data, found = plan.config.data, checked.problems
     if data.preprocess == "resize_and_crop":
         stretched = look_for.stretched(train, data.load_shape, data.crop_shape)
         found = _worst_first((*found, *stretched))
     if not failure:
-        tried, found = _remedied(attempt, tried, found)
-    if "train" in tried.data:
-        found = _worst_first((*found, *look_for.few(len(tried.data["train"]))))
-    checked = dataclasses.replace(checked, plan=tried, problems=found)
+        plan, found = _plan_with_remedies(trial, plan, found)
+    if "train" in plan.data:
+        found = _worst_first((*found, *look_for.too_few(len(plan.data["train"]))))
+    checked = dataclasses.replace(checked, plan=plan, problems=found)
     if failure:
-        return _failing(checked, asked, failure)
-    warnings = sum(
-        problem.level == "warning" and not checked.is_left_out(problem)
-        for problem in found
-    )
-    noun = "warning" if warnings == 1 else "warnings"
-    verdict = (
-        f"Ready to train, with {warnings} {noun}." if warnings else "Ready to train."
-    )
+        return _failed(checked, asked, failure)
+    count = sum(p.level == "warning" and not checked.is_left_out(p) for p in found)
+    warnings = f", with {count} warning{'s' * (count != 1)}" if count else ""
     return dataclasses.replace(
         checked,
-        cost=cost(tried.config),
+        cost=cost(plan.config),
         ok=True,
-        verdict=verdict,
-        command=tried.command,
+        verdict=f"Ready to train{warnings}.",
+        command=plan.command,
     )
 
 
 @dataclasses.dataclass
-class _Attempt:
-    """What is tried: a recipe, and what of its configuration is changed."""
+class _Trial:
+    """A recipe, and the fields of its configuration that are changed."""
 
     recipe: str
     data: dict[str, Any]
     model: dict[str, Any] = dataclasses.field(default_factory=dict)
 
+    @classmethod
+    def of(
+        cls,
+        checked: CheckResult,
+        images: Images,
+        asked: Asked,
+        train: Sequence[DomainImage],
+    ) -> _Trial:
+        """What the user asks for, and what the images need."""
+        data = {
+            name: value
+            for name in ("a", "b", "crop_size", "batch_size")
+            if (value := getattr(asked, name)) is not None
+        }
+        data |= {"dir": str(checked.directory), "input": images.input, **asked.data}
+        if asked.layout != "auto":
+            data["layout"] = asked.layout
+        if checked.excluded and asked.exclude is not None:
+            data["exclude"] = str(asked.exclude)
+        if asked.recipe is None and asked.crop_size is None and train:
+            side = statistics.median(min(p.width, p.height) for p in train)
+            data["crop_size"] = crop_for(side)
+        recipe = asked.recipe or usual_recipe(images.is_paired)
+        return cls(recipe, data)
+
     def plan(self) -> Plan:
+        """What training would do."""
         return plan(self.recipe, self.data, self.model)
 
-    def with_remedy(self, remedy: Mapping[str, Any]) -> _Attempt | None:
-        """The same with other fields; None where the user has set one of them."""
+    def with_remedy(self, remedy: Mapping[str, Any]) -> _Trial | None:
+        """The same with a problem's remedy; None where the user has set a field."""
         data = dict(self.data)
         given = get(self.recipe).config.data
         for path, value in remedy.items():
@@ -270,36 +262,36 @@ class _Attempt:
                     return None
                 data[name] = value
                 continue
-            domain, usual = data.get(name, getattr(given, name)), DomainConfig()
-            if getattr(domain, part) != getattr(usual, part):
+            domain = data.get(name, getattr(given, name))
+            if getattr(domain, part) != getattr(DomainConfig(), part):
                 return None
             data[name] = dataclasses.replace(domain, **{part: value})
         return dataclasses.replace(self, data=data)
 
 
-def _remedied(
-    attempt: _Attempt, tried: Plan, found: Sequence[Problem]
+def _plan_with_remedies(
+    trial: _Trial, planned: Plan, found: Sequence[Problem]
 ) -> tuple[Plan, tuple[Problem, ...]]:
-    """The plan with all that the problems advise, where training takes that."""
-    said = []
+    """The plan with the remedies of all problems, as far as training takes them."""
+    problems = []
     for problem in found:
-        other = attempt.with_remedy(problem.remedy) if problem.remedy else None
+        other = trial.with_remedy(problem.remedy) if problem.remedy else None
         if other is not None:
             with contextlib.suppress(ValueError):
                 again = other.plan()
                 if not again.failure:
-                    attempt, tried = other, again
+                    trial, planned = other, again
                     text = f"{problem.text}; the command below has it"
                     problem = dataclasses.replace(problem, text=text)
-        said.append(problem)
-    return tried, tuple(said)
+        problems.append(problem)
+    return planned, tuple(problems)
 
 
-def _mended(attempt: _Attempt, train: Sequence[Picture]) -> Plan:
-    """What training would do; where it fails, with options that these images need."""
-    tried = attempt.plan()
-    if not tried.failure:
-        return tried
+def _plan_with_fixes(trial: _Trial, train: Sequence[DomainImage]) -> Plan:
+    """The plan, with options that the images need where it fails without."""
+    planned = trial.plan()
+    if not planned.failure:
+        return planned
     notes, domains = [], {}
     for side in "AB":
         mine = [picture for picture in train if picture.domain == side]
@@ -310,44 +302,44 @@ def _mended(attempt: _Attempt, train: Sequence[Picture]) -> Plan:
                 max(pixels.high for pixels in decoded),
             )
             name = f"domain_{side.lower()}"
-            given = getattr(tried.config.data, name)
+            given = getattr(planned.config.data, name)
             domains[name] = dataclasses.replace(given, low=low, high=high)
             notes.append(f"{low:g} of {side} becomes black and {high:g} white")
-    attempts: list[tuple[dict, list[str]]] = [({}, notes)] if domains else []
-    for model, why in tried.config.model.alternatives():
-        attempts.append((model, [*notes, why]))
-    for model, said in attempts:
-        data = {**attempt.data, **domains}
-        again = plan(attempt.recipe, data, model)
+    fixes: list[tuple[dict, list[str]]] = [({}, notes)] if domains else []
+    for model, why in planned.config.model.alternatives():
+        fixes.append((model, [*notes, why]))
+    for model, said in fixes:
+        data = {**trial.data, **domains}
+        again = plan(trial.recipe, data, model)
         if not again.failure:
-            attempt.data, attempt.model = data, model
+            trial.data, trial.model = data, model
             return dataclasses.replace(again, notes=(*again.notes, *said))
-    return tried
+    return planned
 
 
 def _rounded(low: float, high: float) -> tuple[float, float]:
-    """The same range or little more, in few digits."""
+    """The range in few digits, not narrower."""
     if not low < high:
         return low, low + 1
     step = 10.0 ** (math.floor(math.log10(high - low)) - 2)
     return math.floor(low / step) * step, math.ceil(high / step) * step
 
 
-def _undecodable(images: Images, tried: Plan, left_out: set[Path]) -> str:
-    """What training would say of files that only decoding proves damaged."""
-    damaged = [
-        str(path)
-        for found in images.arrangement.splits
-        if found.split in tried.data
+def _undecodable(images: Images, planned: Plan, left_out: set[Path]) -> str:
+    """What training would say of files that only decoding shows to be damaged."""
+    damaged = {
+        path
+        for found in images.scan.splits
+        if found.split in planned.data
         for _, side in images.sides(found)
         for path in side
-        if images.facts[path].problem == "damaged" and path not in left_out
-    ]
-    names = dict.fromkeys(damaged)
-    return f"{len(names)} images are truncated or damaged" if names else ""
+        if images.stats[path].problem == "damaged" and path not in left_out
+    }
+    return f"{len(damaged)} images are truncated or damaged" if damaged else ""
 
 
-def _failing(checked: Checked, asked: Asked, failure: str) -> Checked:
+def _failed(checked: CheckResult, asked: Asked, failure: str) -> CheckResult:
+    """The verdict, with a command that leaves out the files that stop training."""
     command = ""
     stops = [path for p in checked.problems if p.level == "error" for path in p.exclude]
     left = {

@@ -1,4 +1,4 @@
-"""What training will take: memory and time, from the networks' own layers."""
+"""Estimates the memory and time of training from the networks' layers."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from tfi2i.recipes.config import TrainConfig
 _BYTES_PER_PARAMETER = 16
 _BYTES_PER_VALUE = 4
 
-# What Python with TensorFlow and a traced training step takes before any image.
+# Python with TensorFlow and a traced training step, before any image.
 _FRAMEWORK_BYTES = 700_000_000
 
 # Backward costs two forward passes: by the inputs and by the weights.
 _TRAINED = 3
 _PASSED_THROUGH = 2
 
-# So large that starting it takes no time.
+# Side of a matrix so large that the time to start its product does not count.
 _MATRIX = {"CPU": 1024, "GPU": 4096}
 _SECONDS_MEASURED = 0.2
 
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """One forward pass of a network for one image.
+    """The cost of one forward pass of a network on one image.
 
     Attributes:
-        parameters: trained numbers.
-        operations: floating-point operations, two for each product that is summed.
-        values: numbers that its layers put out.
+        parameters: number of trained values.
+        operations: floating-point operations, two for each multiply-add.
+        values: number of values that its layers output.
     """
 
     parameters: int
@@ -46,12 +46,12 @@ class Network:
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What training takes; all but the parameters is approximate.
+    """The cost of training; all but the parameters is approximate.
 
     Attributes:
         parameters: of all networks.
         step_operations: floating-point operations of one step.
-        memory: bytes, without the images that are kept.
+        memory: bytes, without the cached images.
         step_seconds: one step on this machine.
         device: what the seconds are for: `CPU` or `GPU`.
     """
@@ -64,7 +64,7 @@ class Cost:
 
 
 def cost(config: TrainConfig) -> Cost:
-    """Estimate what training takes.
+    """Estimates the cost of training.
 
     Args:
         config: resolved, with the channels of both domains.
@@ -91,14 +91,14 @@ def cost(config: TrainConfig) -> Cost:
 
 
 def step(config: TrainConfig, networks: Mapping[str, Network]) -> tuple[float, int]:
-    """Add up what one step does with all networks.
+    """Adds up the cost of one step with all networks.
 
     Args:
         config: resolved.
         networks: by name.
 
     Returns:
-        Floating-point operations, and numbers that are remembered at a time.
+        Floating-point operations, and the number of values kept at the same time.
     """
     operations, values = 0.0, 0
     for name, passes in config.model.passes().items():
@@ -109,7 +109,7 @@ def step(config: TrainConfig, networks: Mapping[str, Network]) -> tuple[float, i
 
 
 def measure(network: keras.Model, shape: tuple[int, int]) -> Network:
-    """Add up what the layers of a functional network do for one image.
+    """Adds up the cost of a functional network's layers on one image.
 
     Args:
         network: with one input of free size.
@@ -128,7 +128,7 @@ def measure(network: keras.Model, shape: tuple[int, int]) -> Network:
             operations += 2 * _size(inner.kernel.shape) * _area(outputs.shape)
         return outputs
 
-    # The layers themselves on an image of that size, which copies no weight.
+    # The same layers on an input of that size, without a copy of their weights.
     keras.models.clone_model(
         network,
         input_tensors=keras.Input((*shape, network.input_shape[-1])),
@@ -140,7 +140,7 @@ def measure(network: keras.Model, shape: tuple[int, int]) -> Network:
 
 
 def operations_per_second(device: str) -> float:
-    """Measure the rate of a large matrix product, in floating-point operations.
+    """Measures the rate of a large matrix product.
 
     Args:
         device: `CPU` or `GPU`.
@@ -159,7 +159,7 @@ def operations_per_second(device: str) -> float:
 
 
 def _size(shape) -> int:
-    # One image, though the batch is free.
+    # The batch is free, and one image counts.
     return math.prod(side or 1 for side in shape)
 
 

@@ -1,4 +1,4 @@
-"""All images of a folder, looked at: what they are, and which belong together."""
+"""Inspects all images of a folder: what they are, and which belong together."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any, Literal
 from tfi2i.data import listing, places
 from tfi2i.data.excluded import NOTHING, Excluded
 from tfi2i.data.headers import ImageFile
-from tfi2i.preparation import problems, values
-from tfi2i.preparation.arrangement import Arrangement, Found, Layout, layout_of
-from tfi2i.preparation.facts import Facts, first_look, look
-from tfi2i.preparation.parallel import each
-from tfi2i.preparation.problems import Pair, Picture, Problem
+from tfi2i.data.threads import parallel_map
+from tfi2i.preparation import problems, value_checks
+from tfi2i.preparation.folder_scan import FolderScan, Layout, SplitFiles, infer_layout
+from tfi2i.preparation.image_stats import ImageStats, measure, read_header
+from tfi2i.preparation.problems import DomainImage, Pair, Problem
 from tfi2i.recipes.config import DataConfig
 from tfi2i.recipes.named import get
 
@@ -25,18 +25,17 @@ _FEW_UNMATCHED = 0.1
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """What the user says; None is found out.
+    """What the user says; None is for the program to find out.
 
     Attributes:
-        recipe: what is to be trained.
+        recipe: what to train.
         layout: how images lie on disk.
         a: name of domain A's folders.
         b: name of domain B's.
         input: where inputs come from.
         crop_size: side of what the networks see.
         batch_size: images in a step.
-        exclude: list of what should be left out, to read where it exists and to add
-            to.
+        exclude: list of files to leave out, read where it exists, and added to.
         data: other fields of `DataConfig`, by name.
     """
 
@@ -53,98 +52,88 @@ class Asked:
 
 @dataclasses.dataclass(frozen=True)
 class Images:
-    """All files of a folder, looked at.
+    """All image files of a folder, inspected.
 
     Attributes:
-        arrangement: where they are.
+        scan: where they are.
         layout: of the training split, if there is one.
         is_paired: whether they are taken for pairs.
         input: where inputs come from, as `DataConfig` has it.
         reason: why all that, a sentence.
-        facts: of every file.
+        stats: of every file.
     """
 
-    arrangement: Arrangement
+    scan: FolderScan
     layout: Layout
     is_paired: bool
     input: str
     reason: str
-    facts: dict[Path, Facts]
+    stats: dict[Path, ImageStats]
 
     @classmethod
-    def look(
+    def inspect(
         cls,
-        arrangement: Arrangement,
+        scan: FolderScan,
         asked: Asked,
         given: DataConfig,
         out: Excluded = NOTHING,
     ) -> Images:
-        """Decode all files, and find out what they are.
+        """Decodes all files, and finds out what they are.
 
         Args:
-            arrangement: with one split at least.
+            scan: with one split at least.
             asked: what the user says.
             given: what the recipe says.
             out: files to leave out, as training does: of two folders of pairs, with
                 their partners.
         """
-        paired, arrangement = (arrangement.without(out, both) for both in (True, False))
-        main = arrangement.named("train") or arrangement.splits[0]
-        paths = list(
-            dict.fromkeys(
-                path
-                for found in arrangement.splits
-                for side in found.files
-                for path in side
-            )
-        )
-        firsts = dict(
-            zip(paths, each(first_look, paths, "Reading headers"), strict=True)
-        )
-        readable = [
-            header for side in main.files for p in side if (header := firsts[p].header)
-        ]
-        layout = layout_of(main, readable, asked.layout)
-        derived = asked.input or given.input
+        paired, scan = (scan.without(out, both) for both in (True, False))
+        main = scan.named("train") or scan.splits[0]
+        paths = scan.paths
+        files = parallel_map(read_header, paths, "Reading headers")
+        headers = {file.path: file.header for file in files}
+        readable = [h for side in main.files for path in side if (h := headers[path])]
+        layout = infer_layout(main, readable, asked.layout)
+        source = asked.input or given.input
         is_paired, why = _pairing(paired.named(main.split), layout, asked)
         if not is_paired and layout == "targets":
             layout = "side_by_side"
-        elif derived != "files" and layout == "side_by_side" and asked.layout == "auto":
+        elif source != "files" and layout == "side_by_side" and asked.layout == "auto":
             layout = "targets"
-        if layout == "targets" and derived == "files":
-            derived = "edges"
+        if layout == "targets" and source == "files":
+            source = "edges"
         is_halved = layout != "targets" and not all(
-            found.is_two_folders for found in arrangement.splits
+            s.is_two_folders for s in scan.splits
         )
-        look_at = functools.partial(look, halves=is_halved, background=given.background)
-        facts = each(look_at, list(firsts.values()), "Looking at images")
-        facts = dict(zip(paths, facts, strict=True))
-        reason = _reason(main, layout, derived, readable, why)
-        if is_paired and layout == "folders" and derived == "files":
-            arrangement = paired
-        return cls(arrangement, layout, is_paired, derived, reason, facts)
+        work = functools.partial(measure, halves=is_halved, background=given.background)
+        stats = parallel_map(work, files, "Looking at images")
+        stats = dict(zip(paths, stats, strict=True))
+        reason = _reason(main, layout, source, readable, why)
+        if is_paired and layout == "folders" and source == "files":
+            scan = paired
+        return cls(scan, layout, is_paired, source, reason, stats)
 
     @functools.cached_property
-    def pictures(self) -> list[Picture]:
-        """Those of either domain whose files have a header that can be read."""
-        return [p for found in self.arrangement.splits for p in self._of_split(found)]
+    def pictures(self) -> list[DomainImage]:
+        """Images of both domains whose headers can be read."""
+        return [p for found in self.scan.splits for p in self._of_split(found)]
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
-        """Files, also those that cannot be read."""
+        """Number of files by split and domain, unreadable ones included."""
         return {
             found.split: {domain: len(paths) for domain, paths in self.sides(found)}
-            for found in self.arrangement.splits
+            for found in self.scan.splits
         }
 
     def problems_found(self, directory: Path) -> Iterator[Problem]:
-        """Look for everything that may be wrong.
+        """Finds everything that may be wrong.
 
         Args:
-            directory: from which files are named.
+            directory: in which files are named.
         """
         name = functools.partial(listing.relative, directory)
-        pictures, found = self.pictures, self.arrangement.splits
+        pictures, found = self.pictures, self.scan.splits
         used = {
             path: self._is_halved(one)
             for one in found
@@ -152,57 +141,56 @@ class Images:
             for path in side
         }
         folders = dict.fromkeys(folder for one in found for folder in one.folders)
-        yield from problems.unread(listing.left_out(folders, folders))
-        yield from problems.faults((self.facts[path] for path in used), name)
-        halved = (self.facts[path] for path, is_halved in used.items() if is_halved)
+        if ignored := listing.left_out(folders, folders):
+            yield Problem("left_out", "note", ignored)
+        files = (self.stats[path] for path in used)
+        yield from problems.unreadable_files(files, name)
+        halved = (self.stats[path] for path, is_halved in used.items() if is_halved)
         yield from problems.odd_widths(halved, name)
         if self.is_paired and self.layout == "folders" and self.input == "files":
             apart = (one for one in found if one.is_two_folders)
-            files = {one.split: (one.files, one.matching) for one in apart}
-            yield from problems.unmatched(files, name)
+            sides = {one.split: (one.files, one.matching) for one in apart}
+            yield from problems.unmatched_names(sides, name)
         if self.is_paired:
             pairs = self._pairs()
-            yield from problems.copied_pairs(pairs, name)
-            yield from problems.unlike_sizes(pairs, name)
+            yield from problems.duplicate_pairs(pairs, name)
+            yield from problems.size_mismatches(pairs, name)
         if not self.is_paired or self.input != "files":
-            yield from problems.copied_images(pictures, name)
-        yield from values.near_constant(pictures, name)
-        yield from problems.odd_ones(pictures, name)
-        yield from values.unused_range(pictures)
-        yield from values.beyond_train(pictures, name)
-        yield from values.labels(pictures)
+            yield from problems.duplicate_images(pictures, name)
+        yield from value_checks.near_constant(pictures, name)
+        yield from problems.odd_kinds(pictures, name)
+        yield from value_checks.unused_range(pictures)
+        yield from value_checks.beyond_train(pictures, name)
+        yield from value_checks.labels(pictures)
 
-    def sides(self, found: Found) -> list[tuple[str, Sequence[Path]]]:
-        """Files of each domain that training would read."""
+    def sides(self, found: SplitFiles) -> list[tuple[str, Sequence[Path]]]:
+        """The files of each domain that training would read."""
         if self.input != "files":
             return [("B", found.files[-1])]
         return [("A", found.files[0]), ("B", found.files[-1])]
 
-    def _is_halved(self, found: Found) -> bool:
+    def _is_halved(self, found: SplitFiles) -> bool:
         """Whether files hold both domains side by side."""
         return self.layout != "targets" and not found.is_two_folders
 
-    def _of_split(self, found: Found) -> Iterator[Picture]:
+    def _of_split(self, found: SplitFiles) -> Iterator[DomainImage]:
         is_halved = self._is_halved(found)
         for domain, paths in self.sides(found):
             for path in paths:
-                facts = self.facts[path]
-                if facts.header is None:
+                stats = self.stats[path]
+                if stats.header is None:
                     continue
-                pixels, width = facts.whole, facts.header.width
+                pixels, width = stats.whole, stats.header.width
                 if is_halved:
                     half = "AB".index(domain)
-                    pixels = facts.halves[half] if facts.halves else None
+                    pixels = stats.halves[half] if stats.halves else None
                     width = max(width // 2, 1)
-                height = facts.header.height
-                yield Picture(
-                    found.split, domain, path, facts.header, pixels, width, height
-                )
+                yield DomainImage(found.split, domain, stats.header, pixels, width)
 
     def _pairs(self) -> list[Pair]:
-        """Those that are complete."""
+        """The pairs of which both images can be read."""
         sides: dict[str, dict] = {"A": {}, "B": {}}
-        matching = {found.split: found.matching for found in self.arrangement.splits}
+        matching = {found.split: found.matching for found in self.scan.splits}
         for picture in self.pictures:
             side = "AB".index(picture.domain)
             key = (picture.split, matching[picture.split].key(side, picture.path))
@@ -212,8 +200,8 @@ class Images:
         ]
 
 
-def _pairing(main: Found, layout: Layout, asked: Asked) -> tuple[bool, str]:
-    """Whether images are pairs, and why."""
+def _pairing(main: SplitFiles, layout: Layout, asked: Asked) -> tuple[bool, str]:
+    """Whether to take the images for pairs, and why."""
     if asked.recipe is not None:
         is_paired = get(asked.recipe).config.model.takes_pairs
         takes = "pairs" if is_paired else "two sets that are no pairs"
@@ -238,14 +226,14 @@ def _pairing(main: Found, layout: Layout, asked: Asked) -> tuple[bool, str]:
 
 
 def _reason(
-    main: Found, layout: Layout, derived: str, readable: list[ImageFile], why: str
+    main: SplitFiles, layout: Layout, source: str, readable: list[ImageFile], why: str
 ) -> str:
     if layout == "folders":
         return "; ".join(filter(None, (main.reason, why)))
     alike = sum(map(listing.looks_like_a_pair, readable))
     shape = f"{alike} of {len(readable)} images are about twice as wide as high"
     if layout == "targets":
-        made = f"inputs are made from them ({derived})"
+        made = f"inputs are made from them ({source})"
         return f"single images, since {shape}; {made}"
     halves = f"side by side: A is the left half, B the right; {shape}"
     return "; ".join(filter(None, (halves, why)))

@@ -1,8 +1,9 @@
-"""`tfi2i data pair`: two folders of images to one of images side by side."""
+"""`tfi2i data pair`: joins two folders of images into one, side by side."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 from typing import Literal
 
@@ -11,9 +12,9 @@ import tensorflow as tf
 
 from tfi2i.data import folders, listing, places, reading, transforms
 from tfi2i.data.headers import ImageFile, shortened
-from tfi2i.files import check_is_folder
-from tfi2i.preparation.parallel import each
-from tfi2i.preparation.staging import check_is_new, whole_folder
+from tfi2i.data.threads import parallel_map
+from tfi2i.data.writing import write
+from tfi2i.files import check_is_folder, check_is_new, whole_folder
 
 Resize = Literal["a", "b"]
 
@@ -24,9 +25,9 @@ class Paired:
 
     Attributes:
         out: the folder.
-        counts: pairs of every split.
-        resized: pairs of which one image got the other's size.
-        is_split: whether the images came in splits, or all became `train`.
+        counts: number of pairs by split.
+        resized: number of pairs of which one image got the other's size.
+        is_split: whether the images came in splits; else all became `train`.
         notes: how names were matched, and what was left out.
     """
 
@@ -40,7 +41,7 @@ class Paired:
 def pair(
     dir_a: Path, dir_b: Path, out: Path, *, resize: Resize | None = None
 ) -> Paired:
-    """Write pairs as 8-bit RGB PNGs, A on the left, to `out/SPLIT/NAME.png`.
+    """Writes pairs as 8-bit RGB PNGs, A on the left, to `out/SPLIT/NAME.png`.
 
     Images are matched by name (`names.matching`), within `train`, `val` and `test`
     where the two folders have these; without, all of them become `train`.
@@ -67,34 +68,31 @@ def pair(
     matched = {
         name: folders.match_folders(root, a, b) for name, (a, b) in splits.items()
     }
-    found = {name: files.samples for name, files in matched.items()}
-    samples = [sample for each_split in found.values() for sample in each_split]
+    work = [(split, sample) for split in matched for sample in matched[split].samples]
+    samples = [sample for _, sample in work]
     _check_is_8_bit([image for s in samples for image in (s.a, s.b)], root)
-    unlike = _unlike(samples, resize)
-    work = [(split, sample) for split, every in found.items() for sample in every]
+    resized = _count_resized(samples, resize)
     with whole_folder(out) as folder:
-        for split in found:
+        for split in matched:
             (folder / split).mkdir()
 
-        def write(item: tuple[str, folders.Sample]) -> list[str]:
+        def join(item: tuple[str, folders.Sample]) -> list[str]:
             return _join(folder / item[0], item[1], resize)
 
-        damaged = [
-            name for names in each(write, work, "Writing pairs") for name in names
-        ]
+        damaged = list(itertools.chain(*parallel_map(join, work, "Writing pairs")))
         if damaged:
             raise ValueError(
                 f"truncated or damaged images ({len(damaged)}): "
                 f"{shortened(damaged)}; replace or remove them"
             )
-    counts = {split: len(every) for split, every in found.items()}
+    counts = {split: len(files.samples) for split, files in matched.items()}
     reasons = (files.reason.removeprefix("; ") for files in matched.values())
     notes = tuple(dict.fromkeys(filter(None, reasons)))
-    return Paired(out, counts, unlike, "." not in _names(dir_a), notes)
+    return Paired(out, counts, resized, "." not in _names(dir_a), notes)
 
 
-def _unlike(samples: list[folders.Sample], resize: Resize | None) -> int:
-    """Count the pairs of unlike sizes; refuse them where nobody said what to do."""
+def _count_resized(samples: list[folders.Sample], resize: Resize | None) -> int:
+    """Counts the pairs of different sizes; refuses them without `resize`."""
     names = [
         f"{s.name} ({s.a.width}x{s.a.height} and {s.b.width}x{s.b.height})"
         for s in samples
@@ -130,8 +128,8 @@ def _splits(dir_a: Path, dir_b: Path) -> dict[str, tuple[Path, Path]]:
             )
     if names_a != names_b:
         raise ValueError(
-            f"'{dir_a}' has {_described(names_a)} and '{dir_b}' has "
-            f"{_described(names_b)}: expected the same in both"
+            f"'{dir_a}' has {_folders_listed(names_a)} and '{dir_b}' has "
+            f"{_folders_listed(names_b)}: expected the same in both"
         )
     if "." in names_a:
         return {"train": (dir_a, dir_b)}
@@ -142,7 +140,7 @@ def _splits(dir_a: Path, dir_b: Path) -> dict[str, tuple[Path, Path]]:
     }
 
 
-def _described(names: set[str]) -> str:
+def _folders_listed(names: set[str]) -> str:
     if "." in names:
         return "images"
     splits = [split for split in places.SPLITS if split in names]
@@ -164,7 +162,7 @@ def _check_is_8_bit(images: list[ImageFile], root: Path) -> None:
 
 
 def _join(folder: Path, sample: folders.Sample, resize: Resize | None) -> list[str]:
-    """Write one pair; names of the images that cannot be decoded."""
+    """Writes one pair; returns the images that cannot be decoded."""
     images, damaged = [], []
     for image in (sample.a, sample.b):
         try:
@@ -177,7 +175,7 @@ def _join(folder: Path, sample: folders.Sample, resize: Resize | None) -> list[s
     if a.shape != b.shape:
         shape = (a if resize == "a" else b).shape[:2]
         a, b = (_resized(image, shape) for image in (a, b))
-    write_png(np.concatenate([a, b], axis=1), folder / f"{sample.name}.png")
+    write(np.concatenate([a, b], axis=1), folder / f"{sample.name}.png")
     return []
 
 
@@ -185,8 +183,3 @@ def _resized(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     if image.shape[:2] == shape:
         return image
     return transforms.resize(tf.constant(image), *shape).numpy()
-
-
-def write_png(image: np.ndarray, path: Path) -> None:
-    """Write uint8 `(height, width, 3)`."""
-    path.write_bytes(tf.io.encode_png(image).numpy())

@@ -1,4 +1,4 @@
-"""What would be trained on a folder, tried out as far as no image is decoded."""
+"""What training would do with a folder, tried without decoding an image."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tfi2i.data import memory
 from tfi2i.data.epochs import TwoDomains
 from tfi2i.recipes import build, splits
@@ -21,19 +23,19 @@ from tfi2i.recipes.config import TrainConfig
 from tfi2i.recipes.named import get
 from tfi2i.recipes.resolve import resolve
 
-_LEAST_CROP, _MOST_CROP = 32, 256
+_MIN_CROP, _MAX_CROP = 32, 256
 
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A configuration, and how far training would come with it.
+    """A configuration, and what training would read with it.
 
     Attributes:
         config: resolved; with the pixels of both domains where these are known.
-        command: what starts it.
+        command: starts the training.
         data: the splits that training reads, by name, not decoded.
-        notes: what reading them warned of.
-        failure: what training would stop with, one line; empty where it would not.
+        notes: warnings about them.
+        failure: why training would stop, one line; empty where it would not.
     """
 
     config: TrainConfig
@@ -53,26 +55,26 @@ class Plan:
         return sum(
             int(images.shapes.prod(axis=1).sum())
             * images.pixels.channels
-            * _itemsize(images.pixels.dtype)
+            * np.dtype(images.pixels.dtype).itemsize
             for data in self.data.values()
             for images in data.images.values()
         )
 
     @property
     def kept(self) -> str:
-        """Where these are kept: `memory`, `disk` or `off`."""
-        with _noted():
+        """Where they are kept: `memory`, `disk` or `off`."""
+        with _warnings_collected():
             return memory.choose(self.config.data.cache, self.cache)
 
 
 def plan(
     recipe: str, changes: dict[str, Any], model: dict[str, Any] | None = None
 ) -> Plan:
-    """Try a recipe on a folder.
+    """Tries a recipe on a folder.
 
     Args:
         recipe: its name.
-        changes: fields of `DataConfig` other than the recipe's.
+        changes: fields of `DataConfig` that differ from the recipe's.
         model: likewise of the model's configuration.
 
     Raises:
@@ -87,7 +89,7 @@ def plan(
     config = resolve(wanted)
     read: dict[str, TwoDomains] = {}
     failure = ""
-    with _noted() as notes:
+    with _warnings_collected() as notes:
         try:
             config = _try(config, read)
         except (OSError, ValueError) as error:
@@ -96,18 +98,18 @@ def plan(
 
 
 def crop_for(short_side: float) -> int:
-    """The crop that does not enlarge images, 256 at most.
+    """The crop size that does not enlarge images, 256 at most.
 
     Args:
-        short_side: of a usual image, in pixels.
+        short_side: of a typical image, in pixels.
     """
     power = 2 ** round(math.log2(max(short_side, 1)))
-    return min(max(power, _LEAST_CROP), _MOST_CROP)
+    return min(max(power, _MIN_CROP), _MAX_CROP)
 
 
 def _try(config: TrainConfig, read: dict[str, TwoDomains]) -> TrainConfig:
-    """Do what training does before it decodes; what is read goes into `read`."""
-    # Whatever images are, they are looked up when they are needed.
+    """Does what training does before it decodes; `read` gets the splits."""
+    # Without a cache, images are decoded only when they are needed.
     undecoded = replace(config, data=replace(config.data, cache="off"))
     read["train"] = build.load_data(undecoded, "train")
     config = build.with_pixels(config, read["train"])
@@ -119,7 +121,7 @@ def _try(config: TrainConfig, read: dict[str, TwoDomains]) -> TrainConfig:
 
 
 def _command(wanted: TrainConfig, given: TrainConfig) -> str:
-    """The `train` command of a configuration that is a recipe's but for some fields."""
+    """The `train` command of a configuration that differs from a recipe's."""
     directory = wanted.data.dir or ""
     words = ["tfi2i", "train", given.recipe, "--data.dir", directory]
     words += flags(wanted, given)
@@ -130,16 +132,16 @@ def _command(wanted: TrainConfig, given: TrainConfig) -> str:
 def flags(
     wanted: Any, given: Any, named: Container[str] = (), prefix: str = ""
 ) -> list[str]:
-    """The options that make one configuration of another.
+    """The options that turn one configuration into another.
 
     Args:
-        wanted: any configuration.
-        given: of the same type.
-        named: fields that are said though they are equal.
+        wanted: the second configuration.
+        given: the first, of the same type.
+        named: fields that are written though they are equal.
         prefix: of the fields, `data.` for a `DataConfig`.
 
     Returns:
-        The words of a command line, but for the folder of the images.
+        The words of a command line, without the folder of the images.
     """
     words, usual = [], field_values(given, prefix)
     for path, value in field_values(wanted, prefix).items():
@@ -156,13 +158,9 @@ def flags(
     return words
 
 
-def _itemsize(dtype: str) -> int:
-    return {"uint8": 1, "uint16": 2, "float32": 4}[dtype]
-
-
 @contextlib.contextmanager
-def _noted() -> Iterator[list[str]]:
-    """Collect what the data rooms warn of, in place of showing it."""
+def _warnings_collected() -> Iterator[list[str]]:
+    """Collects the warnings of the data room instead of showing them."""
     notes: list[str] = []
 
     class Collector(logging.Handler):

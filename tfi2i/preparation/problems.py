@@ -1,4 +1,4 @@
-"""What is wrong, or odd, with the images of a data set."""
+"""What is wrong, or odd, with the files and pairs of a data set."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from typing import Any, Literal
 
 from tfi2i.data.headers import ImageFile
 from tfi2i.data.names import Matching
-from tfi2i.preparation.facts import Facts, Pixels
+from tfi2i.preparation.formatting import pixel_kind
+from tfi2i.preparation.image_stats import ImageStats, PixelStats
 
 Level = Literal["error", "warning", "note"]
 
-# Of copies, the one that is kept: what scores are computed on must not be lost.
+# Which of several copies is kept: one that scores are computed on.
 _KEPT_FIRST = ("test", "val", "train", "unsplit")
 
-# By how much the shapes of two images of a pair may differ.
+# Largest ratio between the aspects of a pair's images that counts as equal.
 _SAME_ASPECT = 1.02
 
-# Fewer than this share of a domain are odd ones out.
+# Largest share of a domain that counts as odd.
 _ODD = 0.2
 
-# By how much images may be squeezed without a word.
+# Largest change of aspect that is not mentioned.
 _NO_STRETCH = 1.1
 
 _FEW = 20
@@ -36,12 +37,12 @@ class Problem:
 
     Attributes:
         kind: a word for machines.
-        level: an `error` stops training; a `warning` spoils it, perhaps.
-        text: what it is, a sentence without names.
-        names: what has it: files, pairs, or copies after what they are copies of.
-        exclude: files to leave out for it.
-        remedy: fields of `DataConfig` (`domain_b.resize` is one of a domain's) that
-            mend it, by name.
+        level: an `error` stops training; a `warning` may spoil it.
+        text: a sentence without names.
+        names: the files or pairs that have it; a copy as "COPY = ORIGINAL".
+        exclude: files to leave out because of it.
+        remedy: values that solve it, by field of `DataConfig` (`domain_b.resize` is
+            one of a domain's).
     """
 
     kind: str
@@ -53,26 +54,32 @@ class Problem:
 
 
 @dataclasses.dataclass(frozen=True)
-class Picture:
+class DomainImage:
     """An image of one domain: a file, or half of one.
 
     Attributes:
         split: where it is.
         domain: `A` or `B`.
-        path: the file.
         header: of the file.
         pixels: its own; None where the file cannot be decoded.
         width: its own, in pixels.
-        height: likewise.
     """
 
     split: str
     domain: str
-    path: Path
     header: ImageFile
-    pixels: Pixels | None
+    pixels: PixelStats | None
     width: int
-    height: int
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.header.path
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return self.header.height
 
     @property
     def aspect(self) -> float:
@@ -80,69 +87,54 @@ class Picture:
         return self.width / self.height
 
 
-Pair = tuple[Picture, Picture]
+Pair = tuple[DomainImage, DomainImage]
 Namer = Callable[[Path], str]
 
 
-def unread(what: str) -> Iterator[Problem]:
-    """Things in the folders that no image is made of.
+def unreadable_files(files: Iterable[ImageStats], name: Namer) -> Iterator[Problem]:
+    """Files that cannot be read.
 
     Args:
-        what: from `listing.left_out`.
+        files: all of them.
+        name: gives a file's name.
     """
-    if what:
-        yield Problem("left_out", "note", what)
-
-
-def faults(facts: Iterable[Facts], name: Namer) -> Iterator[Problem]:
-    """Files that nobody can read.
-
-    Args:
-        facts: of all files.
-        name: how a file is called.
-    """
-    facts = list(facts)
+    files = list(files)
     for kind, text in (
         ("unreadable", "files that cannot be read"),
         ("damaged", "images that cannot be decoded"),
     ):
-        bad = [one for one in facts if one.problem == kind]
+        bad = [file for file in files if file.problem == kind]
         if bad:
-            reasons = {one.fault for one in bad}
+            reasons = {file.fault for file in bad}
             if len(reasons) == 1:
                 text = f"{text}: {reasons.pop()}"
-                named = tuple(name(one.path) for one in bad)
+                named = tuple(name(file.path) for file in bad)
             else:
-                named = tuple(f"{name(one.path)} ({one.fault})" for one in bad)
-            yield Problem(kind, "error", text, named, tuple(one.path for one in bad))
+                named = tuple(f"{name(file.path)} ({file.fault})" for file in bad)
+            yield Problem(kind, "error", text, named, tuple(file.path for file in bad))
 
 
-def odd_widths(facts: Iterable[Facts], name: Namer) -> Iterator[Problem]:
-    """Files side by side that have no middle.
-
-    Args:
-        facts: of files of two halves.
-        name: how a file is called.
-    """
-    odd = [one for one in facts if one.header and one.header.width % 2]
+def odd_widths(files: Iterable[ImageStats], name: Namer) -> Iterator[Problem]:
+    """Files of two halves whose width is odd."""
+    odd = [file for file in files if file.header and file.header.width % 2]
     if odd:
         yield Problem(
             "odd_width",
             "error",
             "images side by side, of odd width, which have no middle",
-            tuple(f"{name(one.path)} (width {one.header.width})" for one in odd),
-            tuple(one.path for one in odd),
+            tuple(f"{name(file.path)} (width {file.header.width})" for file in odd),
+            tuple(file.path for file in odd),
         )
 
 
-def unmatched(
+def unmatched_names(
     found: dict[str, tuple[Sequence[Sequence[Path]], Matching]], name: Namer
 ) -> Iterator[Problem]:
     """Images without a partner of the same name, and names that occur twice.
 
     Args:
         found: files of A and of B, and how their names match, by split.
-        name: how a file is called.
+        name: gives a file's name.
     """
     lonely, repeated = [], []
     for sides, matching in found.values():
@@ -170,8 +162,8 @@ def unmatched(
         )
 
 
-def copied_pairs(pairs: Sequence[Pair], name: Namer) -> Iterator[Problem]:
-    """Pairs that are there twice, and inputs that have several targets."""
+def duplicate_pairs(pairs: Sequence[Pair], name: Namer) -> Iterator[Problem]:
+    """Pairs that occur twice, and inputs that have several targets."""
     known = [pair for pair in pairs if pair[0].pixels and pair[1].pixels]
     yield from _copies(known, lambda pair: tuple(p.pixels.digest for p in pair), name)
     yield from _contradictions(known, name)
@@ -185,8 +177,8 @@ def copied_pairs(pairs: Sequence[Pair], name: Namer) -> Iterator[Problem]:
         )
 
 
-def copied_images(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]:
-    """Images that are there twice, within a domain or in both."""
+def duplicate_images(pictures: Sequence[DomainImage], name: Namer) -> Iterator[Problem]:
+    """Images that occur twice, within a domain or in both."""
     known = [picture for picture in pictures if picture.pixels]
     sides = {
         side: [(picture,) for picture in known if picture.domain == side]
@@ -209,8 +201,8 @@ def copied_images(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]
         )
 
 
-def _copies(units: Sequence[tuple[Picture, ...]], key, name: Namer):
-    """Units, of one or two images, whose content is there already."""
+def _copies(units: Sequence[tuple[DomainImage, ...]], key, name: Namer):
+    """Units of one or two images whose content occurs twice."""
     found = collections.defaultdict(list)
     for unit in units:
         found[key(unit)].append(unit)
@@ -252,8 +244,8 @@ def _contradictions(pairs: Sequence[Pair], name: Namer) -> Iterator[Problem]:
         )
 
 
-def unlike_sizes(pairs: Sequence[Pair], name: Namer) -> Iterator[Problem]:
-    """Pairs whose images differ in shape, or at least in size."""
+def size_mismatches(pairs: Sequence[Pair], name: Namer) -> Iterator[Problem]:
+    """Pairs whose images differ in aspect, or in size alone."""
     shapes, sizes = [], []
     for a, b in pairs:
         if (a.width, a.height) == (b.width, b.height):
@@ -269,33 +261,31 @@ def unlike_sizes(pairs: Sequence[Pair], name: Namer) -> Iterator[Problem]:
         yield Problem("unlike_sizes", "note", text, tuple(sizes))
 
 
-def odd_ones(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]:
-    """Few images of a domain that are of another kind than all others."""
+def odd_kinds(pictures: Sequence[DomainImage], name: Namer) -> Iterator[Problem]:
+    """The few images of a domain whose depth or channels differ from the others'."""
     for domain in "AB":
-        mine = [picture for picture in pictures if picture.domain == domain]
-        counts = collections.Counter(_kind(picture.header) for picture in mine)
-        if len(counts) < 2:
-            continue
-        usual, _ = counts.most_common(1)[0]
-        odd = [picture for picture in mine if _kind(picture.header) != usual]
-        if len(odd) <= _ODD * len(mine):
-            yield Problem(
-                "odd_kind",
-                "note",
-                f"images of {domain} that are not {usual} like the others",
-                tuple(f"{name(p.path)} ({_kind(p.header)})" for p in odd),
-            )
+        kinds = [
+            (picture, pixel_kind(picture.header.dtype, picture.header.opaque_channels))
+            for picture in pictures
+            if picture.domain == domain
+        ]
+        counts = collections.Counter(kind for _, kind in kinds)
+        usual = max(counts, key=counts.get, default="")
+        odd = [f"{name(p.path)} ({kind})" for p, kind in kinds if kind != usual]
+        if 0 < len(odd) <= _ODD * len(kinds):
+            text = f"images of {domain} that are not {usual} like the others"
+            yield Problem("odd_kind", "note", text, tuple(odd))
 
 
 def stretched(
-    pictures: Sequence[Picture], load: tuple[int, int], crop: tuple[int, int]
+    pictures: Sequence[DomainImage], load: tuple[int, int], crop: tuple[int, int]
 ) -> Iterator[Problem]:
-    """Images whose shape `resize_and_crop` changes.
+    """Images whose aspect `resize_and_crop` changes.
 
     Args:
         pictures: of the training split.
-        load: height and width that they all get.
-        crop: height and width of what is cut out.
+        load: height and width after resizing.
+        crop: height and width after cropping.
     """
     if not pictures:
         return
@@ -303,7 +293,7 @@ def stretched(
     squeezed = usual / (load[1] / load[0])
     if max(squeezed, 1 / squeezed) <= _NO_STRETCH:
         return
-    # The U-Net halves what it sees as often as both sides allow.
+    # A U-Net of that depth takes multiples of this.
     step = 64 if crop[0] >= 256 else 32
     width = max(step, round(crop[0] * usual / step) * step)
     yield Problem(
@@ -316,8 +306,8 @@ def stretched(
     )
 
 
-def few(count: int) -> Iterator[Problem]:
-    """Too little to learn from."""
+def too_few(count: int) -> Iterator[Problem]:
+    """Fewer training examples than published sets have."""
     if count < _FEW:
         yield Problem(
             "few",
@@ -325,10 +315,3 @@ def few(count: int) -> Iterator[Problem]:
             f"{count} to train on: they will be learnt by heart; published sets have "
             "hundreds",
         )
-
-
-def _kind(header: ImageFile) -> str:
-    bits = {"uint8": "8-bit", "uint16": "16-bit", "float32": "floating-point"}
-    channels = header.opaque_channels
-    colours = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
-    return f"{bits[header.dtype]} {colours}"

@@ -1,4 +1,4 @@
-"""What `tfi2i data check` found, for people and for machines."""
+"""Prints the result of `tfi2i data check`, or gives it as JSON types."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from rich.text import Text
 from tfi2i.data.headers import shortened
 from tfi2i.data.memory import available
 from tfi2i.data.pixels import PixelType
-from tfi2i.preparation import wording
-from tfi2i.preparation.check import Checked
+from tfi2i.preparation import formatting
+from tfi2i.preparation.check import CheckResult
 from tfi2i.preparation.plan import Plan
-from tfi2i.preparation.problems import Picture
+from tfi2i.preparation.problems import DomainImage
 
 FORMAT = 1
 """Version of the JSON. Keys may be added to it, but none change or go."""
 
-# Seconds that nobody waits for: three days.
+# Seconds of training beyond which a GPU is advised: three days.
 _LONG = 3 * 86400
 
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
@@ -34,11 +34,12 @@ _KEPT = {
     "disk": " on disk",
     "off": ", too much to be kept: they are decoded anew in every epoch",
 }
+_COLUMNS = "split", "", "images", "size", "channels", "bits", "values", "format"
 _BITS = {"uint8": "8", "uint16": "16", "float32": "float"}
 
 
-def to_dict(checked: Checked) -> dict[str, Any]:
-    """What was found, as JSON types.
+def to_dict(checked: CheckResult) -> dict[str, Any]:
+    """The result as JSON types.
 
     Returns:
         - `format`: 1.
@@ -50,7 +51,7 @@ def to_dict(checked: Checked) -> dict[str, Any]:
           `B`): `files`, a count; `readable` and `decoded`, how many of them are;
           `width`, `height` and `aspect` (width by height), each `[min, median, max]`;
           `channels`, `depth` and `format`, each a count by value; `values`, `[least,
-          greatest]`. What nothing is known of is null.
+          greatest]`. What is not known is null.
         - `problems`: a list, the worst first, of `kind`, `level` (`error`, `warning`,
           `note`), `text`, `names` and `exclude` (paths to leave out).
         - `excluded`: images on the list; `added`: those of them that were not on it.
@@ -95,7 +96,7 @@ def to_dict(checked: Checked) -> dict[str, Any]:
     }
 
 
-def _domain(checked: Checked, split: str, domain: str) -> dict[str, Any]:
+def _domain(checked: CheckResult, split: str, domain: str) -> dict[str, Any]:
     mine = _of(checked, split, domain)
     decoded = [picture.pixels for picture in mine if picture.pixels]
     values = None
@@ -105,9 +106,9 @@ def _domain(checked: Checked, split: str, domain: str) -> dict[str, Any]:
         "files": checked.counts[split][domain],
         "readable": len(mine),
         "decoded": len(decoded),
-        "width": _middle([picture.width for picture in mine]),
-        "height": _middle([picture.height for picture in mine]),
-        "aspect": _middle([picture.aspect for picture in mine]),
+        "width": _min_median_max([picture.width for picture in mine]),
+        "height": _min_median_max([picture.height for picture in mine]),
+        "aspect": _min_median_max([picture.aspect for picture in mine]),
         "channels": _counted(str(picture.header.channels) for picture in mine),
         "depth": _counted(picture.header.dtype for picture in mine),
         "format": _counted(picture.header.format for picture in mine),
@@ -133,17 +134,15 @@ def _training(plan: Plan) -> dict[str, Any]:
         found["examples_left_out"] = _left_out(plan)
         found["pixels"] = {
             side: {
-                "channels": pixels.channels,
-                "dtype": pixels.dtype,
-                "low": pixels.low,
-                "high": pixels.high,
+                name: getattr(pixels, name)
+                for name in ("channels", "dtype", "low", "high")
             }
             for side, pixels in _pixels(plan).items()
         }
     return found
 
 
-def _estimate(checked: Checked) -> dict[str, Any] | None:
+def _estimate(checked: CheckResult) -> dict[str, Any] | None:
     cost, plan = checked.cost, checked.plan
     if cost is None or plan is None:
         return None
@@ -161,18 +160,20 @@ def _estimate(checked: Checked) -> dict[str, Any] | None:
     }
 
 
-def show(checked: Checked, console: Console, exclude: Path | None = None) -> None:
-    """Print what was found, for people.
+def show(checked: CheckResult, console: Console, exclude: Path | None = None) -> None:
+    """Prints the result.
 
     Args:
-        checked: what was found.
-        console: where.
+        checked: the result.
+        console: where to print.
         exclude: the list that was asked for.
     """
 
-    def line(text: str, style: str = "") -> None:
+    def line(text: str, style: str = "", level: str = "") -> None:
         # Names are not markup, and paths must stay whole to be copied.
-        console.print(Text(wording.printable(text), style), soft_wrap=True)
+        start = Text(f"{level}: ", _STYLES[level]) if level else Text()
+        text = formatting.printable(text)
+        console.print(start.append(text, style or "default"), soft_wrap=True)
 
     line(str(checked.directory), "bold")
     if checked.layout is not None:
@@ -183,29 +184,25 @@ def show(checked: Checked, console: Console, exclude: Path | None = None) -> Non
         level = problem.level
         if checked.is_left_out(problem):
             level, count = "note", f"{count}, left out"
-        text = Text(f"{level}: ", _STYLES[level])
-        text.append(wording.printable(f"{problem.text}{count}"), "default")
-        console.print(text, soft_wrap=True)
+        line(f"{problem.text}{count}", level=level)
         if problem.names:
             line(f"    {shortened(problem.names)}")
     for note in checked.plan.notes if checked.plan else ():
-        text = Text("note: ", _STYLES["note"])
-        text.append(wording.printable(note), "default")
-        console.print(text, soft_wrap=True)
+        line(note, level="note")
     if checked.ok and checked.plan is not None:
         console.print()
         for text in (*_treatment(checked), *_costs(checked)):
             line(text)
     console.print()
     if exclude is not None:
-        line(_listed(checked, exclude))
+        line(_list_summary(checked, exclude))
     line(checked.verdict, "bold green" if checked.ok else "bold red")
     if checked.command:
         line(f"  {checked.command}")
 
 
-def _listed(checked: Checked, exclude: Path) -> str:
-    """What became of the list."""
+def _list_summary(checked: CheckResult, exclude: Path) -> str:
+    """Whether the list was written."""
     added, number = len(checked.added), len(checked.excluded)
     if not number:
         return f"Nothing to leave out: '{exclude}' was not written."
@@ -216,18 +213,9 @@ def _listed(checked: Checked, exclude: Path) -> str:
     return f"{added} images were added to '{exclude}', which names {number} now."
 
 
-def _table(checked: Checked) -> Table:
+def _table(checked: CheckResult) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in (
-        "split",
-        "",
-        "images",
-        "size",
-        "channels",
-        "bits",
-        "values",
-        "format",
-    ):
+    for title in _COLUMNS:
         table.add_column(title, justify="right" if title == "images" else "left")
     for split, counts in checked.counts.items():
         for place, domain in enumerate(counts):
@@ -238,16 +226,18 @@ def _table(checked: Checked) -> Table:
                 domain,
                 f"{found['files']:,}",
                 _sizes(_of(checked, split, domain)),
-                wording.named(found["channels"]),
-                wording.named({_BITS[name]: n for name, n in found["depth"].items()}),
-                "" if values is None else " to ".join(map(wording.number, values)),
-                wording.named(found["format"]),
+                formatting.counts(found["channels"]),
+                formatting.counts(
+                    {_BITS[name]: n for name, n in found["depth"].items()}
+                ),
+                "" if values is None else " to ".join(map(formatting.number, values)),
+                formatting.counts(found["format"]),
             )
     return table
 
 
-def _sizes(pictures: Sequence[Picture]) -> str:
-    """The smallest, the median and the largest, by area."""
+def _sizes(pictures: Sequence[DomainImage]) -> str:
+    """The smallest, the median and the largest size, by area."""
     by_area = sorted((p.width * p.height, p.width, p.height) for p in pictures)
     if not by_area:
         return ""
@@ -256,35 +246,35 @@ def _sizes(pictures: Sequence[Picture]) -> str:
     return " / ".join(shown) if len(shown) != 2 else " to ".join(shown)
 
 
-def _treatment(checked: Checked) -> Iterator[str]:
-    """What training does to these images."""
+def _treatment(checked: CheckResult) -> Iterator[str]:
+    """What training does with these images."""
     plan = checked.plan
     config, data = plan.config, plan.config.data
     train = [picture for picture in checked.pictures if picture.split == "train"]
     steps = []
     if data.preprocess == "resize_and_crop":
-        load = wording.shape(data.load_shape)
+        load = formatting.shape(data.load_shape)
         steps.append(f"resizes images ({_sizes(train)}) to {load}")
     elif data.is_resized:
         steps.append(f"scales images to a width of {data.load_shape[1]}")
     if data.is_cropped:
-        steps.append(f"cuts out {wording.shape(data.crop_shape)} at random")
+        steps.append(f"cuts out {formatting.shape(data.crop_shape)} at random")
     if data.flip:
         steps.append("mirrors half of them")
     done = ", ".join(steps) or "takes images as they are"
     yield f"Training ({config.recipe}) {done}."
     read = {
-        side: f"{wording.described(pixels)}{_changed(train, side, pixels)}"
+        side: f"{formatting.pixel_type(pixels)}{_conversions(train, side, pixels)}"
         for side, pixels in _pixels(plan).items()
     }
     if read["A"] == read["B"]:
         yield f"A and B are read as {read['A']}."
     else:
         yield from (f"{side} is read as {how}." for side, how in read.items())
-    if config.model.takes_pairs and data.input == "files":
-        learnt, other = ("B from A", "b2a")
-        if data.direction == "b2a":
-            learnt, other = ("A from B", "a2b")
+    way, *more = config.model.ways(data)
+    if not more and way.name == data.direction and data.input == "files":
+        other = {"a2b": "b2a", "b2a": "a2b"}[data.direction]
+        learnt = f"{way.target.upper()} from {way.input.upper()}"
         yield f"It learns to make {learnt}; --data.direction {other} for the other way."
     steps, left = plan.steps, _left_out(plan)
     remainder = f"; each leaves {left} images out, other ones in turn" if left else ""
@@ -300,14 +290,13 @@ def _treatment(checked: Checked) -> Iterator[str]:
         yield "No val or test: samples are painted from training images."
 
 
-def _costs(checked: Checked) -> Iterator[str]:
+def _costs(checked: CheckResult) -> Iterator[str]:
     found = _estimate(checked)
-    free = available()
+    free, size = available(), formatting.file_size
     yield (
-        f"Decoded images take {wording.amount(found['cache_bytes'])}"
-        f"{_KEPT[checked.plan.kept]}; training takes about "
-        f"{wording.amount(found['memory_bytes'])} of memory beside them, of which "
-        f"{wording.amount(free)} are free."
+        f"Decoded images take {size(found['cache_bytes'])}{_KEPT[checked.plan.kept]}; "
+        f"training takes about {size(found['memory_bytes'])} of memory beside them, of "
+        f"which {size(free)} are free."
     )
     if found["device"] == "CPU" and found["memory_bytes"] > free:
         yield "That is too much: try a smaller --data.crop-size or --data.batch-size."
@@ -315,16 +304,16 @@ def _costs(checked: Checked) -> Iterator[str]:
     if found["device"] == "GPU":
         where = "this GPU, where the estimate was never tried"
     yield (
-        f"An epoch takes about {wording.duration(found['epoch_seconds'])}, all "
+        f"An epoch takes about {formatting.duration(found['epoch_seconds'])}, all "
         f"{checked.plan.config.epochs} about "
-        f"{wording.duration(found['run_seconds'])}, on {where}."
+        f"{formatting.duration(found['run_seconds'])}, on {where}."
     )
     if found["device"] == "CPU" and found["run_seconds"] > _LONG:
         yield "So much is work for a GPU, or for a smaller --data.crop-size."
 
 
-def _changed(train: Sequence[Picture], side: str, pixels: PixelType) -> str:
-    """What becomes of files that are of another kind."""
+def _conversions(train: Sequence[DomainImage], side: str, pixels: PixelType) -> str:
+    """How files are converted whose pixels are of another type."""
     mine = [picture.header for picture in train if picture.domain == side]
     counts = {
         "grey ones get three equal channels": sum(
@@ -357,11 +346,11 @@ def _left_out(plan: Plan) -> int:
     return len(plan.data["train"]) - plan.steps * plan.config.data.batch_size
 
 
-def _of(checked: Checked, split: str, domain: str) -> list[Picture]:
+def _of(checked: CheckResult, split: str, domain: str) -> list[DomainImage]:
     return [p for p in checked.pictures if (p.split, p.domain) == (split, domain)]
 
 
-def _middle(values: Sequence[float]) -> list[float] | None:
+def _min_median_max(values: Sequence[float]) -> list[float] | None:
     return [min(values), statistics.median(values), max(values)] if values else None
 
 

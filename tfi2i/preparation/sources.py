@@ -19,7 +19,7 @@ _OLD_HOSTS = {
 }
 _RELEASES = "https://github.com/Lornatang/CycleGAN-PyTorch/releases/download/1.0"
 
-# Only behind a checksum: somebody else's copies.
+# Copies on other hosts, which are used only where a checksum is known.
 _COPIES = {
     "horse2zebra": (
         "https://huggingface.co/datasets/kerls/cyclegan-horse2zebra/resolve/main/"
@@ -27,8 +27,10 @@ _COPIES = {
     ),
 }
 
-_PIX2PIX = "Isola et al., CVPR 2017 (pix2pix)"
-_CYCLEGAN = "Zhu et al., ICCV 2017 (CycleGAN)"
+_PAPERS = {
+    "pix2pix": "Isola et al., CVPR 2017 (pix2pix)",
+    "cyclegan": "Zhu et al., ICCV 2017 (CycleGAN)",
+}
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,11 @@ class Source:
         name: what it is called here; `cyclegan/NAME` where pix2pix has one of that
             name, too.
         kind: `"pix2pix"` (pairs, side by side) or `"cyclegan"` (no pairs).
-        file: its name there, without a suffix.
         about: what it shows, left (or A) and right (or B).
+        terms: under which it may be used.
         recipe: what follows `tfi2i train` and `--data.dir DIR`; None where there is
             nothing to train on.
-        terms: under which it may be used.
-        citation: what to cite beside the paper.
+        made_by: what to cite beside the model's paper, or `""`.
         size: bytes of the archive where documented; to two digits where `rounded`.
         rounded: whether only the server's listing told the size.
         sha256: of the archive where documented, else None.
@@ -53,20 +54,29 @@ class Source:
 
     name: str
     kind: str
-    file: str
     about: str
-    recipe: str | None
     terms: str
-    citation: str
+    recipe: str | None = "cyclegan"
+    made_by: str = ""
     size: int | None = None
     rounded: bool = False
     sha256: str | None = None
     verified: str = "never"
 
     @property
+    def file(self) -> str:
+        """Name of the archive, without its suffix."""
+        return self.name.removeprefix("cyclegan/")
+
+    @property
     def suffix(self) -> str:
-        """Of the archive."""
+        """Suffix of the archive."""
         return ".tar.gz" if self.kind == "pix2pix" else ".zip"
+
+    @property
+    def citation(self) -> str:
+        """What to cite."""
+        return "; ".join(filter(None, (self.made_by, _PAPERS[self.kind])))
 
     def addresses(self, mirror: str | None = None) -> tuple[str, ...]:
         """Where it is, in the order in which to try.
@@ -107,173 +117,140 @@ _ALL = (
     Source(
         "facades",
         "pix2pix",
-        "facades",
         "photographs of facades and their labels",
-        "pix2pix-facades",
         _FACADES,
-        f"{_TYLECEK}; {_PIX2PIX}",
+        recipe="pix2pix-facades",
+        made_by=_TYLECEK,
         size=30_168_306,
     ),
     Source(
         "maps",
         "pix2pix",
-        "maps",
         "aerial photographs and maps",
-        "pix2pix-maps",
         _MAPS,
-        _PIX2PIX,
+        recipe="pix2pix-maps",
         size=250_242_400,
     ),
     Source(
         "cityscapes",
         "pix2pix",
-        "cityscapes",
         "photographs of streets and their labels",
-        "pix2pix --data.direction b2a",
         _CITYSCAPES,
-        f"{_CORDTS}; {_PIX2PIX}",
+        recipe="pix2pix --data.direction b2a",
+        made_by=_CORDTS,
         size=103_441_232,
     ),
     Source(
         "edges2shoes",
         "pix2pix",
-        "edges2shoes",
         "edge drawings and photographs of shoes",
-        "pix2pix-edges2photo",
         _ZAPPOS,
-        f"Yu and Grauman, CVPR 2014; {_PIX2PIX}",
+        recipe="pix2pix-edges2photo",
+        made_by="Yu and Grauman, CVPR 2014",
         size=2_000_000_000,
         rounded=True,
     ),
     Source(
         "edges2handbags",
         "pix2pix",
-        "edges2handbags",
         "edge drawings and photographs of handbags",
-        "pix2pix-edges2photo",
         _HANDBAGS,
-        f"Zhu et al., ECCV 2016; {_PIX2PIX}",
+        recipe="pix2pix-edges2photo",
+        made_by="Zhu et al., ECCV 2016",
         size=8_000_000_000,
         rounded=True,
     ),
     Source(
         "night2day",
         "pix2pix",
-        "night2day",
         "the same places at night and by day",
-        "pix2pix",
         "Webcam images of the Transient Attributes data set; for research.",
-        f"Laffont et al., SIGGRAPH 2014; {_PIX2PIX}",
+        recipe="pix2pix",
+        made_by="Laffont et al., SIGGRAPH 2014",
         size=1_900_000_000,
         rounded=True,
     ),
     Source(
         "horse2zebra",
         "cyclegan",
-        "horse2zebra",
         "horses and zebras",
-        "cyclegan-horse2zebra",
         _IMAGENET,
-        _CYCLEGAN,
+        recipe="cyclegan-horse2zebra",
         size=116_867_962,
         sha256="a74d9d392eecca9966b51287a76ca126af473d9de4f3e8fc0e9cda08fa1730a1",
     ),
     Source(
         "apple2orange",
         "cyclegan",
-        "apple2orange",
         "apples and oranges",
-        "cyclegan",
         _IMAGENET,
-        _CYCLEGAN,
         size=78_456_409,
         sha256="845a191e9af8926408ea597001cd03a452e3300a1f44a79fe329b3d59f6e3eb8",
     ),
     Source(
         "summer2winter_yosemite",
         "cyclegan",
-        "summer2winter_yosemite",
         "Yosemite in summer and in winter",
-        "cyclegan-summer2winter",
         _FLICKR,
-        _CYCLEGAN,
+        recipe="cyclegan-summer2winter",
         size=132_640_856,
         sha256="167fe1726807a9d22bd106b4a6c0bd7953b688af924ac1bf967439c4961e49f9",
     ),
     Source(
         "monet2photo",
         "cyclegan",
-        "monet2photo",
         "Monet's paintings and photographs of landscapes",
-        "cyclegan-monet2photo",
         _WIKIART,
-        _CYCLEGAN,
+        recipe="cyclegan-monet2photo",
         size=305_231_073,
         sha256="88f91b00fc228f97c9411fbf1880ec1d119c98f1722e4cfcfaa2fb35fac05b04",
     ),
     Source(
         "cezanne2photo",
         "cyclegan",
-        "cezanne2photo",
         "Cezanne's paintings and photographs of landscapes",
-        "cyclegan",
         _WIKIART,
-        _CYCLEGAN,
         size=279_885_071,
         sha256="3a6c10ca21f9485862f1cbd707744b9dc258954a04631271d23a3605eeb63cff",
     ),
     Source(
         "vangogh2photo",
         "cyclegan",
-        "vangogh2photo",
         "van Gogh's paintings and photographs of landscapes",
-        "cyclegan",
         _WIKIART,
-        _CYCLEGAN,
         size=306_590_349,
         sha256="362c3473e70be0944bda08d49d660eafdc2854df55d697835b8186d1d79caaff",
     ),
     Source(
         "ukiyoe2photo",
         "cyclegan",
-        "ukiyoe2photo",
         "Ukiyo-e prints and photographs of landscapes",
-        "cyclegan",
         _WIKIART,
-        _CYCLEGAN,
         size=292_946_532,
         sha256="02a2a2fb5ecf425ca1bf86aca7304377da64a2a1d3b86df54eb65e4068bf3b08",
     ),
     Source(
         "iphone2dslr_flower",
         "cyclegan",
-        "iphone2dslr_flower",
         "flowers by telephone and by camera",
-        "cyclegan",
         _FLICKR,
-        _CYCLEGAN,
         size=339_964_458,
         sha256="8fcb5e374d631b107e1d961b8c4cd0a186aa2a4ff3e279923f4c426128de7113",
     ),
     Source(
         "ae_photos",
         "cyclegan",
-        "ae_photos",
         "photographs to paint in a style (test images only)",
-        None,
         "The authors' own photographs, without terms of their own; for research.",
-        _CYCLEGAN,
+        recipe=None,
         size=10_000_000,
         rounded=True,
     ),
     Source(
         "cyclegan/maps",
         "cyclegan",
-        "maps",
         "aerial photographs and maps, unpaired",
-        "cyclegan",
         _MAPS,
-        _CYCLEGAN,
         size=1_476_754_427,
         sha256="639534f69dbf9f36bef8d6292a7698006361221f83f0285d7c9ca78afe6e8a9e",
     ),
@@ -281,20 +258,16 @@ _ALL = (
     Source(
         "cyclegan/cityscapes",
         "cyclegan",
-        "cityscapes",
         "photographs of streets and their labels, unpaired",
-        "cyclegan",
         _CITYSCAPES,
-        f"{_CORDTS}; {_CYCLEGAN}",
+        made_by=_CORDTS,
     ),
     Source(
         "cyclegan/facades",
         "cyclegan",
-        "facades",
         "photographs of facades and their labels, unpaired",
-        "cyclegan",
         _FACADES,
-        f"{_TYLECEK}; {_CYCLEGAN}",
+        made_by=_TYLECEK,
         size=35_135_868,
         sha256="9a31ebf3a31b9b5cd195dd5bf62e9308e00cb94604d1019e3889ac84248695c0",
     ),
@@ -321,7 +294,7 @@ def find(name: str) -> Source:
 
 
 def shown_size(source: Source) -> str:
-    """The archive's size as people read it."""
+    """The archive's size in words."""
     if source.size is None:
         return "size unknown until the server says"
     about = "about " if source.rounded else ""
@@ -329,7 +302,7 @@ def shown_size(source: Source) -> str:
 
 
 def megabytes(size: int) -> str:
-    """Bytes as people read them."""
+    """Bytes as MB or GB."""
     if size >= 1e9:
         return f"{size / 1e9:.1f} GB"
     return f"{size / 1e6:.1f} MB"

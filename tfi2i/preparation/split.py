@@ -1,10 +1,9 @@
-"""`tfi2i data split`: unsplit images to folders train, val and test."""
+"""`tfi2i data split`: copies images to folders train, val and test."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
-import hashlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +11,9 @@ from pathlib import Path
 from tfi2i.data import excluded, listing, names, places
 from tfi2i.data.dealing import Unit, clusters, deal, group_names
 from tfi2i.data.headers import EXTENSIONS, shortened
-from tfi2i.files import check_is_folder
-from tfi2i.preparation.facts import first_look, look
-from tfi2i.preparation.parallel import each
-from tfi2i.preparation.staging import check_is_new, whole_folder
+from tfi2i.data.threads import parallel_map
+from tfi2i.files import check_is_folder, check_is_new, sha256, whole_folder
+from tfi2i.preparation.image_stats import measure, read_header
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Split:
         counts: number of units by split, then by kind.
         is_paired: whether two folders were taken for pairs; None for one folder.
         groups: number of groups, None where none were asked for.
-        identical: files that show the same picture as another.
+        identical: number of files with the same pixels as another.
         notes: what was left out, and how names were matched.
     """
 
@@ -50,11 +48,11 @@ def split(
     unpaired: bool = False,
     exclude: Path | None = None,
 ) -> Split:
-    """Copy images to `out/train`, `out/val` and `out/test`.
+    """Copies images to `out/train`, `out/val` and `out/test`.
 
-    Which image goes where follows from the seed and the names. Files of the same
-    pixels, in whatever format, go to the same split, and so do the two images of a
-    pair; an image of a single colour may belong to several pairs.
+    The seed and the names decide where an image goes. Files with the same pixels, in
+    whatever format, go to the same split, and so do the two images of a pair. An image
+    of a single colour may belong to several pairs.
 
     Args:
         directory: images (single, or side by side), or two folders of images, of any
@@ -63,27 +61,27 @@ def split(
         out: folder to make; everything is written, or nothing.
         val: share of the images for validation, 0 for none.
         test: likewise for the test.
-        seed: another one splits otherwise.
-        group: regular expression, searched in names without extension. What its first
-            group matches (or else the whole) is what images of one group have in
-            common, such as a patient's number; they go to the same split.
+        seed: of the random choice.
+        group: regular expression, searched in names without extension. Images for
+            which its first group (or else the whole) matches the same text, such as a
+            patient's number, go to the same split.
         unpaired: split two folders each on its own, whatever the names.
-        exclude: list of images that are not copied, by their paths from `directory`;
-            neither are their partners.
+        exclude: list of images, by their paths in `directory`, that are not copied;
+            their partners are not copied either.
 
     Raises:
         OSError: the folder does not exist; `out` does, or cannot be made.
-        ValueError: shares that leave a split empty; an expression that is none, or
-            does not match all names; a folder that is split already, or holds none
-            of these forms.
+        ValueError: shares that leave a split empty; an expression that is invalid or
+            does not match all names; a folder that is split already, or has none of
+            these forms.
     """
     _check_shares(val, test)
     check_is_folder(directory)
     check_is_new(out, directory)
-    out_of_it = excluded.read(directory, exclude)
-    units, is_paired, notes = _units(directory, unpaired, out_of_it)
+    left_out = excluded.read(directory, exclude)
+    units, is_paired, notes = _units(directory, unpaired, left_out)
     paths = [path for unit in units for path in unit.files]
-    # A blank label is the same for many inputs.
+    # A blank label may belong to many inputs.
     identical = _identical(paths, with_plain=not is_paired)
     groups = group_names(units, group)
 
@@ -110,7 +108,7 @@ def _copy(chosen: dict[str, list[Unit]], directory: Path, out: Path) -> None:
                 target = folder / name / path.relative_to(directory)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 copies.append((path, target))
-        each(lambda copy: shutil.copy2(*copy), copies, "Copying")
+        parallel_map(lambda copy: shutil.copy2(*copy), copies, "Copying")
 
 
 def _check_shares(val: float, test: float) -> None:
@@ -131,7 +129,7 @@ def _check_shares(val: float, test: float) -> None:
 def _units(
     directory: Path, unpaired: bool, out: excluded.Excluded
 ) -> tuple[list[Unit], bool | None, list[str]]:
-    """What is to be split, whether two folders are pairs, and what is said of them."""
+    """The units to split, whether two folders are pairs, and notes on them."""
     has_split = places.available_splits(directory)
     if has_split:
         raise ValueError(
@@ -143,7 +141,7 @@ def _units(
     notes = list(filter(None, [listing.left_out([directory, *inside], inside)]))
     if images and not inside:
         kept, gone = out.part(images)
-        notes += _listed(out, len(gone))
+        notes += _exclusion_note(out, len(gone))
         units = [Unit("images", names.stem(path), (path,)) for path in kept]
         return units, None, notes
     if len(inside) != 2 or images:
@@ -160,7 +158,7 @@ def _units(
     keys = matching.keys(pairs)
     if not unpaired and keys[0] == keys[1] and keys[0]:
         gone = len(set.union(*matching.keys(found))) - len(keys[0])
-        notes += _listed(out, gone)
+        notes += _exclusion_note(out, gone)
         notes += [matching.note.removeprefix("; ")] if matching.note else []
         return _pairs(directory, pairs, matching), True, notes
     alike = len(keys[0] & keys[1])
@@ -177,11 +175,11 @@ def _units(
         for folder, paths in zip(inside, alone, strict=True)
         for path in paths
     ]
-    notes += _listed(out, sum(map(len, found)) - sum(map(len, alone)))
+    notes += _exclusion_note(out, sum(map(len, found)) - sum(map(len, alone)))
     return units, False, notes
 
 
-def _listed(out: excluded.Excluded, count: int) -> list[str]:
+def _exclusion_note(out: excluded.Excluded, count: int) -> list[str]:
     return [out.note(count).removeprefix("; ")] if count else []
 
 
@@ -201,23 +199,22 @@ def _pairs(
     return [Unit("pairs", name, tuple(paths)) for name, paths in by_name.items()]
 
 
-def _identical(paths: Sequence[Path], with_plain: bool) -> dict[Path, bytes]:
-    """Digests of the files that show the same picture as another one.
+def _identical(paths: Sequence[Path], with_plain: bool) -> dict[Path, bytes | str]:
+    """Digests of the files that have the same pixels as another one.
 
     Args:
         paths: all files.
         with_plain: whether images of a single colour count.
     """
 
-    def digest(path: Path) -> bytes | None:
-        pixels = look(first_look(path), halves=False).whole
+    def digest(path: Path) -> bytes | str | None:
+        pixels = measure(read_header(path), halves=False).whole
         if pixels is not None:
             return pixels.digest if with_plain or not pixels.is_plain else None
-        # What cannot be decoded is known by its bytes.
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
+        # Without pixels, files with the same bytes are the same.
+        return sha256(path)
 
-    digests = each(digest, paths, "Comparing")
+    digests = parallel_map(digest, paths, "Comparing")
     counts = collections.Counter(digests)
     return {
         path: found

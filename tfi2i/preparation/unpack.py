@@ -1,7 +1,7 @@
-"""Archives of images to folders, whoever made them.
+"""Unpacks archives of images, whoever made them.
 
-What an archive says is not believed: names may not leave the folder, there are only
-regular files and folders, and numbers and sizes have limits that are counted while
+Nothing that an archive says is trusted: names may not leave the folder, only regular
+files and folders are allowed, and numbers and sizes are limited and counted while
 reading. After a failure nothing is left behind.
 """
 
@@ -13,15 +13,15 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfi2i.preparation.archives import BadArchive, Member, members, shown
-from tfi2i.preparation.staging import check_is_new, whole_folder
+from tfi2i.files import check_is_new, whole_folder
+from tfi2i.preparation.archive_members import BadArchive, Member, members, shown
 
 _CHUNK = 2**20
-# What programs leave beside the images.
+# Files of operating systems beside the images.
 _LITTER = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"}
 _SPLITS = ("train", "val", "test")
 _DRIVE = re.compile("[A-Za-z]:(/|$)")
-_UNHELD = re.compile('[:*?"<>|]')
+_FORBIDDEN = re.compile('[:*?"<>|]')
 _DEVICE = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\.|$)",
     re.IGNORECASE,
@@ -30,14 +30,14 @@ _DEVICE = re.compile(
 
 @dataclass(frozen=True)
 class Limits:
-    """How large an archive may become; the largest public set has 139,000 files.
+    """Limits of what is unpacked; the largest public set has 139,000 files.
 
     Attributes:
-        files: and folders, in number.
+        files: number of files and folders.
         total: bytes of all files.
         single: bytes of one file.
-        ratio: bytes of all files to those of the archive, and of one file to those
-            that it takes in a zip. Images hardly shrink.
+        ratio: unpacked bytes by packed ones, of the archive and of each file in a
+            zip. Images hardly shrink.
         depth: of folders.
         name: bytes of one part of a path.
     """
@@ -53,9 +53,9 @@ class Limits:
 def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> int:
     """Unpacks an archive: all of it or nothing.
 
-    Folders around everything, as public archives have, are left out: `folder` holds
-    `train` and `val`, or `trainA`, `trainB`, and so on. Names that some system cannot
-    hold are changed by `portable`, on every system.
+    Folders that only wrap the data set are left out: `folder` holds `train` and `val`,
+    or `trainA`, `trainB`, and so on. Names that some system cannot hold are changed by
+    `portable`, on every system.
 
     Args:
         archive: zip, tar or tar.gz; its content tells which.
@@ -79,16 +79,11 @@ def unpack(archive: Path, folder: Path, limits: Limits | None = None) -> int:
         raise BadArchive(
             f"'{archive}' is not unpacked, and nothing of it is kept: {error}."
         ) from error
-    except OSError as error:
-        if error.filename is None:
-            reason = error.strerror or str(error)
-            raise OSError(error.errno, f"Cannot write: {reason}", str(folder)) from None
-        raise
     return number
 
 
 class _Unpacking:
-    """What has been unpacked so far."""
+    """One archive, and what has been unpacked of it."""
 
     def __init__(self, archive: Path, folder: Path, limits: Limits):
         self._archive = archive
@@ -96,12 +91,12 @@ class _Unpacking:
         self._limits = limits
         self._total = 0
         self._files = 0
-        # A small archive may be one of nearly empty images.
+        # Nearly empty images may shrink more in a small archive.
         self._allowed = min(
             limits.total, archive.stat().st_size * limits.ratio + 2 * _CHUNK
         )
-        # Every path as folded file systems see it: how it was written, and whether it
-        # is a folder.
+        # By the path as file systems see it that ignore case: the path as written, and
+        # whether it is a folder.
         self._seen: dict[tuple[str, ...], tuple[str, bool]] = {}
 
     def run(self) -> int:
@@ -120,7 +115,7 @@ class _Unpacking:
             while data := member.read(_CHUNK):
                 self._count(len(data))
             return
-        self._enter(parts, member)
+        self._check_unique(parts, member)
         path = self._folder.joinpath(*parts)
         if member.is_folder:
             path.mkdir(parents=True, exist_ok=True)
@@ -129,7 +124,7 @@ class _Unpacking:
         self._write(member, path)
         self._files += 1
 
-    def _enter(self, parts, member):
+    def _check_unique(self, parts, member):
         for depth in range(1, len(parts) + 1):
             is_folder = depth < len(parts) or member.is_folder
             written = "/".join(parts[:depth])
@@ -159,7 +154,7 @@ class _Unpacking:
             self._check_ratio(member.size, member.packed, member.name)
         left = member.size
         with path.open("xb") as file:
-            # One byte more than declared is asked for, to see a file that goes on.
+            # One byte more than declared, to notice a longer file.
             while data := member.read(min(_CHUNK, left + 1)):
                 left -= len(data)
                 if left < 0:
@@ -186,7 +181,7 @@ class _Unpacking:
 
 
 def _parts(name: str, limits: Limits) -> tuple[str, ...]:
-    """Splits a path, and refuses one that is not plainly below the folder."""
+    """Splits a path, and refuses one that may lead out of the folder."""
     if any(ord(letter) < 32 or ord(letter) == 127 for letter in name):
         raise BadArchive(f"{shown(name)} in it has a control character")
     if any(0xD800 <= ord(letter) < 0xE000 for letter in name):
@@ -207,27 +202,27 @@ def _parts(name: str, limits: Limits) -> tuple[str, ...]:
 
 
 def portable(part: str) -> str:
-    """One part of a path as every system can hold it; most stay as they are.
+    """Changes one part of a path so that every system can hold it.
 
     Windows takes some names for devices, whatever their extension, a colon for the
-    begin of a hidden stream, and cuts dots and spaces off ends.
+    start of a hidden stream, and removes dots and spaces at the end.
 
     >>> portable("2014-08-01 17:41:55.jpg"), portable("aux.png"), portable("1. ")
     ('2014-08-01 17_41_55.jpg', '_aux.png', '1._')
     """
-    part = _UNHELD.sub("_", part)
+    part = _FORBIDDEN.sub("_", part)
     if part.endswith((".", " ")):
         part = f"{part[:-1]}_"
     return f"_{part}" if _DEVICE.match(part) else part
 
 
 def _folded(part: str) -> str:
-    """As file systems see a name that ignore case, forms of accents and last dots."""
+    """A name without what file systems may ignore: case, accents' forms, last dots."""
     return unicodedata.normalize("NFC", part.casefold()).rstrip(". ")
 
 
 def _unwrap(folder: Path) -> None:
-    """Leaves out folders that only wrap one other."""
+    """Removes folders that hold nothing but one other folder."""
     inner = folder
     while True:
         only, *others = inner.iterdir()

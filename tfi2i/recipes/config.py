@@ -326,6 +326,8 @@ class Recipe:
     """Images, epochs and the time that they take."""
     scores: str
     """Scores to expect, with their source, or "not measured"."""
+    general: bool = False
+    """Whether it is for any images of a user's own, not for one data set."""
     bundled: bool = False
     """Whether it trains on the package's own images when no folder is given."""
 

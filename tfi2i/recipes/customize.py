@@ -30,7 +30,15 @@ def customize(recipe: str, fields: Mapping[str, Any]) -> TrainConfig:
 
 def with_fields(config: TrainConfig, fields: Mapping[str, Any]) -> TrainConfig:
     """Changes some fields of a configuration; `fields` is that of `customize`."""
-    return from_dict(_merged(to_dict(config), fields))
+    stored = to_dict(config)
+    merged = _merged(stored, fields)
+    model = merged["model"]
+    if isinstance(model, Mapping) and model["type"] != stored["model"]["type"]:
+        raise ValueError(
+            f"model.type is {model['type']!r}, but the recipe is of a "
+            f"{stored['model']['type']!r}: choose a recipe of the other model."
+        )
+    return from_dict(merged)
 
 
 def checked_data(fields: Mapping[str, Any]) -> dict[str, Any]:

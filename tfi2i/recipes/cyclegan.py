@@ -166,6 +166,7 @@ _RECIPES: dict[str, Recipe] = {
         summary="your own two sets of images, resized to 286 and cropped to 256 pixels",
         cost=f"200 epochs, {YOURS}",
         scores="depend on your images",
+        general=True,
     ),
     "cyclegan-crops": Recipe(
         config=_cyclegan("cyclegan-crops", DataConfig(preprocess="crop")),
@@ -173,6 +174,7 @@ _RECIPES: dict[str, Recipe] = {
         "resized; whole images are translated",
         cost=f"200 epochs, {YOURS}",
         scores="depend on your images",
+        general=True,
     ),
     "cyclegan-horse2zebra": Recipe(
         config=_cyclegan("cyclegan-horse2zebra", DataConfig(a="horse", b="zebra")),

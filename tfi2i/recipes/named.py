@@ -7,10 +7,13 @@ measured with this package says so.
 from tfi2i.recipes.config import DataConfig, Recipe, suggest
 from tfi2i.recipes.models import MODELS
 
-RECIPES: dict[str, Recipe] = {
-    name: recipe for model in MODELS for name, recipe in model.recipes().items()
-}
-"""Every named recipe."""
+RECIPES: dict[str, Recipe] = dict(
+    sorted(
+        (named for model in MODELS for named in model.recipes().items()),
+        key=lambda named: not named[1].general,
+    )
+)
+"""Every named recipe, those for any images first."""
 
 
 def get(name: str) -> Recipe:

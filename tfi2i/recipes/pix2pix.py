@@ -160,6 +160,7 @@ _RECIPES: dict[str, Recipe] = {
         summary="your own pairs, resized to 286 and cropped to 256 pixels",
         cost=f"200 epochs, {YOURS}",
         scores="depend on your images",
+        general=True,
     ),
     "pix2pix-crops": Recipe(
         config=_pix2pix("pix2pix-crops", data=DataConfig(preprocess="crop")),
@@ -167,6 +168,7 @@ _RECIPES: dict[str, Recipe] = {
         "whole images are translated",
         cost=f"200 epochs, {YOURS}",
         scores="depend on your images",
+        general=True,
     ),
     "pix2pix-facades": Recipe(
         config=_pix2pix(

@@ -90,7 +90,8 @@ def _read_fields(value: Any, default: Any, path: str) -> Any:
             )
         default = model()
     prefix = f"{path}." if path else ""
-    hints = typing.get_type_hints(type(default))
+    types_of = typing.get_type_hints(type(default))
+    hints = {item.name: types_of[item.name] for item in dataclasses.fields(default)}
     for name in values:
         if name not in hints:
             siblings = [prefix + hint for hint in hints]

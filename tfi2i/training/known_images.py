@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tfi2i.data import PairedData, UnpairedData
 from tfi2i.data.headers import shortened
-from tfi2i.data.threads import in_threads
+from tfi2i.data.threads import parallel_map
 from tfi2i.files import whole
 
 KNOWN = "images.json"
@@ -98,14 +98,12 @@ def _status(path):
 
 def _digests(paths: Iterable[Path]) -> dict[Path, str]:
     paths = list(dict.fromkeys(paths))
-    digests = {}
 
-    def digest(index):
-        with paths[index].open("rb") as file:
-            digests[paths[index]] = hashlib.file_digest(file, _hash).hexdigest()
+    def digest(path):
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, _hash).hexdigest()
 
-    in_threads(digest, len(paths), "Noting images", progress=True)
-    return digests
+    return dict(zip(paths, parallel_map(digest, paths, "Noting images"), strict=True))
 
 
 def _hash():

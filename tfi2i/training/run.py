@@ -11,7 +11,7 @@ from pathlib import Path
 
 import keras
 
-from tfi2i.files import check_can_make
+from tfi2i.files import check_is_new
 from tfi2i.recipes import stored
 from tfi2i.recipes.config import TrainConfig
 from tfi2i.recipes.resolve import resolve
@@ -207,9 +207,7 @@ def _check_is_new(run):
             f"{resume_command(run)}"
         )
     # A lock is what a run leaves that was killed while it looked at its images.
-    if run.exists() and not (run.is_dir() and {*os.listdir(run)} <= {LOCK}):
-        raise ValueError(f"'{run}' exists and is not empty: choose another --run.")
-    check_can_make(run, "Choose another --run.")
+    check_is_new(run, remedy="choose another --run", allowed=(LOCK,))
 
 
 def _is_exports_only(run):

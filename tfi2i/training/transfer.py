@@ -43,7 +43,8 @@ def transfer(model: keras.Model, sources: Mapping[str, keras.Model]) -> list[Tra
     for name, network in model.networks.items():
         source = _source(model.roles[name], sources, len(model.ways))
         accounts.append(_transfer(name, network, source))
-    given = "generator" if any(map(_is_generator, sources)) else ""
+    generators = list(filter(_is_generator, sources))
+    given = "generator" if generators else ""
     loaded = [
         path
         for account in accounts
@@ -52,8 +53,10 @@ def transfer(model: keras.Model, sources: Mapping[str, keras.Model]) -> list[Tra
     ]
     # One bias or two fit everywhere.
     if not any(path.endswith("kernel") for path in loaded):
+        # One alone need not know of other ways.
+        named = ["generator"] if len(generators) == 1 else generators
         raise ValueError(
-            f"nothing of {' and '.join(filter(_is_generator, sources)) or 'it'} fits: "
+            f"nothing of {' and '.join(named) or 'it'} fits: "
             "sizes of the networks, or their kinds, are others. Give the recipe the "
             "source's, such as --model.generator.network, .filters, .blocks and .norm."
         )

@@ -4,6 +4,7 @@ import collections
 import operator
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import h5py
 
@@ -15,23 +16,18 @@ from tfi2i.interop.keras2.weighted_layers import (
 )
 
 
+@dataclass
 class LegacyWeights:
-    """HDF5 with one group per layer, and the names of weights as attributes.
+    """HDF5 with one group per layer, and lists of names as attributes."""
 
-    Args:
-        group: the group with the attribute `layer_names`.
-        what: the file, for error messages.
-    """
-
-    def __init__(self, group: h5py.Group, what: str):
-        self._group = group
-        self._what = what
+    group: h5py.Group
+    what: str
 
     def layers(
         self, part: str | None, wanted: Sequence[WeightedLayer] | None
     ) -> list[StoredLayer]:
         """See `StoredWeights.layers`; layers and variables have names."""
-        found = {name: self._layer(name) for name in _names(self._group, "layer_names")}
+        found = {name: self._layer(name) for name in _names(self.group, "layer_names")}
         every = [layer for layers in found.values() for layer in layers]
         is_network = any(
             layer.name == name for name, layers in found.items() for layer in layers
@@ -39,15 +35,15 @@ class LegacyWeights:
         if part is None and (is_network or len(every) == len(wanted or ())):
             return every
         parts = [name for name, layers in found.items() if len(layers) > 1]
-        return found[choose_part(part, parts, self._what)]
+        return found[choose_part(part, parts, self.what)]
 
     def _layer(self, name):
         """Groups arrays by layer, the last but one part of their names."""
-        group = member(self._group, name, self._what)
+        group = member(self.group, name, self.what)
         by_prefix = {}
         for full in _names(group, "weight_names"):
             prefix, _, last = full.rpartition("/")
-            array = _stored(group, full, last.partition(":")[0], self._what)
+            array = _stored(group, full, last.partition(":")[0], self.what)
             by_prefix.setdefault(prefix, []).append(array)
         return [
             StoredLayer(prefix.rpartition("/")[2], arrays)
@@ -55,17 +51,12 @@ class LegacyWeights:
         ]
 
 
+@dataclass
 class NumberedWeights:
-    """HDF5 as Keras 2.12 and later write it: `layers/conv2d_1/vars/0`.
+    """HDF5 as Keras 2.12 and later write it: `layers/conv2d_1/vars/0`."""
 
-    Args:
-        root: root group of the file.
-        what: the file, for error messages.
-    """
-
-    def __init__(self, root: h5py.Group, what: str):
-        self._root = root
-        self._what = what
+    root: h5py.Group
+    what: str
 
     def layers(
         self, part: str | None, wanted: Sequence[WeightedLayer] | None
@@ -81,30 +72,30 @@ class NumberedWeights:
         for layer in wanted:
             if layer.keys not in found:
                 raise ValueError(
-                    f"{self._what} has no weights for layer '{layer.name}', expected "
+                    f"{self.what} has no weights for layer '{layer.name}', expected "
                     f"at {'/'.join(layer.keys)}: is this the right architecture?"
                 )
             layers.append(StoredLayer(layer.name, found.pop(layer.keys)))
         if found:
             keys = "/".join(next(iter(found)))
             raise ValueError(
-                f"{self._what} has weights at {keys}, for which the architecture has "
+                f"{self.what} has weights at {keys}, for which the architecture has "
                 "no layer: is this the right one?"
             )
         return layers
 
     def _network(self, part):
-        layers = dict(self._layers(self._root))
+        layers = dict(self._layers(self.root))
         if part is None and any(self._arrays(child) for child in layers.values()):
-            return self._root
+            return self.root
         # Keras 2.12 names the networks of a subclassed model by its attributes.
-        others = {name: self._root[name] for name in networks_in(self._root) if name}
+        others = {name: self.root[name] for name in networks_in(self.root) if name}
         parts = {
             name: group
             for name, group in {**others, **layers}.items()
             if any(container in group for container in _CONTAINERS)
         }
-        return parts[choose_part(part, list(parts), self._what)]
+        return parts[choose_part(part, list(parts), self.what)]
 
     def _arrays_by_path(self, network, keys):
         for name, child in self._layers(network):
@@ -118,16 +109,16 @@ class NumberedWeights:
         for container in _CONTAINERS:
             if container not in network:
                 continue
-            group = member(network, container, self._what)
+            group = member(network, container, self.what)
             names = sorted(group, key=_base_and_number)
             # Keras 2.12 also counts aliases of the same layers and leaves gaps.
             used = collections.Counter()
             for name in names:
                 base, _ = _base_and_number(name)
                 rank, used[base] = used[base], used[base] + 1
-                child = member(group, name, self._what)
+                child = member(group, name, self.what)
                 if not isinstance(child, h5py.Group):
-                    raise ValueError(f"{self._what} is damaged at '{child.name}'.")
+                    raise ValueError(f"{self.what} is damaged at '{child.name}'.")
                 yield f"{base}_{rank}" if rank else base, child
             return
 
@@ -135,9 +126,9 @@ class NumberedWeights:
         """Returns the arrays `vars/0`, `vars/1` and so on."""
         if "vars" not in layer:
             return []
-        variables = member(layer, "vars", self._what)
+        variables = member(layer, "vars", self.what)
         names = sorted((name for name in variables if name.isdecimal()), key=int)
-        return [_stored(variables, name, None, self._what) for name in names]
+        return [_stored(variables, name, None, self.what) for name in names]
 
 
 # The list of a network's layers in Keras 2.13 and in 2.12.

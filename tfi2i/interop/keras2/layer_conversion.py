@@ -14,11 +14,7 @@ from typing import Any
 import keras
 
 from tfi2i.errors import reason
-from tfi2i.layers import (
-    BatchNormalization,
-    InstanceNormalization,
-    ReflectionPadding2D,
-)
+from tfi2i.layers import BatchNormalization, InstanceNormalization, ReflectionPadding2D
 
 # Default of the normalizations of tensorflow-addons and of Keras.
 EPSILON = 1e-3
@@ -35,10 +31,8 @@ _UNCHANGED = (
     "UpSampling2D ZeroPadding2D"
 ).split()
 _NORMALIZATIONS = (
-    "Addons>InstanceNormalization",
-    "Addons>GroupNormalization",
-    "GroupNormalization",
-)
+    "Addons>InstanceNormalization Addons>GroupNormalization GroupNormalization"
+).split()
 _PADDINGS = ("padding", "pad", "paddings")
 # Without hard_sigmoid, because Keras 3 changed its slope.
 _ACTIVATIONS = (
@@ -54,14 +48,8 @@ _DTYPES = ("float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
 _CONSTRAINTS = ("MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm")
 # Arguments that Keras 2 stores and that do not affect a layer called on images.
 _IGNORED = (
-    "batch_input_shape",
-    "batch_size",
-    "data_format",
-    "fused",
-    "input_dtype",
-    "input_length",
-    "trainable",
-)
+    "batch_input_shape batch_size data_format fused input_dtype input_length trainable"
+).split()
 
 
 @dataclass
@@ -90,21 +78,15 @@ def make_layer(
     custom_objects: Mapping[str, Callable[..., keras.layers.Layer]],
     max_parameters: float,
 ) -> tuple[keras.layers.Layer, tuple[str, ...] | None]:
-    """Makes the Keras 3 layer that computes the same.
-
-    Args:
-        layer: the layer in the file.
-        shape: shape of its (first) input.
-        name: name of the new layer.
-        custom_objects: classes or functions by the names of custom layers.
-        max_parameters: how many parameters the file can hold.
+    """Makes the Keras 3 layer that computes the same on inputs of this shape.
 
     Returns:
         The layer, and the names of its variables in the file, in order; None if they
         are the layer's own.
 
     Raises:
-        ValueError: the layer is unknown or not supported.
+        ValueError: the layer is unknown, not supported, or has more parameters than
+            `max_parameters`, which the file can hold.
     """
     config = {key: value for key, value in layer.config.items() if key != "name"}
     if is_custom(layer, custom_objects):
@@ -175,27 +157,18 @@ def _make_normalization(layer, config, shape, name):
             "the channels of images",
         )
     groups = config.get("groups", 32)
-    epsilon = float(config.get("epsilon", EPSILON))
     for key in ("gamma", "beta"):
         for what in ("regularizer", "constraint"):
             if config.get(f"{key}_{what}"):
                 _log.warning("'%s' loses its %s's %s.", layer.name, key, what)
     center, scale = config.get("center", True), config.get("scale", True)
     names = ("gamma",) * bool(scale) + ("beta",) * bool(center)
+    options = {"epsilon": float(config.get("epsilon", EPSILON)), "name": name}
+    options |= _dtype_argument(layer)
     if layer.kind.endswith("InstanceNormalization") or groups in (-1, shape[-1]):
-        made = InstanceNormalization(
-            affine=bool(names), epsilon=epsilon, name=name, **_dtype_argument(layer)
-        )
-    else:
-        made = keras.layers.GroupNormalization(
-            groups=groups,
-            epsilon=epsilon,
-            center=center,
-            scale=scale,
-            name=name,
-            **_dtype_argument(layer),
-        )
-    return made, names
+        return InstanceNormalization(affine=bool(names), **options), names
+    options |= {"groups": groups, "center": center, "scale": scale}
+    return keras.layers.GroupNormalization(**options), names
 
 
 def _stored_padding(layer):
@@ -260,10 +233,11 @@ def _make_unchanged(layer, config, shape, name):
     cls = getattr(keras.layers, layer.kind)
     if layer.kind == "LeakyReLU" and "alpha" in config:
         config["negative_slope"] = config.pop("alpha")
-    if layer.kind == "BatchNormalization" and isinstance(config.get("axis"), list):
-        (config["axis"],) = config["axis"]
-    if layer.kind == "LayerNormalization" and isinstance(config.get("axis"), list):
-        config["axis"] = [a - len(shape) if a > 0 else a for a in config["axis"]]
+    axes = config.get("axis")
+    if layer.kind == "BatchNormalization" and isinstance(axes, list):
+        (config["axis"],) = axes
+    if layer.kind == "LayerNormalization" and isinstance(axes, list):
+        config["axis"] = [a - len(shape) if a > 0 else a for a in axes]
     arguments = _dtype_argument(layer)
     if layer.is_always_training and layer.kind == "BatchNormalization":
         cls, arguments["statistics"] = BatchNormalization, "image"

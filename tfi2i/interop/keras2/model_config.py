@@ -9,11 +9,7 @@ _MAX_BYTES = 2**26
 
 
 def parse(data: bytes, what: str) -> dict[str, Any]:
-    """Returns a model's configuration as plain values, with tuples as lists.
-
-    Args:
-        data: JSON.
-        what: the file, for error messages.
+    """Returns a model's configuration in JSON as plain values, with tuples as lists.
 
     Raises:
         ValueError: it is not a Keras 2 model configuration.
@@ -104,13 +100,7 @@ def _padding(before, after):
 def parse_saved_model(data: bytes, what: str) -> dict[str, dict[str, Any]]:
     """Returns the configurations in a SavedModel's keras_metadata.pb.
 
-    Args:
-        data: content of that file.
-        what: the SavedModel, for error messages.
-
-    Returns:
-        The whole model's configuration as `""`; for a subclassed model, those of its
-        parts by name.
+    That of the whole model is `""`; a subclassed model has those of its parts by name.
 
     Raises:
         ValueError: it is damaged.

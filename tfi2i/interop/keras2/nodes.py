@@ -50,11 +50,7 @@ def _is_reference(value):
 def resolve(
     call: list[Any], known: Mapping[Reference, Any]
 ) -> tuple[Any, dict[str, Any]] | None:
-    """Resolves the arguments of a call.
-
-    Args:
-        call: the stored call.
-        known: tensors by reference.
+    """Looks up the arguments of a stored call among the known tensors.
 
     Returns:
         The first argument (a tensor, a list of tensors or a number) and the others by
@@ -88,15 +84,10 @@ def _value(item, known):
 def check_arguments(
     name: str, kinds: Iterable[str], arguments: Mapping[str, Any]
 ) -> None:
-    """Refuses call arguments that a Keras 3 graph cannot keep, such as `training`.
-
-    Args:
-        name: name of the called layer or network.
-        kinds: kinds of all layers in it.
-        arguments: all arguments except the first.
+    """Refuses call arguments that affect layers and that a Keras 3 graph cannot keep.
 
     Raises:
-        ValueError: one of them has an effect.
+        ValueError: for example `training`, if a layer in it is of a noisy kind.
     """
     is_dependent = any(kind in _TRAINING_DEPENDENT for kind in kinds)
     for key, value in arguments.items():

@@ -40,8 +40,7 @@ def rebuild(
     """Builds the network that a configuration describes.
 
     Args:
-        entry: `{"class_name": ..., "config": ...}` of a functional or sequential model,
-            as plain values, with tuples as lists.
+        entry: `{"class_name": ..., "config": ...}`, as `model_config.parse` returns it.
         custom_objects: classes or functions by the names of custom layers.
         free_size: whether to make height and width free; the network then begins with
             a `RequireMultiple` named "size".

@@ -11,20 +11,10 @@ import keras
 from tfi2i.interop.keras2.layer_conversion import FileLayer, uniform_padding
 from tfi2i.layers import DepthToSpace, ReflectionPadding2D
 
-_ACTIVATIONS = {
-    "nn.relu": "relu",
-    "nn.elu": "elu",
-    "nn.selu": "selu",
-    "nn.silu": "silu",
-    "nn.softplus": "softplus",
-    "math.softplus": "softplus",
-    "math.tanh": "tanh",
-    "nn.tanh": "tanh",
-    "tanh": "tanh",
-    "math.sigmoid": "sigmoid",
-    "nn.sigmoid": "sigmoid",
-    "sigmoid": "sigmoid",
-}
+_ACTIVATIONS = (
+    "nn.relu nn.elu nn.selu nn.silu nn.softplus math.softplus nn.tanh math.tanh tanh "
+    "nn.sigmoid math.sigmoid sigmoid"
+).split()
 _SUMS = ("__operators__.add", "math.add", "add")
 _DIFFERENCES = ("math.subtract", "subtract", "__operators__.sub")
 _PRODUCTS = ("math.multiply", "multiply", "__operators__.mul")
@@ -34,13 +24,7 @@ _QUOTIENTS = ("math.truediv", "math.divide", "truediv", "divide")
 def make_layer(
     layer: FileLayer, value: Any, arguments: dict[str, Any], name: str
 ) -> tuple[keras.layers.Layer, Any]:
-    """Makes the layer that computes a function.
-
-    Args:
-        layer: a layer with the function's name in its configuration.
-        value: the first argument: a tensor, a list of tensors or a number.
-        arguments: the other arguments by name.
-        name: name of the new layer.
+    """Makes the layer that computes a function of `value` and named arguments.
 
     Returns:
         The layer, and the tensor or list of tensors to call it on.
@@ -64,7 +48,7 @@ def make_layer(
 def _make_unary(layer, function, value, arguments, name):
     """Makes the layer for a function, and pops supported arguments."""
     if function in _ACTIVATIONS:
-        return keras.layers.Activation(_ACTIVATIONS[function], name=name)
+        return keras.layers.Activation(function.split(".")[-1], name=name)
     if function == "nn.leaky_relu":
         slope = arguments.pop("alpha", 0.2)
         return keras.layers.LeakyReLU(negative_slope=slope, name=name)

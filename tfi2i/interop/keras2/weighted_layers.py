@@ -35,13 +35,7 @@ class RebuiltModel:
 
 @dataclass
 class StoredArray:
-    """An array in a file, read on demand.
-
-    Attributes:
-        name: name of the variable; None if the file stores only the order.
-        shape: shape of the array.
-        read: reads the array.
-    """
+    """An array in a file, read on demand; nameless if only the order is stored."""
 
     name: str | None
     shape: tuple[int, ...]
@@ -50,12 +44,7 @@ class StoredArray:
 
 @dataclass
 class StoredLayer:
-    """The arrays of one layer in a file.
-
-    Attributes:
-        name: name of the layer; None if the file stores only the order.
-        arrays: in the order of the file.
-    """
+    """The arrays of one layer in file order; nameless if only the order is stored."""
 
     name: str | None
     arrays: list[StoredArray]
@@ -129,11 +118,9 @@ def _weighted_layers(model, keys) -> Iterator[WeightedLayer]:
 
 
 def next_key(kind: str, used: collections.Counter) -> str:
-    """Returns the key that Keras 2's newer weights have for the next layer of a class.
+    """Returns the key of the next layer of a class in Keras 2's newer weights.
 
-    Args:
-        kind: class name, with or without its package.
-        used: how many layers have each base name so far; is updated.
+    `used` counts the layers of each base name so far, and is updated.
     """
     name = re.sub(r"\W+", "", kind.split(">")[-1])
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)

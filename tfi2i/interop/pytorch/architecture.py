@@ -1,4 +1,4 @@
-"""Networks of ours as PyTorch's modules: which kernels, in which order and shapes."""
+"""Architectures of our networks, and the kernels that PyTorch stores for them."""
 
 import dataclasses
 from collections.abc import Callable
@@ -26,13 +26,13 @@ class Layer(NamedTuple):
     """A convolution, and the normalization after it.
 
     Attributes:
-        name: of our layer.
-        shape: of PyTorch's kernel: (out, in, height, width), or (in, out, height,
-            width) where transposed.
-        norm: name of our normalization after it; None where there is none.
+        name: name of our layer.
+        shape: shape of PyTorch's kernel: (out, in, height, width), or (in, out, height,
+            width) if transposed.
+        norm: name of our normalization layer after it; None if there is none.
         transposed: whether it is a transposed convolution.
-        has_bias: True for a bias whatever the norm; None as the rest of the network.
-        shuffled: whether its channels become pixels.
+        has_bias: True if it has a bias with any norm; None if like the other layers.
+        is_subpixel: whether depth-to-space follows.
     """
 
     name: str
@@ -40,37 +40,36 @@ class Layer(NamedTuple):
     norm: str | None = None
     transposed: bool = False
     has_bias: bool | None = None
-    shuffled: bool = False
+    is_subpixel: bool = False
 
     @property
     def channels(self) -> int:
-        """How many values the bias has."""
+        """Length of the bias."""
         return self.shape[1 if self.transposed else 0]
 
     @property
     def norm_channels(self) -> int:
-        """How many channels the normalization has."""
-        return self.channels // 4 if self.shuffled else self.channels
+        """Channels of the normalization."""
+        return self.channels // 4 if self.is_subpixel else self.channels
 
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """What a network is built from.
+    """The arguments that build a network.
 
     Attributes:
-        network: `"unet"`, `"resnet"`, `"patchgan"` or `"pixel"`.
-        filters: of the first convolution.
-        in_channels: of the input.
-        out_channels: of the output; 1 for discriminators.
-        num_downs: halvings of a U-Net, else None.
+        network: which function of `tfi2i.networks` builds it.
+        filters: filters of the first convolution.
+        in_channels: channels of the input.
+        out_channels: channels of the output; 1 for discriminators.
+        num_downs: downsampling steps of a U-Net, else None.
         blocks: residual blocks of a ResNet, else None.
-        num_layers: convolutions of stride 2 of a PatchGAN, else None.
-        norm: `"batch"`, `"instance"`, `"instance_affine"` or `"none"`.
-        use_bias: whether convolutions have a bias that have one with some norms only.
-        upsample: `"transpose"`, `"resize_conv"` or `"subpixel"`; None for
-            discriminators.
+        num_layers: convolutions of stride 2 in a PatchGAN, else None.
+        norm: kind of all normalizations.
+        use_bias: whether convolutions with an optional bias have one.
+        upsample: how a generator upsamples; None for discriminators.
         skips: whether a U-Net has skip connections.
-        spectral_norm: whether a discriminator's kernels are held at norm 1.
+        spectral_norm: whether a discriminator has spectral normalization.
     """
 
     network: Literal["unet", "resnet", "patchgan", "pixel"]
@@ -93,17 +92,11 @@ class Architecture:
         return "generator" if self.network in generators else "discriminator"
 
     def layers(self) -> tuple[Layer, ...]:
-        """Returns its convolutions in the order of PyTorch's state_dict."""
+        """Returns the convolutions in the order of PyTorch's state_dict."""
         return tuple(_LAYERS[self.network](self))
 
     def build(self, dropout: float = 0.0, statistics: str = "stored") -> keras.Model:
-        """Builds it, with initial weights.
-
-        Args:
-            dropout: rate of a generator's dropout.
-            statistics: what a generator's batch norm uses at inference, `"stored"` or
-                `"image"`.
-        """
+        """Builds the network with initial weights; see `from_torch` for the options."""
         common: dict[str, Any] = {
             "in_channels": self.in_channels,
             "filters": self.filters,
@@ -127,7 +120,7 @@ class Architecture:
 
     @property
     def outline(self) -> str:
-        """What it is but for its norm, in words."""
+        """The architecture in words, without the norm."""
         size = {
             "unet": f" of {_count(self.num_downs, 'halving')}",
             "resnet": f" of {_count(self.blocks, 'block')}",
@@ -158,13 +151,13 @@ def _count(number: int | None, what: str) -> str:
 def _up(
     architecture: Architecture, name: str, channels: tuple[int, int], size: int
 ) -> Layer:
-    """Doubles the size: from `channels[0]` to `channels[1]`."""
+    """Returns the layer that doubles the size, with these input and output channels."""
     entering, leaving = channels
     norm = f"{name}_norm"
     if architecture.upsample == "resize_conv":
         return Layer(name, (leaving, entering, 3, 3), norm)
     if architecture.upsample == "subpixel":
-        return Layer(name, (4 * leaving, entering, 3, 3), norm, shuffled=True)
+        return Layer(name, (4 * leaving, entering, 3, 3), norm, is_subpixel=True)
     return Layer(name, (entering, leaving, size, size), norm, transposed=True)
 
 

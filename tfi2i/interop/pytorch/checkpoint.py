@@ -1,4 +1,4 @@
-"""PyTorch's checkpoint files, read without PyTorch and without running anything."""
+"""Reads PyTorch checkpoints without PyTorch and without running anything in them."""
 
 import io
 import os
@@ -17,8 +17,9 @@ from tfi2i.interop.pytorch.allowed_globals import (
     Storage,
     Tensor,
 )
+from tfi2i.interop.pytorch.modules import quote, quote_names
 
-# The first pickles of a file of before PyTorch 1.6 (torch/serialization.py).
+# The first pickles of files written before PyTorch 1.6 (torch/serialization.py).
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_MAGIC_BYTES = _LEGACY_MAGIC.to_bytes(10, "little")
 _LEGACY_PROTOCOL = 1001
@@ -26,42 +27,41 @@ _LEGACY_PROTOCOL = 1001
 _MAX_PICKLE = 2**26
 _MAX_DEPTH = 6
 _MAX_AXES = 8
-_NAMES_SHOWN = 8
 _TOP = "."
 _ORDERS = {b"little": "<", b"big": ">"}
 
-# The last parts of names that only tensors bear.
+# The last parts of names that only tensors have.
 _PARAMETERS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
-_Numbers = Callable[[Storage], np.ndarray]
+_StorageReader = Callable[[Storage], np.ndarray]
 
 
 def read(path: str | os.PathLike[str], key: str | None = None) -> dict[str, np.ndarray]:
     """Reads the tensors of a network from a PyTorch checkpoint.
 
-    Reads the zip format that `torch.save` writes since PyTorch 1.6, and the one
-    before. The file holds a state_dict, or one in dictionaries beside other things,
-    such as an epoch and the state of an optimizer, which are left unread.
+    Reads the zip format that `torch.save` writes since PyTorch 1.6, and the format
+    before it. The file holds a state_dict, alone or in dictionaries beside other
+    things, such as an epoch and an optimizer's state, which are not read.
 
     Args:
         path: the file.
-        key: which network to read, where the file holds several: the key of its
-            dictionary, such as "netG", or "models/netG" where that lies in another,
-            or "." for the outermost. None: the only one.
+        key: which network to read, if the file holds several: the key of its
+            dictionary, such as "netG", or "models/netG" if that is in another, or "."
+            for the outermost. None reads the only one.
 
     Returns:
-        Arrays by name, in the order of the file. bfloat16 becomes float32, because
-        NumPy does not know it; other types of numbers stay. Arrays that share memory
-        in the file share it here, and they need not be contiguous.
+        Arrays by name, in file order. bfloat16 becomes float32, because NumPy lacks
+        it; other dtypes stay. Arrays that share memory in the file share it here, and
+        they need not be contiguous.
 
     Raises:
-        OSError: there is no such file, or it may not be read.
-        ValueError: it is no checkpoint, is truncated or damaged, asks for anything
-            beyond tensors and plain values, or holds no network, several, or none of
-            that key. Nothing that the file asks for was run.
+        OSError: there is no such file, or it cannot be read.
+        ValueError: it is not a checkpoint, is truncated or damaged, needs more than
+            tensors and plain values, or holds no network, several, or none with that
+            key. Nothing in the file was run.
     """
     path = Path(path)
-    # Looked at before it is opened: opening a pipe would wait for ever.
+    # Checked first, because opening a pipe would wait forever.
     if not stat.S_ISREG(path.stat().st_mode):
         raise ValueError(f"'{path}' is not a file; expected a PyTorch checkpoint.")
     try:
@@ -79,42 +79,45 @@ def _read(file: BinaryIO, size: int, key: str | None) -> dict[str, np.ndarray]:
     elif start[:1] == b"\x80" and _LEGACY_MAGIC_BYTES in start[:32]:
         value, numbers = _open_legacy(file, size)
     else:
-        raise ValueError(file_signatures.of_start(start))
+        raise ValueError(file_signatures.describe_start(start))
     storages: dict[str, np.ndarray] = {}
     arrays = {}
     for name, tensor in _choose(value, key).items():
-        _check(name, tensor)
+        _check_layout(name, tensor)
         storage = tensor.storage
         if storage.key not in storages:
-            storages[storage.key] = _known(numbers(storage), storage.dtype)
-        arrays[name] = _array(tensor, storages[storage.key])
+            storages[storage.key] = _decode(numbers(storage), storage.dtype)
+        arrays[name] = _make_array(tensor, storages[storage.key])
     return arrays
 
 
-def _open_zip(file: BinaryIO, size: int) -> tuple[Any, _Numbers]:
-    """Reads what a zip archive holds, but for the numbers.
+def _open_zip(file: BinaryIO, size: int) -> tuple[Any, _StorageReader]:
+    """Reads the pickle of a zip archive.
 
     Returns:
-        The pickled value, and a function that reads a storage's numbers.
+        The pickled value, and a function that reads a storage.
     """
-    entries = zip_entries.entries(file, size)
-    prefix = next(iter(entries), "").partition("/")[0]
-    if f"{prefix}/data.pkl" not in entries or f"{prefix}/constants.pkl" in entries:
-        raise ValueError(file_signatures.of_entries(entries))
+    archive = zip_entries.open_archive(file, size)
+    names = archive.namelist()
+    prefix = next(iter(names), "").partition("/")[0]
+    if f"{prefix}/data.pkl" not in names or f"{prefix}/constants.pkl" in names:
+        raise ValueError(file_signatures.describe_entries(names))
 
     def content(name: str) -> np.ndarray:
-        entry = entries.get(f"{prefix}/{name}")
-        if entry is None:
-            raise ValueError(f"{_shown(name)} is missing in it: download it again")
-        return zip_entries.read(file, entry)
+        try:
+            return zip_entries.read(archive, f"{prefix}/{name}")
+        except KeyError:
+            raise ValueError(
+                f"{quote(name)} is missing in it: download it again"
+            ) from None
 
     order = "<"
-    if f"{prefix}/byteorder" in entries:
+    if f"{prefix}/byteorder" in names:
         named = content("byteorder").tobytes()
         if named not in _ORDERS:
             raise ValueError("its order of bytes is unknown; expected little or big")
         order = _ORDERS[named]
-    length = entries[f"{prefix}/data.pkl"].size
+    length = archive.getinfo(f"{prefix}/data.pkl").file_size
     if length > _MAX_PICKLE:
         raise ValueError(
             f"its pickle is of {length:,} bytes, and at most {_MAX_PICKLE:,} were "
@@ -127,7 +130,7 @@ def _open_zip(file: BinaryIO, size: int) -> tuple[Any, _Numbers]:
         found = content(f"data/{storage.key}")
         if found.size != storage.count * dtype.itemsize:
             raise ValueError(
-                f"{_shown('data/' + storage.key)} in it is of {found.size} bytes, and "
+                f"{quote('data/' + storage.key)} in it is of {found.size} bytes, and "
                 f"{storage.count * dtype.itemsize} were expected: download it again"
             )
         return found.view(dtype)
@@ -135,15 +138,15 @@ def _open_zip(file: BinaryIO, size: int) -> tuple[Any, _Numbers]:
     return value, numbers
 
 
-def _open_legacy(file: BinaryIO, size: int) -> tuple[Any, _Numbers]:
-    """Reads what a file of before PyTorch 1.6 holds, but for the numbers.
+def _open_legacy(file: BinaryIO, size: int) -> tuple[Any, _StorageReader]:
+    """Reads the pickles of a file written before PyTorch 1.6.
 
-    After five pickles (a magic number, the protocol, facts about the machine, the
-    value, the storages' keys) the storages follow, each after its count of numbers.
-    They are little-endian on every machine.
+    Five pickles (a magic number, the protocol, facts about the machine, the value, the
+    storages' keys) precede the storages; each storage follows its length. They are
+    little-endian on every machine.
 
     Returns:
-        The pickled value, and a function that reads a storage's numbers.
+        The pickled value, and a function that reads a storage.
     """
     end = min(size, _MAX_PICKLE)
     magic, _ = pickle_reader.load(file, end)
@@ -156,7 +159,8 @@ def _open_legacy(file: BinaryIO, size: int) -> tuple[Any, _Numbers]:
     pickle_reader.load(file, end)
     value, storages = pickle_reader.load(file, end)
     keys, _ = pickle_reader.load(file, end)
-    if not _are_keys(keys, storages):
+    is_list = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
+    if not is_list or sorted(keys) != sorted(storages):
         raise ValueError("its list of storages is damaged: download or copy it again")
     starts = {}
     at = file.tell()
@@ -178,23 +182,13 @@ def _open_legacy(file: BinaryIO, size: int) -> tuple[Any, _Numbers]:
     return value, numbers
 
 
-def _are_keys(keys: Any, storages: dict[str, Storage]) -> bool:
-    """Whether a list names each storage once."""
-    return (
-        isinstance(keys, list)
-        and all(isinstance(key, str) for key in keys)
-        and len(keys) == len(storages)
-        and set(keys) == set(storages)
-    )
-
-
 def _stored_dtype(storage: Storage) -> np.dtype:
     stored = {"bfloat16": "<u2", "bool": "<u1"}.get(storage.dtype, storage.dtype)
     return np.dtype(stored).newbyteorder("<")
 
 
-def _known(numbers: np.ndarray, dtype: str) -> np.ndarray:
-    """Makes numbers as stored those of a type of NumPy's, of this machine's order."""
+def _decode(numbers: np.ndarray, dtype: str) -> np.ndarray:
+    """Converts stored numbers to a NumPy dtype in native byte order."""
     if dtype == "bfloat16":
         # The upper half of a float32.
         wide = numbers.astype(np.uint32)
@@ -205,11 +199,11 @@ def _known(numbers: np.ndarray, dtype: str) -> np.ndarray:
     return numbers.astype(numbers.dtype.newbyteorder("="), copy=False)
 
 
-def _check(name: str, tensor: Tensor) -> None:
-    """Checks that a tensor lies within its storage, and uses no number twice."""
+def _check_layout(name: str, tensor: Tensor) -> None:
+    """Checks that a tensor lies within its storage and does not overlap itself."""
     if len(tensor.size) > _MAX_AXES:
         raise ValueError(
-            f"{_shown(name)} has {len(tensor.size)} axes; expected a network's, which "
+            f"{quote(name)} has {len(tensor.size)} axes; expected a network's, which "
             f"have {_MAX_AXES} or fewer"
         )
     if 0 in tensor.size:
@@ -218,19 +212,19 @@ def _check(name: str, tensor: Tensor) -> None:
     for stride, side in sorted(zip(tensor.stride, tensor.size, strict=True)):
         if side > 1 and stride <= reached:
             raise ValueError(
-                f"{_shown(name)} uses numbers more than once (size {tensor.size}, "
+                f"{quote(name)} uses numbers more than once (size {tensor.size}, "
                 f"strides {tensor.stride}): call contiguous() on it before saving"
             )
         reached += (side - 1) * stride
     last = tensor.offset + reached
     if last >= tensor.storage.length:
         raise ValueError(
-            f"{_shown(name)} needs {last + 1} numbers, and the file has "
+            f"{quote(name)} needs {last + 1} numbers, and the file has "
             f"{tensor.storage.length}: it is damaged; download or copy it again"
         )
 
 
-def _array(tensor: Tensor, numbers: np.ndarray) -> np.ndarray:
+def _make_array(tensor: Tensor, numbers: np.ndarray) -> np.ndarray:
     if 0 in tensor.size:
         return np.empty(tensor.size, numbers.dtype)
     itemsize = numbers.itemsize
@@ -244,40 +238,39 @@ def _array(tensor: Tensor, numbers: np.ndarray) -> np.ndarray:
 
 
 def _choose(value: Any, key: str | None) -> dict[str, Tensor]:
-    """Finds the tensors of the only network, or of that with a key."""
+    """Returns the tensors of the only network, or of the one with that key."""
     networks = dict(_networks(value, _TOP, set()))
+    if not networks:
+        raise ValueError(
+            f"it holds {_describe_content(value)}; expected a network's state_dict"
+        )
     if key is None and len(networks) > 1:
         raise ValueError(
             f"it holds {len(networks)} networks: choose one by its key, of "
-            f"{_listed(networks)}"
+            f"{quote_names(networks)}"
         )
-    if key is not None and networks and key not in networks:
+    if key is not None and key not in networks:
         raise ValueError(
-            f"it holds no network of the key {_shown(key)}; expected one of "
-            f"{_listed(networks)}"
+            f"it holds no network of the key {quote(key)}; expected one of "
+            f"{quote_names(networks)}"
         )
-    if not networks:
-        raise ValueError(f"it holds {_content(value)}; expected a network's state_dict")
     found = networks[key] if key is not None else next(iter(networks.values()))
-    tensors = {}
     for name, item in found.items():
-        if isinstance(item, Tensor):
-            tensors[name] = item
-        elif "." in name or name in _PARAMETERS:
+        if not isinstance(item, Tensor) and ("." in name or name in _PARAMETERS):
             raise ValueError(
-                f"{_shown(name)} in it is {_kind(item)}; expected a tensor: save the "
-                "network's state_dict()"
+                f"{quote(name)} in it is {_describe_type(item)}; expected a tensor: "
+                "save the network's state_dict()"
             )
-    return tensors
+    return {name: item for name, item in found.items() if isinstance(item, Tensor)}
 
 
 def _networks(
     value: Any, path: str, seen: set[int], depth: int = 0
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Finds every dictionary that holds a tensor of two axes or more, as kernels are.
+    """Yields every dictionary with a tensor of two or more axes, as kernels have.
 
-    Containers may contain themselves, so each is looked into once. The state of an
-    optimizer holds tensors of the same shapes; it is known by its parameter groups.
+    Containers may contain themselves, so each is searched once. An optimizer's state
+    has tensors of the same shapes; its parameter groups identify it.
     """
     if not isinstance(value, dict | list | tuple) or id(value) in seen:
         return
@@ -297,29 +290,18 @@ def _networks(
         yield from _networks(item, within, seen, depth + 1)
 
 
-def _content(value: Any) -> str:
-    """Says what a checkpoint without a network holds."""
+def _describe_content(value: Any) -> str:
+    """Describes a checkpoint without a network."""
     if isinstance(value, dict):
         if "param_groups" in value:
             return "the state of an optimizer"
-        return f"no network among {_listed(value)}" if value else "nothing"
-    return _kind(value)
+        return f"no network among {quote_names(value)}" if value else "nothing"
+    return _describe_type(value)
 
 
-def _kind(value: Any) -> str:
+def _describe_type(value: Any) -> str:
     if isinstance(value, Tensor):
         return "a single tensor"
     if isinstance(value, GlobalName | Placeholder):
         return value.name
     return f"a value of type {type(value).__name__}"
-
-
-def _listed(names: dict[Any, Any]) -> str:
-    shown = ", ".join(_shown(name) for name in list(names)[:_NAMES_SHOWN])
-    more = len(names) - _NAMES_SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown
-
-
-def _shown(name: Any) -> str:
-    # Escaped and cut, because it comes from the file and goes to a terminal.
-    return repr(name[:80] if isinstance(name, str) else name)

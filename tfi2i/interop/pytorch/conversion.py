@@ -1,4 +1,4 @@
-"""PyTorch's generators and discriminators as Keras models, without PyTorch."""
+"""Converts PyTorch generators and discriminators to Keras models, without PyTorch."""
 
 import dataclasses
 import os
@@ -12,7 +12,7 @@ import numpy as np
 from tfi2i.interop.pytorch import checkpoint, identify
 from tfi2i.interop.pytorch.architecture import Architecture
 from tfi2i.interop.pytorch.identify import Part
-from tfi2i.interop.pytorch.modules import Module, shown, usable
+from tfi2i.interop.pytorch.modules import Module, quote, to_float32
 
 _NORM_WEIGHTS = {
     "weight": "gamma",
@@ -28,13 +28,7 @@ _UNUSED = (
 
 
 class Used(NamedTuple):
-    """A tensor of the checkpoint that became part of a weight.
-
-    Attributes:
-        tensor: its name in the checkpoint.
-        weight: path of the weight of ours.
-        shape: in the checkpoint.
-    """
+    """A tensor of the checkpoint, the path of its Keras weight, and its own shape."""
 
     tensor: str
     weight: str
@@ -42,12 +36,7 @@ class Used(NamedTuple):
 
 
 class Dropped(NamedTuple):
-    """A tensor of the checkpoint that no network needs.
-
-    Attributes:
-        tensor: its name in the checkpoint.
-        reason: why it is not needed, in words.
-    """
+    """A tensor of the checkpoint that the network does not need, and why."""
 
     tensor: str
     reason: str
@@ -58,11 +47,11 @@ class Converted:
     """A network with a checkpoint's weights.
 
     Attributes:
-        architecture: what was found out.
-        network: functional model, of any height and width that it can take.
-        used: what became of each tensor, in the order of the file.
+        architecture: the inferred architecture.
+        network: functional model of free height and width.
+        used: the weight that each tensor became, in file order.
         dropped: tensors that were not needed, and why.
-        notes: what the file could not tell and was assumed, or is not kept.
+        notes: what the file did not tell and was assumed, or is not kept.
     """
 
     architecture: Architecture
@@ -89,23 +78,23 @@ def from_torch(
     Args:
         path: a state_dict of junyanz/pytorch-CycleGAN-and-pix2pix, or of a project that
             builds the same networks.
-        key: which network, where the file holds several.
-        dropout: rate of a generator's dropout, which leaves no trace in the file. It
-            is for training on; the reference uses 0.5 for pix2pix, 0 for CycleGAN.
-        statistics: what a generator's batch norm uses at inference: `"stored"` as
-            PyTorch does in evaluation mode, or `"image"`, each image's own, as the
-            reference's test script does.
+        key: which network, if the file holds several.
+        dropout: rate of a generator's dropout, for further training; the file does
+            not store it. The reference uses 0.5 for pix2pix and 0 for CycleGAN.
+        statistics: what a generator's batch norm uses at inference: `"stored"`, as
+            PyTorch in evaluation mode, or `"image"`, each image's own, as the
+            reference's test script.
 
     Returns:
-        Functional `keras.Model`, of `(batch, height, width, channels)` in [-1, 1].
+        Functional `keras.Model` of `(batch, height, width, channels)` in [-1, 1].
 
     Raises:
         OSError: there is no such file, or it cannot be read.
-        ValueError: it is no checkpoint, or one of another network, or tensors are
-            missing, left over or unusable; or an option is not the network's.
+        ValueError: it is not a checkpoint of a supported network; tensors are missing,
+            left over or unusable; or an option does not apply to the network.
 
     Warns:
-        UserWarning: the file could not tell all that its outputs depend on.
+        UserWarning: the file does not tell everything that its outputs depend on.
     """
     tensors = checkpoint.read(path, key)
     try:
@@ -126,20 +115,20 @@ def convert(
     statistics: str = "stored",
     consume: bool = False,
 ) -> Converted:
-    """Makes a network of ours of a checkpoint's tensors.
+    """Converts a checkpoint's tensors to a network.
 
     Args:
         tensors: by name, in the order of PyTorch's state_dict.
-        dropout: as for `from_torch`; discriminators have none.
-        statistics: as for `from_torch`; discriminators have the stored ones.
-        consume: take each tensor out of `tensors` once it is used, so that two whole
-            networks need not fit into memory.
+        dropout: see `from_torch`; not for discriminators.
+        statistics: see `from_torch`; always `"stored"` for discriminators.
+        consume: remove each tensor from `tensors` once it is used, so that memory need
+            not hold the network twice.
 
     Returns:
-        The network, and an account of every tensor.
+        The network, and what became of every tensor.
 
     Raises:
-        ValueError: as for `from_torch`.
+        ValueError: see `from_torch`.
     """
     tensors = tensors if consume else dict(tensors)
     plan = identify.plan(tensors)
@@ -167,7 +156,7 @@ def convert(
         network,
         tuple(sorted(used, key=lambda item: order[item.tensor])),
         tuple(Dropped(name, dropped[name]) for name in order if name in dropped),
-        tuple(_notes(found, plan.parts)),
+        tuple(_make_notes(found, plan.parts)),
     )
 
 
@@ -176,7 +165,7 @@ def _set_convolution(
 ) -> list[Used]:
     """Sets a convolution's weights."""
     module = part.convolution
-    values = _take(module, tensors)
+    values = _pop(module, tensors)
     layer = network.get_layer(part.layer.name)
     targets = {}
     if found := getattr(layer, "layer", None):
@@ -186,11 +175,10 @@ def _set_convolution(
     kernel = values[module.kernel or ""]
     if module.kernel == "weight_orig":
         kernel = kernel / _spectral_norm(part, values)
-    kernel = kernel.transpose(2, 3, 1, 0)
-    layer.kernel.assign(_shuffled(kernel) if part.layer.shuffled else kernel)
+    reorder = _reorder_subpixels if part.layer.is_subpixel else np.asarray
+    layer.kernel.assign(reorder(kernel.transpose(2, 3, 1, 0)))
     if "bias" in values:
-        bias = values["bias"]
-        layer.bias.assign(_shuffled(bias) if part.layer.shuffled else bias)
+        layer.bias.assign(reorder(values["bias"]))
         targets["bias"] = layer.bias
     return _used(module, {name: targets.get(name, layer.kernel) for name in values})
 
@@ -202,10 +190,10 @@ def _set_norm(
     assert part.layer.norm and part.norm
     layer = network.get_layer(part.layer.norm)
     targets = {}
-    for last, values in _take(part.norm, tensors).items():
+    for last, values in _pop(part.norm, tensors).items():
         if last == "running_var" and values.min() < 0:
             raise ValueError(
-                f"{shown(part.norm.names[last])} holds negative numbers; expected "
+                f"{quote(part.norm.names[last])} holds negative numbers; expected "
                 "variances. Download or copy the file again."
             )
         targets[last] = getattr(layer, _NORM_WEIGHTS[last])
@@ -213,13 +201,13 @@ def _set_norm(
     return _used(part.norm, targets)
 
 
-def _take(module: Module, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Takes a module's weights away, as finite float32 by the last part of the name."""
+def _pop(module: Module, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Removes a module's weights from `tensors`; returns them as finite float32."""
     values = {}
     for last, name in module.names.items():
         tensor = tensors.pop(name)
         if last != "num_batches_tracked":
-            values[last] = usable(name, tensor)
+            values[last] = to_float32(name, tensor)
     return values
 
 
@@ -231,7 +219,7 @@ def _used(module: Module, targets: Mapping[str, Any]) -> list[Used]:
 
 
 def _spectral_norm(part: Part, values: Mapping[str, np.ndarray]) -> float:
-    """Returns what PyTorch divides a kernel by in evaluation mode."""
+    """Returns the norm by which PyTorch divides a kernel in evaluation mode."""
     kernel = values["weight_orig"]
     if part.layer.transposed:
         kernel = kernel.swapaxes(0, 1)
@@ -241,16 +229,16 @@ def _spectral_norm(part: Part, values: Mapping[str, np.ndarray]) -> float:
     if not norm > 0:
         name = part.convolution.names["weight_orig"]
         raise ValueError(
-            f"The kernel {shown(name)} has a spectral norm of {norm} by its vectors; "
+            f"The kernel {quote(name)} has a spectral norm of {norm} by its vectors; "
             "expected one above 0. Download or copy the file again."
         )
     return norm
 
 
-def _shuffled(values: np.ndarray) -> np.ndarray:
-    """Orders channels that become pixels as TensorFlow does.
+def _reorder_subpixels(values: np.ndarray) -> np.ndarray:
+    """Reorders channels for depth-to-space from PyTorch's order to TensorFlow's.
 
-    PyTorch's pixels of one channel are neighbours, here channels of one pixel are.
+    PyTorch stores the pixels of a channel together, TensorFlow the channels of a pixel.
     """
     *others, channels = values.shape
     return (
@@ -260,7 +248,7 @@ def _shuffled(values: np.ndarray) -> np.ndarray:
     )
 
 
-def _notes(found: Architecture, parts: Iterable[Part]) -> Iterator[str]:
+def _make_notes(found: Architecture, parts: Iterable[Part]) -> Iterator[str]:
     if found.upsample == "resize_conv":
         yield (
             "It doubles sizes by resizing, and does not say how: nearest neighbour and "

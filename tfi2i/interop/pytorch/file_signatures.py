@@ -1,8 +1,8 @@
-"""What a file looks like that is no PyTorch checkpoint."""
+"""Recognizes files that are not PyTorch checkpoints by their first bytes."""
 
 from collections.abc import Iterable
 
-# How files of each kind begin, what they are, and what to do with them.
+# First bytes, what the file is, and what to do with it.
 _STARTS: tuple[tuple[bytes, str, str], ...] = (
     (
         b"version https://git-lfs",
@@ -28,11 +28,11 @@ _PAGES = (b"<!doctype", b"<html", b"<?xml", b"<head")
 _TAR_MAGIC_AT = 257
 
 
-def of_start(start: bytes) -> str:
-    """Says what a file is by its first bytes.
+def describe_start(start: bytes) -> str:
+    """Describes a file by its first bytes.
 
     Args:
-        start: a few hundred of them; fewer only where the file is shorter.
+        start: a few hundred bytes; fewer only if the file is shorter.
 
     Returns:
         A clause that says what the file is, what was expected, and what to do.
@@ -68,12 +68,8 @@ def of_start(start: bytes) -> str:
     return _clause(f"something else, which begins with {start[:4].hex(' ')}", "")
 
 
-def of_entries(names: Iterable[str]) -> str:
-    """Says what a zip archive is that holds no network's tensors, by its entries.
-
-    Returns:
-        A clause that says what the file is, what was expected, and what to do.
-    """
+def describe_entries(names: Iterable[str]) -> str:
+    """Describes a zip archive without tensors by its entries, as `describe_start`."""
     names = list(names)
     inner = {name.partition("/")[2] for name in names}
     if "constants.pkl" in inner or any(name.startswith("code/") for name in inner):

@@ -1,19 +1,19 @@
-"""Which network a checkpoint holds, from the order and the shapes of its tensors.
+"""Infers the network in a checkpoint from the order and shapes of its tensors.
 
-Names of layers differ between projects, and are not read: only the last part of each
-tensor's name (weight, bias, running_mean, ...) counts. Where shapes leave a choice, the
-PyTorch reference's conventions decide:
+Layer names differ between projects and are ignored: only the last part of a tensor's
+name (weight, bias, running_mean, ...) counts. If shapes leave a choice, the conventions
+of the PyTorch reference decide:
 
-- Instance norm without parameters leaves no trace, but the reference's convolutions
-  have a bias with instance norm only. So biases and no normalization's parameters mean
+- Instance norm without parameters stores nothing, but the reference's convolutions have
+  a bias with instance norm only. So biases without normalization parameters mean
   `"instance"`; neither means `"none"`.
-- Running statistics without scale and offset are what PyTorch of mid-2018 left of
-  instance norm; the reference's own loader deletes them. They are not used.
-- Running statistics with scale and offset mean `"batch"`, whether or not convolutions
-  have biases. Affine instance norm that tracks statistics looks the same, and is the
-  same function: of one image in training, of any at inference.
-- Convolutions at a doubling of the size mean resizing by nearest neighbour and padding
-  by reflection; of four times the channels, that channels become pixels.
+- Running statistics without scale and offset come from instance norm in PyTorch of
+  mid-2018; the reference's own loader deletes them. They are not used.
+- Running statistics with scale and offset mean `"batch"`, with or without biases in the
+  convolutions. Affine instance norm that tracks statistics looks the same, and computes
+  the same for single images in training and for any images at inference.
+- Plain convolutions in the decoder mean nearest-neighbour resizing with reflection
+  padding; with four times the channels, they mean sub-pixel upsampling.
 """
 
 import dataclasses
@@ -25,19 +25,19 @@ import numpy as np
 
 from tfi2i.interop.pytorch import matching
 from tfi2i.interop.pytorch.architecture import Architecture, Layer
-from tfi2i.interop.pytorch.modules import Module, group, listed, shown
+from tfi2i.interop.pytorch.modules import Module, group, quote, quote_names
 
 _STATISTICS_KEPT = ("running_mean", "running_var")
+# The tensors that each kind of normalization needs.
+_NORM_PARTS = {
+    "batch": ("weight", "bias", *_STATISTICS_KEPT),
+    "instance_affine": ("weight", "bias"),
+    "none": (),
+}
 
 
 class Part(NamedTuple):
-    """A layer of ours, and the modules that hold its tensors.
-
-    Attributes:
-        layer: the layer.
-        convolution: the module of its kernel.
-        norm: the module of its normalization; None where nothing of it is used.
-    """
+    """A layer, and the checkpoint's modules of its kernel and its normalization."""
 
     layer: Layer
     convolution: Module
@@ -46,12 +46,9 @@ class Part(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Where a checkpoint's tensors belong.
+    """The layers that a checkpoint's tensors belong to, in file order.
 
-    Attributes:
-        architecture: of the network.
-        parts: its layers, in the order of the file.
-        unused: modules of running statistics that nothing uses.
+    `unused` are modules of running statistics that nothing uses.
     """
 
     architecture: Architecture
@@ -60,37 +57,37 @@ class Plan:
 
 
 def infer(tensors: Mapping[str, np.ndarray]) -> Architecture:
-    """Finds out which network a checkpoint holds.
-
-    Args:
-        tensors: by name, in the order of PyTorch's state_dict.
-
-    Raises:
-        ValueError: it is none of ours, or tensors are left over, missing or of a wrong
-            shape; the line names them.
-    """
+    """Infers the architecture of the network in a checkpoint, as `plan` does."""
     return plan(tensors).architecture
 
 
 def plan(tensors: Mapping[str, np.ndarray]) -> Plan:
-    """Finds out which network a checkpoint holds, and where each tensor belongs.
+    """Infers the architecture, and which layer each tensor belongs to.
 
     Args:
         tensors: by name, in the order of PyTorch's state_dict.
 
     Raises:
-        ValueError: as for `infer`.
+        ValueError: it is not a supported network, or tensors are left over, missing or
+            of a wrong shape; the line names them.
     """
     modules = group(tensors)
     architecture, layers = matching.match(modules)
     unknown = [name for module in modules for name in module.unknown]
     if unknown:
-        _raise_left_over(unknown, architecture)
+        raise ValueError(
+            f"A {architecture.outline} has no tensors for {quote_names(unknown)}, "
+            "which would be left over. Remove them, if they are not part of it."
+        )
     parts, unused = _assign_norms(modules, layers, architecture)
     norm = _norm(parts)
     use_bias = _use_bias(parts)
-    if unused:
-        _check_unused(unused, use_bias)
+    if unused and not use_bias:
+        raise ValueError(
+            f"{unused[0].missing('weight')} is missing: running statistics without "
+            "scale and offset were left by PyTorch of mid-2018 after convolutions with "
+            "biases, and here convolutions have none. Save the whole state_dict()."
+        )
     if norm == "none" and use_bias:
         norm = "instance"
     if architecture.kind == "discriminator":
@@ -102,20 +99,13 @@ def plan(tensors: Mapping[str, np.ndarray]) -> Plan:
     return Plan(architecture, tuple(parts), tuple(unused))
 
 
-def _raise_left_over(names: Sequence[str], architecture: Architecture) -> None:
-    raise ValueError(
-        f"A {architecture.outline} has no tensors for {listed(names)}, which would be "
-        "left over. Remove them, if they are not part of it."
-    )
-
-
 def _assign_norms(
     modules: Sequence[Module], layers: Sequence[Layer], architecture: Architecture
 ) -> tuple[list[Part], list[Module]]:
-    """Finds the normalization after each convolution.
+    """Assigns to each convolution the normalization after it.
 
     Returns:
-        The parts, and the modules of running statistics that have no parameters.
+        The parts, and the modules with running statistics but no parameters.
     """
     parts: list[Part] = []
     unused = []
@@ -128,9 +118,9 @@ def _assign_norms(
         if last is None or last.norm is not None or last.layer.norm is None:
             where = "at the start"
             if last is not None:
-                where = f"after {shown(last.convolution.kernel_name)}"
+                where = f"after {quote(last.convolution.kernel_name)}"
             raise ValueError(
-                f"{shown(first)} looks like a normalization {where}, where a "
+                f"{quote(first)} looks like a normalization {where}, where a "
                 f"{architecture.outline} has none."
             )
         parts[-1] = last._replace(norm=module)
@@ -141,19 +131,16 @@ def _assign_norms(
 
 
 def _norm(parts: Sequence[Part]) -> str:
-    """Returns the kind of all normalizations, each of which is whole."""
-    kinds = Counter(_norm_kind(part.norm) for part in parts if part.layer.norm)
-    kind = max(("batch", "instance_affine", "none"), key=lambda kind: kinds[kind])
-    needed = {"batch": _STATISTICS_KEPT, "instance_affine": (), "none": ()}[kind]
-    if kind != "none":
-        needed = ("weight", "bias", *needed)
-    for part in parts:
-        if not part.layer.norm:
-            continue
+    """Returns the kind of all normalizations, and checks that each is complete."""
+    normalized = [part for part in parts if part.layer.norm]
+    kinds = Counter(_norm_kind(part.norm) for part in normalized)
+    kind = max(_NORM_PARTS, key=lambda kind: kinds[kind])
+    needed = _NORM_PARTS[kind]
+    for part in normalized:
         if part.norm is None:
             if needed:
                 raise ValueError(
-                    f"The normalization after {shown(part.convolution.kernel_name)} "
+                    f"The normalization after {quote(part.convolution.kernel_name)} "
                     "is missing: after other convolutions there is one. Save the "
                     "whole state_dict()."
                 )
@@ -164,11 +151,11 @@ def _norm(parts: Sequence[Part]) -> str:
                     f"{part.norm.missing(name)} is missing: other normalizations have "
                     "it. Save the whole state_dict()."
                 )
-        extra = [n for name, n in part.norm.names.items() if not _fits(name, kind)]
-        if extra:
+        extra = [full for name, full in part.norm.names.items() if name not in needed]
+        if extra and kind != "batch":
             raise ValueError(
-                f"{listed(extra)} would be left over: after other convolutions there "
-                "is nothing like it. Remove it, if it is not part of the network."
+                f"{quote_names(extra)} would be left over: after other convolutions "
+                "there is nothing like it. Remove it, if it is not part of the network."
             )
     return kind
 
@@ -179,14 +166,8 @@ def _norm_kind(norm: Module | None) -> str:
     return "batch" if set(_STATISTICS_KEPT) & set(norm.names) else "instance_affine"
 
 
-def _fits(part: str, kind: str) -> bool:
-    if kind == "batch":
-        return True
-    return kind == "instance_affine" and part in ("weight", "bias")
-
-
 def _use_bias(parts: Sequence[Part]) -> bool:
-    """Whether convolutions have biases where that is the network's choice."""
+    """Whether convolutions with an optional bias have one."""
     with_bias, without = [], []
     for part in parts:
         if "bias" in part.convolution.names:
@@ -202,7 +183,7 @@ def _use_bias(parts: Sequence[Part]) -> bool:
     if with_bias and without:
         if len(with_bias) < len(without):
             raise ValueError(
-                f"{shown(with_bias[0].names['bias'])} would be left over: convolutions "
+                f"{quote(with_bias[0].names['bias'])} would be left over: convolutions "
                 "like this one have no bias. Save the network's own state_dict()."
             )
         raise ValueError(
@@ -212,19 +193,8 @@ def _use_bias(parts: Sequence[Part]) -> bool:
     return bool(with_bias)
 
 
-def _check_unused(unused: Sequence[Module], use_bias: bool) -> None:
-    """Checks that running statistics alone are those of instance norm of mid-2018."""
-    if use_bias:
-        return
-    raise ValueError(
-        f"{unused[0].missing('weight')} is missing: running statistics without scale "
-        "and offset were left by PyTorch of mid-2018 after convolutions with biases, "
-        "and here convolutions have none. Save the whole state_dict()."
-    )
-
-
 def _check_shapes(part: Part) -> None:
-    """Checks the shapes of all vectors of a layer."""
+    """Checks the shapes of a layer's vectors."""
     layer, convolution = part.layer, part.convolution
     kernel = layer.shape
     inputs = kernel[0 if layer.transposed else 1]
@@ -240,8 +210,7 @@ def _check_shapes(part: Part) -> None:
                 )
     _check_lengths(convolution, expected, convolution)
     if part.norm:
-        parts = ("weight", "bias", *_STATISTICS_KEPT)
-        lengths = dict.fromkeys(parts, layer.norm_channels)
+        lengths = dict.fromkeys(_NORM_PARTS["batch"], layer.norm_channels)
         _check_lengths(part.norm, lengths, convolution)
 
 
@@ -252,7 +221,7 @@ def _check_lengths(
         shape = module.shapes.get(part, (length,))
         if shape != (length,):
             raise ValueError(
-                f"{shown(module.names[part])} is of shape {shape}; expected "
-                f"{(length,)}, because {shown(convolution.kernel_name)} is of shape "
+                f"{quote(module.names[part])} is of shape {shape}; expected "
+                f"{(length,)}, because {quote(convolution.kernel_name)} is of shape "
                 f"{convolution.kernel_shape}. Save the network's own state_dict()."
             )

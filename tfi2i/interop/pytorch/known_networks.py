@@ -1,9 +1,9 @@
-"""Names for networks that are none of ours, so that an error can say what was found."""
+"""Recognizes networks that are not supported, to name them in error messages."""
 
 import math
 from collections.abc import Sequence
 
-from tfi2i.interop.pytorch.modules import Module, listed
+from tfi2i.interop.pytorch.modules import Module, quote_names
 
 # How many convolutions torchvision's classifiers of this name have.
 _RESNETS = {20: 18, 36: 34, 53: 50, 104: 101, 155: 152}
@@ -16,15 +16,8 @@ _STYLEGAN = {"noise_strength", "noise_const", "resample_filter", "w_avg"}
 _Shapes = Sequence[tuple[int, ...]]
 
 
-def recognise(modules: Sequence[Module]) -> str | None:
-    """Names a family of networks by its traits.
-
-    Args:
-        modules: of a checkpoint, in order.
-
-    Returns:
-        What the checkpoint holds, to follow "holds"; None if it is no known family.
-    """
+def recognize(modules: Sequence[Module]) -> str | None:
+    """Names the family of a network, to follow "holds"; None if it is unknown."""
     kernels = [m.kernel_shape for m in modules if m.kernel]
     parts = {part for module in modules for part in module.names}
     shapes = [shape for module in modules for shape in module.shapes.values()]
@@ -36,11 +29,11 @@ def recognise(modules: Sequence[Module]) -> str | None:
         return "weights split by weight normalization, which is not supported"
     if "filt" in parts:
         return "a network with anti-aliased resampling, as CUT's"
-    return _generator(kernels) or _discriminator(kernels) or _with_lines(modules)
+    return _generator(kernels) or _discriminator(kernels) or _with_dense_layers(modules)
 
 
 def _generator(kernels: _Shapes) -> str | None:
-    """Generators with kernels of 7 at both ends."""
+    """Names generators with kernels of 7 at both ends."""
     if len(kernels) < 4 or kernels[0][2:] != (7, 7):
         return None
     if sum(shape[2:] == (7, 7) for shape in kernels) > 2:
@@ -70,7 +63,7 @@ def _generator(kernels: _Shapes) -> str | None:
 
 
 def _discriminator(kernels: _Shapes) -> str | None:
-    """Discriminators with kernels of 4, but for their last layers."""
+    """Names discriminators with kernels of 4, except in the last layers."""
     count = len(kernels)
     for copies in (2, 3, 4):
         if count % copies or count // copies < 3:
@@ -93,40 +86,40 @@ def _discriminator(kernels: _Shapes) -> str | None:
     return None
 
 
-def _with_lines(modules: Sequence[Module]) -> str | None:
-    """Networks with fully connected layers."""
+def _with_dense_layers(modules: Sequence[Module]) -> str | None:
+    """Names networks with fully connected layers."""
     kernels = [m.kernel_shape for m in modules if m.kernel]
-    lines = [m for m in modules if len(m.shapes.get("weight", ())) == 2]
-    if not kernels or not lines:
+    dense = [m for m in modules if len(m.shapes.get("weight", ())) == 2]
+    if not kernels or not dense:
         return None
-    outputs = lines[-1].shapes["weight"][0]
-    if modules[-1] is lines[-1]:
+    outputs = dense[-1].shapes["weight"][0]
+    if modules[-1] is dense[-1]:
         name = ""
-        if kernels[0][2:] == (7, 7) and len(lines) == 1 and len(kernels) in _RESNETS:
+        if kernels[0][2:] == (7, 7) and len(dense) == 1 and len(kernels) in _RESNETS:
             name = f"ResNet-{_RESNETS[len(kernels)]}: "
-        elif len(lines) == 3 and len(kernels) in _VGGS:
+        elif len(dense) == 3 and len(kernels) in _VGGS:
             name = f"VGG-{_VGGS[len(kernels)]}: "
         return (
             f"a classifier ({name}{_count(kernels)}, then fully connected layers up "
             f"to {outputs} outputs)"
         )
-    if len(lines) > 3 and kernels[0][2:] == kernels[-1][2:] == (3, 3):
+    if len(dense) > 3 and kernels[0][2:] == kernels[-1][2:] == (3, 3):
         return (
-            f"a U-Net with {len(lines)} fully connected layers, as diffusion models' "
+            f"a U-Net with {len(dense)} fully connected layers, as diffusion models' "
             f"({_count(kernels)})"
         )
     return None
 
 
 def describe(modules: Sequence[Module]) -> str:
-    """Says in numbers what a checkpoint holds, to follow "holds"."""
+    """Describes a checkpoint in numbers, to follow "holds"."""
     kernels = [m.kernel_shape for m in modules if m.kernel]
     tensors = sum(len(module.names) for module in modules)
     names = [name for module in modules for name in module.names.values()]
     if not tensors:
         return "no tensors"
     if not kernels:
-        return f"{tensors} tensors and no convolution ({listed(names[:3])})"
+        return f"{tensors} tensors and no convolution ({quote_names(names[:3])})"
     numbers = sum(math.prod(s) for module in modules for s in module.shapes.values())
     first, last = kernels[0], kernels[-1]
     return (

@@ -1,37 +1,37 @@
-"""The network of ours whose kernels have a checkpoint's shapes, or the nearest."""
+"""Finds the architecture whose kernels have a checkpoint's shapes, or the nearest."""
 
 from collections.abc import Iterator, Sequence
 
 from tfi2i.interop.pytorch import known_networks
 from tfi2i.interop.pytorch.architecture import Architecture, Layer
-from tfi2i.interop.pytorch.modules import Module, listed, shown
+from tfi2i.interop.pytorch.modules import Module, quote, quote_names
 
 _MOST_KERNELS = 2000
 
 
 def match(modules: Sequence[Module]) -> tuple[Architecture, tuple[Layer, ...]]:
-    """Returns the architecture whose kernels these are, all of them in order."""
+    """Returns the architecture that has exactly these kernels, in order."""
     convolutions = [module for module in modules if module.kernel]
     shapes = [module.kernel_shape for module in convolutions]
     for module in convolutions:
         if 0 in module.kernel_shape:
             raise ValueError(
-                f"{shown(module.kernel_name)} is empty, of shape "
+                f"{quote(module.kernel_name)} is empty, of shape "
                 f"{module.kernel_shape}; expected a kernel. Save the network's own "
                 "state_dict()."
             )
     nearest: tuple[int, Architecture, tuple[Layer, ...]] | None = None
     for candidate in _candidates(shapes):
         layers = candidate.layers()
-        apart = len(shapes) + len(layers) - 2 * _fitting(shapes, layers)
+        apart = len(shapes) + len(layers) - 2 * _count_matching(shapes, layers)
         if apart == 0:
-            _check_start(modules)
+            _check_first_kernel(modules)
             return candidate, layers
         if nearest is None or apart < nearest[0]:
             nearest = (apart, candidate, layers)
-    family = known_networks.recognise(modules)
+    family = known_networks.recognize(modules)
     if family is None and nearest:
-        _check_start(modules)
+        _check_first_kernel(modules)
         apart, candidate, layers = nearest
         # Half of the kernels fit.
         if apart <= min(len(shapes), len(layers)):
@@ -44,14 +44,14 @@ def match(modules: Sequence[Module]) -> tuple[Architecture, tuple[Layer, ...]]:
 
 
 def _candidates(shapes: Sequence[tuple[int, ...]]) -> Iterator[Architecture]:
-    """Guesses architectures from how many kernels there are, and the outermost.
+    """Yields candidates for the number of kernels and the shapes of the outer ones.
 
-    Guesses around the count too, so that a damaged checkpoint's nearest is found.
+    Includes those with slightly more or fewer kernels, for damaged checkpoints.
     """
     count = len(shapes)
     if not 2 <= count <= _MOST_KERNELS:
         return
-    # The kernels beside the outermost know as well, should those be damaged or missing.
+    # The second kernel tells as much if the first is damaged or missing.
     for filters in dict.fromkeys((shapes[0][0], shapes[1][1], shapes[0][1])):
         common = {"filters": filters, "in_channels": shapes[0][1]}
         for extra in (0, -1, 1):
@@ -66,7 +66,7 @@ def _candidates(shapes: Sequence[tuple[int, ...]]) -> Iterator[Architecture]:
 def _generators(
     count: int, last: tuple[int, ...], common: dict[str, int]
 ) -> Iterator[Architecture]:
-    """Guesses generators whose last kernel is of the shape `last`."""
+    """Yields generators whose last kernel has the shape `last`."""
     for upsample, out_channels in (
         ("transpose", last[1]),
         ("resize_conv", last[0]),
@@ -94,8 +94,8 @@ def _generators(
                     )
 
 
-def _fitting(shapes: Sequence[tuple[int, ...]], layers: Sequence[Layer]) -> int:
-    """Counts kernels of the expected shapes, from the start and from the end."""
+def _count_matching(shapes: Sequence[tuple[int, ...]], layers: Sequence[Layer]) -> int:
+    """Counts kernels with the expected shapes, from both ends."""
     most = min(len(shapes), len(layers))
     first = _first_difference(shapes, layers)
     last = 0
@@ -107,12 +107,9 @@ def _fitting(shapes: Sequence[tuple[int, ...]], layers: Sequence[Layer]) -> int:
 def _first_difference(
     shapes: Sequence[tuple[int, ...]], layers: Sequence[Layer]
 ) -> int:
-    index = 0
-    for shape, layer in zip(shapes, layers, strict=False):
-        if shape != layer.shape:
-            break
-        index += 1
-    return index
+    pairs = enumerate(zip(shapes, layers, strict=False))
+    different = (index for index, (shape, layer) in pairs if shape != layer.shape)
+    return next(different, min(len(shapes), len(layers)))
 
 
 def _difference(
@@ -121,35 +118,35 @@ def _difference(
     architecture: Architecture,
     layers: Sequence[Layer],
 ) -> str:
-    """Says where a checkpoint stops being the network that it resembles."""
+    """Describes the first difference to the most similar architecture."""
     names = [module.kernel_name for module in convolutions]
     shapes = [module.kernel_shape for module in convolutions]
     at = _first_difference(shapes, layers)
     like = f"This looks like a {architecture.outline}, but"
     remedy = "Save the whole state_dict() of the network."
     if at == len(layers):
-        return f"{like} {listed(names[at:])} would be left over. {remedy}"
-    orphan = _orphan(modules)
+        return f"{like} {quote_names(names[at:])} would be left over. {remedy}"
+    orphan = _find_orphan(modules)
     if orphan:
         return f"{like} {orphan}. {remedy}"
     expected = f"a kernel of shape {layers[at].shape}"
     if len(shapes) > len(layers):
         return (
             f"{like} it has {len(shapes)} kernels instead of {len(layers)}, of which "
-            f"{shown(names[at])} is the first that does not fit. {remedy}"
+            f"{quote(names[at])} is the first that does not fit. {remedy}"
         )
     if len(shapes) < len(layers):
         if not at:
             return f"{like} its first kernel is missing. {remedy}"
-        return f"{like} {expected} is missing after {shown(names[at - 1])}. {remedy}"
+        return f"{like} {expected} is missing after {quote(names[at - 1])}. {remedy}"
     return (
-        f"{like} {shown(names[at])} is of shape {shapes[at]}; expected {expected}. "
+        f"{like} {quote(names[at])} is of shape {shapes[at]}; expected {expected}. "
         f"{remedy}"
     )
 
 
-def _orphan(modules: Sequence[Module]) -> str | None:
-    """Names a tensor whose neighbours show that its kernel is missing."""
+def _find_orphan(modules: Sequence[Module]) -> str | None:
+    """Describes a missing tensor that the tensors around it need."""
     before: Module | None = None
     for module in modules:
         if {"weight_u", "weight_v"} & set(module.names) and not module.kernel:
@@ -158,14 +155,14 @@ def _orphan(modules: Sequence[Module]) -> str | None:
             return f"{module.missing('weight')} is missing"
         if module.is_norm and not (before and before.kernel):
             first = next(iter(module.names.values()))
-            return f"the kernel before {shown(first)} is missing"
+            return f"the kernel before {quote(first)} is missing"
         before = module
     return None
 
 
-def _check_start(modules: Sequence[Module]) -> None:
-    """Checks that the first kernel is there, which says the most."""
-    orphan = _orphan(modules[:1])
+def _check_first_kernel(modules: Sequence[Module]) -> None:
+    """Checks that the first kernel is present."""
+    orphan = _find_orphan(modules[:1])
     if orphan:
         raise ValueError(
             f"A network starts with a convolution, but {orphan}. Save the whole "

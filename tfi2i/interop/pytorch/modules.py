@@ -1,13 +1,15 @@
-"""A checkpoint's tensors, put together to the modules that they belong to."""
+"""Groups a checkpoint's tensors into the modules that they belong to."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
-_NAMES_SHOWN = 5
-_LENGTH_SHOWN = 120
+_MAX_NAMES = 5
+_MAX_LENGTH = 80
 
 # How torch.nn.utils.parametrizations.spectral_norm names what spectral_norm names
 # as the parts on the right.
@@ -20,12 +22,12 @@ _PARAMETRIZED = {
 
 @dataclasses.dataclass(frozen=True)
 class Module:
-    """Tensors whose names differ in their last part only.
+    """Tensors whose names differ only in the last part.
 
     Attributes:
-        prefix: what their names have in common, with the dot at its end.
-        names: their names, by last part.
-        shapes: their shapes, by last part.
+        prefix: the common part of their names, with the final dot.
+        names: full names, by last part.
+        shapes: shapes, by last part.
     """
 
     prefix: str
@@ -34,7 +36,7 @@ class Module:
 
     @property
     def kernel(self) -> str | None:
-        """The part that holds a convolution's kernel; None where there is none."""
+        """The last part of the kernel's name; None if there is no kernel."""
         for part in ("weight_orig", "weight"):
             if len(self.shapes.get(part, ())) == 4:
                 return part
@@ -42,17 +44,17 @@ class Module:
 
     @property
     def kernel_name(self) -> str:
-        """The name of the kernel, of a module that has one."""
+        """Name of the kernel; the module must have one."""
         return self.names[self.kernel or ""]
 
     @property
     def kernel_shape(self) -> tuple[int, ...]:
-        """The shape of the kernel, of a module that has one."""
+        """Shape of the kernel; the module must have one."""
         return self.shapes[self.kernel or ""]
 
     @property
     def is_norm(self) -> bool:
-        """Whether it looks like a normalization, whole or in part."""
+        """Whether it looks like a normalization, complete or not."""
         return set(self.names) <= {"weight", "bias", *STATISTICS} and all(
             len(shape) == 1
             for part, shape in self.shapes.items()
@@ -61,7 +63,7 @@ class Module:
 
     @property
     def unknown(self) -> list[str]:
-        """Names of the tensors that neither convolutions nor normalizations have."""
+        """Names of tensors that belong to no convolution or normalization."""
         if self.kernel:
             known = {self.kernel, "bias"}
             if self.kernel == "weight_orig":
@@ -71,21 +73,16 @@ class Module:
         return [name for part, name in self.names.items() if part not in known]
 
     def missing(self, part: str) -> str:
-        """Returns the shown name of a tensor that should be here."""
+        """Quotes the name of a tensor that is missing here."""
         if any(".parametrizations." in f".{name}" for name in self.names.values()):
             part = {ours: name for name, ours in _PARAMETRIZED.items()}.get(part, part)
-        return shown(self.prefix + part)
+        return quote(self.prefix + part)
 
 
 def group(tensors: Mapping[str, np.ndarray]) -> list[Module]:
-    """Puts neighbours in the file together whose names differ in the last part only.
+    """Groups neighbouring tensors whose names differ only in the last part.
 
-    Args:
-        tensors: by name, in the order of the file.
-
-    Returns:
-        Modules in the order of the file. Prefixes serve to tell one from the next,
-        and in messages; what they say is not read.
+    Prefixes only separate modules and appear in messages.
     """
     modules: list[Module] = []
     for name, tensor in tensors.items():
@@ -105,31 +102,29 @@ def _split(name: str) -> tuple[str, str]:
     return prefix + dot, part
 
 
-def shown(name: str) -> str:
-    """Quotes a name for a message: in one line, and not too long."""
-    # It comes from the file and goes to a terminal.
-    if len(name) > _LENGTH_SHOWN:
-        name = f"{name[:_LENGTH_SHOWN]}..."
+def quote(name: Any) -> str:
+    """Quotes a name for a message, cut and escaped, because it comes from a file."""
+    if isinstance(name, str) and len(name) > _MAX_LENGTH:
+        name = f"{name[:_MAX_LENGTH]}..."
     return repr(name)
 
 
-def listed(names: Sequence[str]) -> str:
-    """Quotes the first of some names, and counts the others."""
-    text = ", ".join(shown(name) for name in names[:_NAMES_SHOWN])
-    more = len(names) - _NAMES_SHOWN
+def quote_names(names: Collection[Any]) -> str:
+    """Quotes the first names, and counts the others."""
+    text = ", ".join(map(quote, itertools.islice(names, _MAX_NAMES)))
+    more = len(names) - _MAX_NAMES
     return f"{text} and {more} more" if more > 0 else text
 
 
-def usable(name: str, tensor: np.ndarray) -> np.ndarray:
-    """Returns a tensor of weights as finite float32, in its own layout.
+def to_float32(name: str, tensor: np.ndarray) -> np.ndarray:
+    """Returns a tensor of weights as float32, in its own layout.
 
     Raises:
-        ValueError: naming it, where it holds no floating-point numbers, or some that
-            are not finite.
+        ValueError: it holds other than finite floating-point numbers.
     """
     if not np.issubdtype(tensor.dtype, np.floating):
         raise ValueError(
-            f"{shown(name)} holds {tensor.dtype}; expected floating-point numbers. "
+            f"{quote(name)} holds {tensor.dtype}; expected floating-point numbers. "
             "Save the network's own state_dict()."
         )
     with np.errstate(over="ignore"):
@@ -137,7 +132,7 @@ def usable(name: str, tensor: np.ndarray) -> np.ndarray:
     wrong = values.size - np.count_nonzero(np.isfinite(values))
     if wrong:
         raise ValueError(
-            f"{wrong} of the {values.size} numbers of {shown(name)} are NaN "
+            f"{wrong} of the {values.size} numbers of {quote(name)} are NaN "
             "or infinite. Training diverged, or the file is damaged: take an earlier "
             "checkpoint."
         )

@@ -4,7 +4,7 @@ import pytest
 
 from tests.data.conftest import touch
 from tfi2i.data import headers
-from tfi2i.preparation.arrangement import UNSPLIT, layout_of, recognize
+from tfi2i.preparation.folder_scan import UNSPLIT, infer_layout, scan_folder
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from tfi2i.preparation.arrangement import UNSPLIT, layout_of, recognize
 )
 def test_splits(tmp_path, names, expected):
     touch(tmp_path, *names)
-    found = recognize(tmp_path, "auto", "A", "B")
+    found = scan_folder(tmp_path, "auto", "A", "B")
     assert [one.split for one in found.splits] == ["train", "test"]
     numbers = expected if isinstance(expected, tuple) else (expected, expected)
     assert tuple(len(one.folders) for one in found.splits) == numbers
@@ -31,7 +31,7 @@ def test_images_that_nobody_split(tmp_path):
     touch(tmp_path / "flat", "1.png", "2.jpg")
     touch(tmp_path / "two", "horse/1.png", "zebra/1.png")
     for name, folders in (("flat", 1), ("two", 2)):
-        (found,) = recognize(tmp_path / name, "auto", "A", "B").splits
+        (found,) = scan_folder(tmp_path / name, "auto", "A", "B").splits
         assert found.split == UNSPLIT and len(found.folders) == folders
 
 
@@ -53,21 +53,21 @@ def test_what_is_no_data_set_is_explained(tmp_path, names, advice):
     for name in set(names) - set(images):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("no image")
-    found = recognize(tmp_path, "auto", "A", "B")
+    found = scan_folder(tmp_path, "auto", "A", "B")
     assert found.splits == ()
     assert re.search(advice, found.advice)
 
 
 def test_a_layout_that_is_not_there(tmp_path):
     touch(tmp_path, "train/A/1.png", "train/B/1.png")
-    found = recognize(tmp_path, "side_by_side", "A", "B")
+    found = scan_folder(tmp_path, "side_by_side", "A", "B")
     assert found.splits == ()
     assert "has no images of layout 'side_by_side': leave" in found.advice
 
 
 def test_a_split_itself(tmp_path):
     touch(tmp_path, "train/A/1.png", "train/B/1.png")
-    found = recognize(tmp_path / "train", "auto", "A", "B")
+    found = scan_folder(tmp_path / "train", "auto", "A", "B")
     assert (
         found.advice == f"'{tmp_path / 'train'}' is itself a split: name '{tmp_path}'"
     )
@@ -75,7 +75,7 @@ def test_a_split_itself(tmp_path):
 
 def test_no_training_split(tmp_path):
     touch(tmp_path, "test/A/1.png", "test/B/1.png", "Train/A/1.png")
-    found = recognize(tmp_path, "auto", "A", "B")
+    found = scan_folder(tmp_path, "auto", "A", "B")
     assert [one.split for one in found.splits] == ["test"]
     assert "has no 'train' split: rename 'Train' to 'train'" in found.advice
 
@@ -91,6 +91,6 @@ def test_no_training_split(tmp_path):
 )
 def test_layout_of_one_folder(tmp_path, size, asked, expected):
     touch(tmp_path, "train/1.png", "train/2.png", size=size)
-    (found,) = recognize(tmp_path, asked, "A", "B").splits
+    (found,) = scan_folder(tmp_path, asked, "A", "B").splits
     read = [headers.read(path) for path in found.files[0]]
-    assert layout_of(found, read, asked) == expected
+    assert infer_layout(found, read, asked) == expected

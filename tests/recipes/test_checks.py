@@ -1,7 +1,7 @@
 import pytest
 
 from tests.recipes.changes import config, cyclegan
-from tfi2i.recipes import build
+from tfi2i.recipes import splits
 from tfi2i.recipes.resolve import resolve
 
 
@@ -278,6 +278,6 @@ def test_sizes_follow_from_what_is_given():
     # Images of any size come, of which a deeper network would round 40 pixels to 256.
     whole = resolve(config(data__preprocess="none"))
     assert whole.model.generator.num_downs == 5
-    assert build.preprocessing(whole).geometry.loaded(40, 70) == (32, 64)
+    assert splits.preprocessing(whole, "train").geometry.loaded(40, 70) == (32, 64)
     scaled = config(data__preprocess="scale_width", data__load_width=512)
     assert resolve(resolve(scaled)) == resolve(scaled)

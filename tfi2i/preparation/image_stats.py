@@ -1,4 +1,4 @@
-"""What can be said of one image file by looking at it."""
+"""Statistics of one image file: header, range of values, colours, digest of pixels."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import tensorflow as tf
 from tfi2i.data import headers, reading
 from tfi2i.data.headers import ImageFile
 from tfi2i.data.pixels import PixelType
+from tfi2i.data.transforms import cut_half
 
 # Enough to tell a drawing in a few colours from a photograph.
 _PIXELS_SAMPLED = (256, 4096)
@@ -21,8 +22,8 @@ MOST_COLOURS = 64
 
 
 @dataclasses.dataclass(frozen=True)
-class Pixels:
-    """What the pixels of an image, or of one half of it, are.
+class PixelStats:
+    """Statistics of the pixels of an image, or of one half of it.
 
     Attributes:
         digest: of size and values; the same for the same picture, whatever its
@@ -43,79 +44,81 @@ class Pixels:
 
 
 @dataclasses.dataclass(frozen=True)
-class Facts:
-    """One file.
+class ImageStats:
+    """Statistics of one file.
 
     Attributes:
         path: the file.
-        header: what its first bytes say; None where they cannot be read.
-        whole: what its pixels are; None where they cannot be decoded.
-        halves: those of the left and of the right half, where that was asked for.
-        fault: why it cannot be read, in a few words; empty where it can.
+        header: None where it cannot be read.
+        whole: of all pixels; None where they cannot be decoded.
+        halves: of the left and the right half, where these were asked for.
+        fault: why the file cannot be read, in a few words; empty where it can.
     """
 
     path: Path
     header: ImageFile | None = None
-    whole: Pixels | None = None
-    halves: tuple[Pixels, Pixels] | None = None
+    whole: PixelStats | None = None
+    halves: tuple[PixelStats, PixelStats] | None = None
     fault: str = ""
 
     @property
     def problem(self) -> Literal["unreadable", "damaged"] | None:
-        """What kind of fault there is: in the header, or after it."""
+        """Whether the fault is in the header or after it; None for no fault."""
         if self.header is None:
             return "unreadable"
         return "damaged" if self.fault else None
 
 
-def first_look(path: Path) -> Facts:
-    """Read the header of a file."""
+def read_header(path: Path) -> ImageStats:
+    """Reads the header of a file alone."""
     try:
-        return Facts(path, headers.read(path))
+        return ImageStats(path, headers.read(path))
     except (OSError, ValueError) as error:
-        return Facts(path, fault=str(error))
+        return ImageStats(path, fault=str(error))
 
 
-def look(first: Facts, halves: bool, background: str = "white") -> Facts:
-    """Decode a file and measure its pixels.
+def measure(file: ImageStats, halves: bool, background: str = "white") -> ImageStats:
+    """Decodes a file and measures its pixels.
 
     Args:
-        first: what its header says.
+        file: from `read_header`.
         halves: whether to measure the left and the right half, too.
         background: colour under transparent pixels, CSS name or `#rrggbb`.
     """
-    if first.header is None:
-        return first
+    if file.header is None:
+        return file
+    pixels = native_pixel_type(file.header)
     try:
-        image = reading.read_image(first.path, background, own_pixels(first.header))
+        image = reading.read_image(file.path, background, pixels)
     except (OSError, ValueError) as error:
-        return dataclasses.replace(first, fault=str(error))
+        return dataclasses.replace(file, fault=str(error))
     except (tf.errors.ResourceExhaustedError, MemoryError):
-        return dataclasses.replace(first, fault="larger than the free memory")
-    middle = image.shape[1] // 2
+        return dataclasses.replace(file, fault="larger than the free memory")
     parts = None
-    if halves and middle:
-        parts = _measure(image[:, :middle]), _measure(image[:, middle:])
-    return dataclasses.replace(first, whole=_measure(image), halves=parts)
+    if halves and image.shape[1] > 1:
+        left, right = (cut_half(image, half) for half in ("left", "right"))
+        parts = _measure(left), _measure(right)
+    return dataclasses.replace(file, whole=_measure(image), halves=parts)
 
 
-def own_pixels(header: ImageFile) -> PixelType:
-    """What a file is read as if nothing in it is to change."""
+def native_pixel_type(header: ImageFile) -> PixelType:
+    """The pixel type that reads a file without converting its values."""
     low, high = (0.0, 1.0) if header.dtype == "float32" else (None, None)
     return PixelType.of(header.opaque_channels, header.dtype, low, high)
 
 
-def _measure(image: np.ndarray) -> Pixels:
-    """Of `(height, width, channels)`."""
+def _measure(image: np.ndarray) -> PixelStats:
+    """Statistics of `(height, width, channels)`."""
     image = np.ascontiguousarray(image)
-    shown = np.ascontiguousarray(image[..., 0]) if _is_grey(image) else image
-    digest = hashlib.blake2b(shown, digest_size=16)
-    digest.update(f"{shown.shape} {shown.dtype}".encode())
+    values = np.ascontiguousarray(image[..., 0]) if _is_grey(image) else image
+    digest = hashlib.blake2b(values, digest_size=16)
+    digest.update(f"{values.shape} {values.dtype}".encode())
+    # OpenCV takes four channels at most.
     spread = max(
         float(cv2.meanStdDev(image[..., i : i + 4])[1].max())
         for i in range(0, image.shape[2], 4)
     )
-    return Pixels(
+    return PixelStats(
         digest.digest(),
         float(image.min()),
         float(image.max()),
@@ -133,7 +136,7 @@ def _is_grey(image: np.ndarray) -> bool:
 def _colours(image: np.ndarray) -> frozenset[bytes] | None:
     flat = image.reshape(-1, image.shape[2])
     found: set[bytes] = set()
-    # Photographs are known as such by the few pixels of the first round.
+    # The few pixels of the first round tell most photographs.
     for count in _PIXELS_SAMPLED:
         found.update(map(np.ndarray.tobytes, flat[:: max(1, len(flat) // count)]))
         if len(found) > MOST_COLOURS:

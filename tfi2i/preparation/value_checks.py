@@ -1,4 +1,4 @@
-"""What is odd about the values of images: their range, and how many there are."""
+"""What is odd about the values of images: their range, and their number."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import collections
 import math
 from collections.abc import Iterator, Sequence
 
-from tfi2i.preparation.facts import MOST_COLOURS
-from tfi2i.preparation.problems import Namer, Picture, Problem
+from tfi2i.preparation.image_stats import MOST_COLOURS
+from tfi2i.preparation.problems import DomainImage, Namer, Problem
 
 # Share of a domain's range of values.
 _NEAR_CONSTANT = 0.01
 
-# A range that is used so little is another one than the numbers suggest.
+# A domain that uses no more than this of its range is nearly black.
 _LITTLE = 0.25
 _HIGHEST = {"uint8": 255.0, "uint16": 65535.0}
 
-# By how much of train's range values of other images may leave it without a warning.
+# Share of train's range by which other images may leave it without a warning.
 _BEYOND = 0.05
 
 
-def near_constant(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]:
-    """Images that show next to nothing, on which instance norm divides by nothing."""
+def near_constant(pictures: Sequence[DomainImage], name: Namer) -> Iterator[Problem]:
+    """Images of nearly one value, for which instance norm divides by almost zero."""
     by_kind = collections.defaultdict(list)
     for picture in pictures:
         if picture.pixels:
@@ -40,10 +40,9 @@ def near_constant(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]
         )
 
 
-def unused_range(pictures: Sequence[Picture]) -> Iterator[Problem]:
-    """Domains whose values fill a small part of what their numbers can hold."""
-    for domain in "AB":
-        mine = [p for p in pictures if p.domain == domain and p.pixels]
+def unused_range(pictures: Sequence[DomainImage]) -> Iterator[Problem]:
+    """Domains whose values fill a small part of their type's range."""
+    for domain, mine in _decoded(pictures):
         kinds = {picture.header.dtype for picture in mine}
         if len(kinds) != 1 or not kinds <= _HIGHEST.keys():
             continue
@@ -59,10 +58,9 @@ def unused_range(pictures: Sequence[Picture]) -> Iterator[Problem]:
             )
 
 
-def labels(pictures: Sequence[Picture]) -> Iterator[Problem]:
-    """Domains of few colours, which are labels perhaps."""
-    for domain in "AB":
-        mine = [p for p in pictures if p.domain == domain and p.pixels]
+def labels(pictures: Sequence[DomainImage]) -> Iterator[Problem]:
+    """Domains of few colours, which may be labels."""
+    for domain, mine in _decoded(pictures):
         found: set[bytes] = set()
         for picture in mine:
             # JPEG paints colours of its own between those that were drawn.
@@ -81,13 +79,12 @@ def labels(pictures: Sequence[Picture]) -> Iterator[Problem]:
                 )
 
 
-def beyond_train(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]:
-    """Images to validate and test on whose values are none that train has.
+def beyond_train(pictures: Sequence[DomainImage], name: Namer) -> Iterator[Problem]:
+    """Validation and test images with values outside of the training images' range.
 
-    Of 8 bits nobody expects a range; others are brought to that of the training images.
+    Images of 8 bits are not compared: their range is 0 to 255, whatever they use.
     """
-    for domain in "AB":
-        mine = [p for p in pictures if p.domain == domain and p.pixels]
+    for domain, mine in _decoded(pictures):
         train = [picture for picture in mine if picture.split == "train"]
         kinds = {picture.header.dtype for picture in train}
         if len(kinds) != 1 or not kinds <= {"uint16", "float32"}:
@@ -120,6 +117,13 @@ def beyond_train(pictures: Sequence[Picture], name: Namer) -> Iterator[Problem]:
         yield Problem("beyond_train", level, text, names, remedy=remedy)
 
 
-def _range(pictures: Sequence[Picture]) -> tuple[float, float]:
+def _decoded(
+    pictures: Sequence[DomainImage],
+) -> Iterator[tuple[str, list[DomainImage]]]:
+    for domain in "AB":
+        yield domain, [p for p in pictures if p.domain == domain and p.pixels]
+
+
+def _range(pictures: Sequence[DomainImage]) -> tuple[float, float]:
     low = min((picture.pixels.low for picture in pictures), default=math.nan)
     return low, max((picture.pixels.high for picture in pictures), default=math.nan)

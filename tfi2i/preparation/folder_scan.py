@@ -1,4 +1,4 @@
-"""How the images of a folder are arranged, right or wrong.
+"""Finds the image files of a data set's folder, and explains folders that are none.
 
 `data.folders` and `data.domains` refuse what cannot train; here it is described.
 """
@@ -10,31 +10,33 @@ import contextlib
 import dataclasses
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from tfi2i.data import listing, names, places
 from tfi2i.data.excluded import Excluded
-from tfi2i.data.headers import shortened
+from tfi2i.data.headers import ImageFile, shortened
 
 UNSPLIT = "unsplit"
-"""Name of the images of a folder without train, val and test."""
+"""Split of images that lie in no folder train, val or test."""
 
-# Levels below the folder where splits are looked for, to say where they are.
-_DEEPEST = 3
+Layout = Literal["folders", "side_by_side", "targets"]
+
+# Levels below the folder where splits are searched, to say where they are.
+_MAX_DEPTH = 3
 
 # Of a folder without images; a whole disk would take minutes.
-_MOST_ENTRIES = 10_000
+_MAX_ENTRIES = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
-class Found:
+class SplitFiles:
     """The image files of one split.
 
     Attributes:
         split: `train`, `val`, `test` or `unsplit`.
-        folders: that of A and that of B, or the only one.
+        folders: A's and B's, or the only one.
         files: the image files of each of these, sorted.
         reason: why these folders, in a few words.
     """
@@ -44,9 +46,15 @@ class Found:
     files: tuple[tuple[Path, ...], ...]
     reason: str
 
+    @classmethod
+    def of(cls, split: str, folders: Sequence[Path], reason: str) -> SplitFiles:
+        """Lists the images of some folders."""
+        files = tuple(tuple(listing.images(folder)) for folder in folders)
+        return cls(split, tuple(folders), files, reason)
+
     @property
     def is_two_folders(self) -> bool:
-        """Whether A and B lie apart."""
+        """Whether A and B have a folder each."""
         return len(self.folders) == 2
 
     @functools.cached_property
@@ -56,15 +64,15 @@ class Found:
 
     @property
     def keys(self) -> tuple[set[str], set[str]]:
-        """What files of A and of B are called, so that pairs have one name."""
+        """Names of A's and of B's files, the same for the two files of a pair."""
         return self.matching.keys((self.files[0], self.files[-1]))
 
-    def without(self, out: Excluded, with_partners: bool) -> Found:
-        """The same but for files that a list names.
+    def without(self, out: Excluded, with_partners: bool) -> SplitFiles:
+        """The same without the files on a list.
 
         Args:
             out: the list.
-            with_partners: whether what loses the other of its name is left out, too.
+            with_partners: whether their partners of the same name are left out, too.
         """
         files = [[p for p in side if p not in out.paths] for side in self.files]
         if with_partners and self.is_two_folders:
@@ -73,44 +81,51 @@ class Found:
 
 
 @dataclasses.dataclass(frozen=True)
-class Arrangement:
-    """What was recognized in a folder.
+class FolderScan:
+    """What was found in a folder.
 
     Attributes:
         splits: in the order train, val, test; empty where nothing was recognized.
-        advice: what to do about a folder that holds no split; empty where it does.
+        advice: what to do about a folder without a training split, else empty.
     """
 
-    splits: tuple[Found, ...]
+    splits: tuple[SplitFiles, ...]
     advice: str = ""
 
-    def named(self, split: str) -> Found | None:
+    @property
+    def paths(self) -> list[Path]:
+        """All image files, each once."""
+        sides = (side for found in self.splits for side in found.files)
+        return list(dict.fromkeys(itertools.chain.from_iterable(sides)))
+
+    def named(self, split: str) -> SplitFiles | None:
         """One split, None where there is none."""
         return next((found for found in self.splits if found.split == split), None)
 
-    def without(self, out: Excluded, with_partners: bool) -> Arrangement:
-        """The same but for files that a list names, as `Found.without`."""
+    def without(self, out: Excluded, with_partners: bool) -> FolderScan:
+        """The same without the files on a list, as `SplitFiles.without`."""
         splits = tuple(found.without(out, with_partners) for found in self.splits)
         return dataclasses.replace(self, splits=splits)
 
 
-def recognize(
+def scan_folder(
     root: Path,
     layout: places.Layout,
     a: str,
     b: str,
     usual: tuple[str, str] = ("A", "B"),
     unsplit: bool = False,
-) -> Arrangement:
-    """Look at the folders below a data set's folder.
+) -> FolderScan:
+    """Finds the splits of a data set.
 
     Args:
         root: the data set's folder.
         layout: `auto`, or the one that is there.
         a: name of domain A's folders.
-        b: name of domain B's.
+        b: name of domain B's folders.
         usual: names that nobody gave.
-        unsplit: whether a part of what nobody split is for validation.
+        unsplit: whether images outside of a split are for training, because a share
+            of them is set aside for validation.
 
     Raises:
         FileNotFoundError: a split lacks a folder that the user names.
@@ -118,7 +133,7 @@ def recognize(
         OSError: a folder may not be read.
     """
     called = places.Names.of(a, b, usual)
-    splits: list[Found] = []
+    splits: list[SplitFiles] = []
     found = places.available_splits(root, a=called.a, b=called.b)
     if called.given and "train" not in found:
         found = ("train", *found)
@@ -127,21 +142,16 @@ def recognize(
         two = places.two_folders(root, split, layout, called, is_flat)
         flat = root if is_flat else root / split
         if two is not None:
-            splits.append(_found(split, two[:2], two[2]))
+            splits.append(SplitFiles.of(split, two[:2], two[2]))
         elif listing.has_images(flat):
-            splits.append(_found(split, (flat,), ""))
+            splits.append(SplitFiles.of(split, (flat,), ""))
     if splits:
         has_train = splits[0].split == "train"
-        return Arrangement(tuple(splits), "" if has_train else _no_train(root))
+        return FolderScan(tuple(splits), "" if has_train else _no_train(root))
     if found and layout != "auto":
         advice = f"'{root}' has no images of layout '{layout}': leave --layout out"
-        return Arrangement((), advice)
+        return FolderScan((), advice)
     return _without_splits(root, called)
-
-
-def _found(split: str, where: tuple[Path, ...], reason: str) -> Found:
-    files = tuple(tuple(listing.images(folder)) for folder in where)
-    return Found(split, where, files, reason)
 
 
 def _no_train(root: Path) -> str:
@@ -151,7 +161,7 @@ def _no_train(root: Path) -> str:
 
 
 def _misnamed(inside: list[Path]) -> str:
-    """Advice on folders that have another name than the splits have here."""
+    """Advice to rename folders such as 'training'."""
     better = {
         entry.name: places.OTHER_NAMES.get(entry.name.lower(), entry.name.lower())
         for entry in inside
@@ -164,32 +174,37 @@ def _misnamed(inside: list[Path]) -> str:
     return f"rename {' and '.join(renamed)}" if renamed else ""
 
 
-def _without_splits(root: Path, called: places.Names) -> Arrangement:
-    """Images that nobody has split, or what else there is."""
+def _without_splits(root: Path, called: places.Names) -> FolderScan:
+    """Finds images outside of splits, or explains what else is there."""
     inside = listing.subfolders(root)
-    absolute = root.absolute()
-    if absolute.name in places.SPLITS:
-        above = root.parent if root.name else absolute.parent
-        return Arrangement((), f"'{root}' is itself a split: name '{above}'")
-    renamed = _misnamed(inside)
-    if renamed:
-        return Arrangement((), renamed)
-    deeper = list(_with_splits(inside, _DEEPEST))
-    if deeper:
-        names = [f"'{entry}'" for entry in deeper]
-        return Arrangement((), f"the splits lie deeper: name {shortened(names)}")
-    alone = _alone(root, called)
-    if alone:
-        return Arrangement((), alone)
+    advice = _is_a_split(root) or _misnamed(inside) or _deeper(inside)
+    advice = advice or _one_domain(root, called)
+    if advice:
+        return FolderScan((), advice)
     with_images = [entry for entry in inside if listing.has_images(entry)]
     if listing.has_images(root) and not with_images:
-        found = _found(UNSPLIT, (root,), "images, not split into train, val and test")
-        return Arrangement((found,), "split")
-    if len(with_images) == 2 and not listing.has_images(root):
+        folders, what = [root], "images"
+    elif len(with_images) == 2 and not listing.has_images(root):
         names = " and ".join(f"'{entry.name}'" for entry in with_images)
-        reason = f"two folders, {names}, not split into train, val and test"
-        return Arrangement((_found(UNSPLIT, tuple(with_images), reason),), "split")
-    return Arrangement((), f"{_contents(root, inside, with_images)}: {_expected(root)}")
+        folders, what = with_images, f"two folders, {names}"
+    else:
+        advice = f"{_contents(root, inside, with_images)}: {_expected(root)}"
+        return FolderScan((), advice)
+    reason = f"{what}, not split into train, val and test"
+    return FolderScan((SplitFiles.of(UNSPLIT, folders, reason),))
+
+
+def _is_a_split(root: Path) -> str:
+    absolute = root.absolute()
+    if absolute.name not in places.SPLITS:
+        return ""
+    above = root.parent if root.name else absolute.parent
+    return f"'{root}' is itself a split: name '{above}'"
+
+
+def _deeper(inside: list[Path]) -> str:
+    found = [f"'{entry}'" for entry in _with_splits(inside, _MAX_DEPTH)]
+    return f"the splits lie deeper: name {shortened(found)}" if found else ""
 
 
 def _with_splits(entries: list[Path], depth: int) -> Iterator[Path]:
@@ -198,13 +213,12 @@ def _with_splits(entries: list[Path], depth: int) -> Iterator[Path]:
         if "train" in places.available_splits(entry):
             yield entry
         elif depth > 1:
-            # What may not be read holds nothing that could be named.
             with contextlib.suppress(PermissionError):
                 yield from _with_splits(listing.subfolders(entry), depth - 1)
 
 
-def _alone(root: Path, called: places.Names) -> str:
-    """Says so where one domain's folder lacks the other's."""
+def _one_domain(root: Path, called: places.Names) -> str:
+    """Advice where one domain's folder lacks the other's."""
     found = places.only_one(root, "train", called.a, called.b)
     return f"there is '{found[0]}', but no '{found[1]}' beside it" if found else ""
 
@@ -220,7 +234,7 @@ def _contents(root: Path, inside: list[Path], with_images: list[Path]) -> str:
         return f"images lie in places that mean nothing here ({shortened(counts)})"
     kinds = collections.Counter(
         entry.suffix.lower() or "no extension"
-        for entry in itertools.islice(root.rglob("*"), _MOST_ENTRIES)
+        for entry in itertools.islice(root.rglob("*"), _MAX_ENTRIES)
         if entry.is_file()
         and not any(part.startswith(".") for part in entry.relative_to(root).parts)
     )
@@ -237,23 +251,22 @@ def _expected(root: Path) -> str:
     )
 
 
-Layout = Literal["folders", "side_by_side", "targets"]
-
-
-def layout_of(found: Found, headers: list, asked: places.Layout) -> Layout:
-    """Tell what the images of a split are.
+def infer_layout(
+    found: SplitFiles, headers: Sequence[ImageFile], asked: places.Layout
+) -> Layout:
+    """Tells how the images of a split hold A and B.
 
     Args:
         found: the split.
-        headers: those of its files that could be read.
+        headers: of those files that can be read.
         asked: what the user says, or `auto`.
 
     Returns:
-        `targets` where a folder holds single images: most are too narrow to be two.
+        `targets` where most images of the only folder are too narrow to be two.
     """
     if found.is_two_folders:
         return "folders"
     if asked in ("side_by_side", "targets"):
         return asked
-    alike = sum(map(listing.looks_like_two, headers))
-    return "side_by_side" if 2 * alike >= len(headers) else "targets"
+    wide = sum(map(listing.looks_like_two, headers))
+    return "side_by_side" if 2 * wide >= len(headers) else "targets"

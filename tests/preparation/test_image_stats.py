@@ -3,11 +3,11 @@ import pytest
 
 from tests.data.conftest import picture, save
 from tests.preparation.conftest import cut, plain
-from tfi2i.preparation.facts import first_look, look
+from tfi2i.preparation.image_stats import measure, read_header
 
 
 def facts(path, halves=False):
-    return look(first_look(path), halves)
+    return measure(read_header(path), halves)
 
 
 def test_what_the_pixels_are(tmp_path):
