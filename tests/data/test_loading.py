@@ -3,6 +3,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image, ImageOps
 
 from tests.data.conftest import levels, picture, save
@@ -110,6 +111,20 @@ def test_all_damaged_files_are_named_at_once(tmp_path):
     assert str(error.value) == (
         f"truncated or damaged images (3): {expected}; replace or remove them"
     )
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp"])
+def test_a_file_that_is_lost_before_its_turn(tmp_path, suffix):
+    """Where images are not kept: as an error that training explains."""
+    for name in "AB":
+        save(tmp_path / f"train/{name}/1.{suffix}", picture(40, 40))
+    data = PairedData.load(tmp_path, load_size=8, cache="off")
+    batches = data.training(batch_size=1, crop_size=8, epochs=1)
+    path = tmp_path / f"train/A/1.{suffix}"
+    for change in (lambda: path.write_bytes(path.read_bytes()[:-900]), path.unlink):
+        change()
+        with pytest.raises(tf.errors.InvalidArgumentError, match="damaged"):
+            next(iter(batches))
 
 
 def test_bad_arguments(two_folders):

@@ -26,9 +26,11 @@ class OnDemand(store.Images):
         def read(index):
             try:
                 return self.read(index)
-            except tf.errors.OpError as error:
-                # TensorFlow passes on the type of Python's own errors only.
-                raise ValueError("truncated or damaged") from error
+            # TensorFlow passes on the type of some of Python's own errors only.
+            except tf.errors.ResourceExhaustedError as error:
+                raise MemoryError from error
+            except (tf.errors.OpError, OSError) as error:
+                raise ValueError("missing, truncated or damaged") from error
 
         image = tf.numpy_function(read, [index], self.dtype, stateful=False)
         return tf.ensure_shape(image, self.image_shape)
