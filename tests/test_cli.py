@@ -183,6 +183,7 @@ def test_mistakes(capsys, words, expected):
         ),
         (["--batch-size=4"], "no option --batch-size. Did you mean --data.batch-size?"),
         (["--epoch", "4"], "There is no option --epoch. Did you mean --epochs?"),
+        (["--model.efficiency", "4"], "There is no option --model.efficiency. See"),
         (
             ["--filters", "4"],
             "mean --model.generator.filters or --model.discriminator.filters?",

@@ -101,8 +101,10 @@ def _suggest_flag(name: str, flags: dict[str, Any], program: str) -> str:
 def _flags(kind: Any, prefix: str = "--") -> dict[str, Any]:
     """The annotation of each flag of `kind`."""
     flags: dict[str, Any] = {}
-    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
-        flag = prefix + name.replace("_", "-")
+    hints = typing.get_type_hints(kind, include_extras=True)
+    # What a class says, such as its stored type, is no field.
+    for field in dataclasses.fields(kind):
+        hint, flag = hints[field.name], prefix + field.name.replace("_", "-")
         if dataclasses.is_dataclass(hint):
             flags |= _flags(hint, f"{flag}.")
         elif not _is_marked(hint):
