@@ -41,7 +41,7 @@ def translate_options() -> type[typing.Any]:
         input: typing.Literal["edges", "grayscale", "downscale"] | None = None
         """Make the network's input from images; edges draws those of photographs."""
         half: typing.Literal["left", "right", "whole"] | None = None
-        """Part of side-by-side images; None: the input's, if training images were such."""
+        """Part of side-by-side images; None: the input's, if trained on such."""
         alpha: typing.Literal["flatten", "keep"] = "flatten"
         """Whether outputs keep the alpha of their inputs."""
         weights: typing.Literal["last", "best"] | None = None
