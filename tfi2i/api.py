@@ -93,7 +93,7 @@ def _resume(
     epochs: int | None = None,
     **kept: Any,
 ) -> keras.Model:
-    moved = dict(data or {})
+    moved = checked_data(data or {})
     if "data.dir" in kept:
         moved["dir"] = kept.pop("data.dir")
     directory = moved.pop("dir", None)

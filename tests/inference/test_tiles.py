@@ -180,6 +180,11 @@ def test_too_small_a_tile():
         plan(0, Network())
 
 
+def test_statistics_of_something_else():
+    with pytest.raises(ValueError, match="is 'image'; expected 'tile' or 'whole'"):
+        tiled_generator(resnet(0, filters=2), 64, "image")
+
+
 @pytest.mark.slow
 def test_a_run_by_its_name(tmp_path, caplog):
     make_run(tmp_path / "run", "resnet", norm="batch", statistics="stored")

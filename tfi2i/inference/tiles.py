@@ -13,7 +13,7 @@ import dataclasses
 import math
 import threading
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, get_args
 
 import keras
 import numpy as np
@@ -171,9 +171,13 @@ def tiled_generator(
         The engine, and the line of `remark`.
 
     Raises:
-        ValueError: the tile is too small, or `statistics` is `"whole"` and the
-            generator takes none.
+        ValueError: the tile is too small, `statistics` is another word, or it is
+            `"whole"` and the generator takes none.
     """
+    if statistics not in get_args(Statistics):
+        raise ValueError(
+            f"--tile-statistics is {statistics!r}; expected 'tile' or 'whole'."
+        )
     layers = statistics_layers(generator)
     network = Network(size_rule(generator), reach(generator), bool(layers))
     if statistics == "whole" and not layers:
