@@ -1,8 +1,7 @@
-"""Every class that a stored file names; importing this makes Keras know them all.
+"""Makes Keras know every class that a stored file names: import this module.
 
-They live in these three rooms alone, each of which imports all of its classes.
+Such classes live in these two packages only, whose `__init__` imports all of them.
 """
 
 import tfi2i.layers
-import tfi2i.models
-import tfi2i.networks  # noqa: F401
+import tfi2i.models  # noqa: F401

@@ -79,11 +79,11 @@ def _record_algorithms(monkeypatch):
     for name in {case[-1] for case in CASES} - {None}:
         way = getattr(convolution, name)
 
-        def told(*args, name=name, way=way, **options):
+        def record(*args, name=name, way=way, **options):
             taken.append(name)
             return way(*args, **options)
 
-        monkeypatch.setattr(convolution, name, told)
+        monkeypatch.setattr(convolution, name, record)
     return taken
 
 
