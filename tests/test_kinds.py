@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 import tfi2i
-from tfi2i.recipes import models
+from tfi2i.recipes import model_list
 
 ROOT = Path(tfi2i.__file__).parent
-MODELS = [model.type for model in models.MODELS]
+MODELS = [model.type for model in model_list.MODELS]
 OWN = {ROOT / room / f"{name}.py" for room in ("recipes", "models") for name in MODELS}
-KINDS = {model.__name__ for model in models.MODELS} | {
+KINDS = {model.__name__ for model in model_list.MODELS} | {
     *("Pix2Pix", "CycleGAN", "AdversarialConfig", "PairedData", "UnpairedData"),
     *("PairedFiles", "UnpairedFiles"),
 }
@@ -58,7 +58,7 @@ def test_nobody_asks_which_model_it_is():
     assert [place for place in found if not place.startswith(_NAMES)] == []
 
 
-_NAMES = ("__init__.py", "preparation/sources.py")
+_NAMES = ("__init__.py", "preparation/public_sets.py")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tests.made_up import MadeUp, MadeUpConfig
 from tfi2i.evaluation import evaluate
 from tfi2i.exports import export
 from tfi2i.inference import load
-from tfi2i.recipes import models
+from tfi2i.recipes import model_list
 from tfi2i.recipes.config import DataConfig, TrainConfig
 from tfi2i.training.run import resume, train
 
@@ -20,7 +20,7 @@ from tfi2i.training.run import resume, train
 @pytest.fixture(autouse=True)
 def known(monkeypatch):
     """All that a model needs to be known: its line in the tuple."""
-    monkeypatch.setattr(models, "MODELS", (*models.MODELS, MadeUpConfig))
+    monkeypatch.setattr(model_list, "MODELS", (*model_list.MODELS, MadeUpConfig))
 
 
 @pytest.fixture

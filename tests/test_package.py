@@ -107,7 +107,7 @@ _EVERYTHING = (
     [
         "import keras, tfi2i",
         pytest.param("import tfi2i; tfi2i.load", marks=pytest.mark.slow),
-        pytest.param("import tfi2i.interop.initial", marks=pytest.mark.slow),
+        pytest.param("import tfi2i.interop.initial_weights", marks=pytest.mark.slow),
     ],
 )
 def test_every_stored_class_is_known(first, every_class):

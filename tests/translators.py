@@ -7,7 +7,7 @@ import numpy as np
 
 from tests.recipes.changes import changed
 from tfi2i.exports import export
-from tfi2i.inference.sizes import at_own_size, size_rule
+from tfi2i.inference.size_padding import run_padded, size_rule
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.named import get
 from tfi2i.recipes.resolve import resolve
@@ -51,7 +51,7 @@ def exported(factory, name):
 def by_hand(generator, images):
     """What a trained generator paints, in eager mode, at the images' own sizes."""
     rule = size_rule(generator)
-    return at_own_size(lambda x: generator(x, training=False), images, rule).numpy()
+    return run_padded(lambda x: generator(x, training=False), images, rule).numpy()
 
 
 def photos(count, height, width, seed=0):

@@ -12,9 +12,9 @@ import keras
 
 from tfi2i import evaluation, exports
 from tfi2i.inference import Report, load, translate_files
-from tfi2i.inference.shown import MadeInput, Size
+from tfi2i.inference.network_inputs import MadeInput, Size
 from tfi2i.inference.tiles import Statistics
-from tfi2i.interop.initial import initial_networks
+from tfi2i.interop.initial_weights import initial_networks
 from tfi2i.recipes.config import TrainConfig
 from tfi2i.recipes.customize import checked_data, customize, ready_to_train, with_fields
 from tfi2i.recipes.named import RECIPES

@@ -14,7 +14,7 @@ from tfi2i.data.pixels import to_uint8
 from tfi2i.data.reading import read_image
 from tfi2i.evaluation import mean_image, score
 from tfi2i.exports import Export, export
-from tfi2i.exports.table import exports_table
+from tfi2i.exports.export_table import exports_table
 from tfi2i.files import whole
 from tfi2i.inference import load, translate_files
 from tfi2i.recipes import build, stored, trained

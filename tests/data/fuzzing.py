@@ -15,9 +15,9 @@ import tifffile
 from PIL import Image
 
 from tests.data.conftest import picture
-from tfi2i.data.limits import MAX_BYTES
 from tfi2i.data.pixels import PixelType
 from tfi2i.data.reading import read_image
+from tfi2i.data.size_limits import MAX_BYTES
 
 TYPES = (
     PixelType.of(),

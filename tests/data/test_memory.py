@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.data.conftest import one_line, picture, save
-from tfi2i.data import PairedData, memory, store
+from tfi2i.data import PairedData, image_store, memory
 
 Usage = collections.namedtuple("Usage", "total used free")
 
@@ -118,6 +118,6 @@ def test_more_images_than_memory(tmp_path, room, free_disk, kept, caplog):
         save(tmp_path / "train" / name / "1.png", picture(20, 20))
     room(1000, free_disk)
     data = PairedData.load(tmp_path, load_size=16)
-    assert isinstance(data.images["a"], store.Held) == kept
+    assert isinstance(data.images["a"], image_store.Held) == kept
     assert data.images["a"][0].shape == (16, 16, 3)
     assert len(caplog.records) == 1

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.data.conftest import in_pairs, levels, save
 from tfi2i import data
-from tfi2i.data import PairedData, bundled, folders, paired
+from tfi2i.data import PairedData, bundled, paired, paired_files
 
 COUNT = 11
 
@@ -19,9 +19,9 @@ def pairs() -> PairedData:
     rows, columns = np.meshgrid(range(9), range(9), indexing="ij")
     place = np.stack([rows * 0, rows, columns], axis=-1)
     real_a = np.stack([place + (i, 0, 0) for i in range(COUNT)]).astype(np.uint8)
-    image = folders.ImageFile(bundled(), 9, 9)
-    samples = tuple(folders.Sample(str(i), image, image) for i in range(COUNT))
-    files = folders.PairedFiles("folders", (), "made up", samples)
+    image = paired_files.ImageFile(bundled(), 9, 9)
+    samples = tuple(paired_files.Sample(str(i), image, image) for i in range(COUNT))
+    files = paired_files.PairedFiles("folders", (), "made up", samples)
     return PairedData(tf.constant(real_a), tf.constant(real_a + 100), files)
 
 

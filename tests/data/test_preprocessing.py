@@ -6,8 +6,8 @@ import tensorflow as tf
 from PIL import Image
 
 from tests.data.conftest import in_pairs, levels, one_line, picture, save
-from tfi2i.data import PairedData, UnpairedData, derived, paired, unpaired
-from tfi2i.data.lookup import Wanted
+from tfi2i.data import PairedData, UnpairedData, derived_inputs, paired, unpaired
+from tfi2i.data.pixel_lookup import PixelRequest
 
 SHAPES = [(40, 60), (50, 40), (44, 44), (64, 48)]
 
@@ -124,7 +124,7 @@ def test_colourisation_and_super_resolution_need_photographs_only(tmp_path):
     for index, image in enumerate(images):
         np.testing.assert_array_equal(grey.images["b"][index], image)
         np.testing.assert_array_equal(small.images["b"][index], image)
-        expected = derived.Derivation("downscale", 2)(tf.constant(image))
+        expected = derived_inputs.Derivation("downscale", 2)(tf.constant(image))
         np.testing.assert_array_equal(small.images["a"][index], expected)
     (batch,) = in_pairs(paired(tmp_path, input="grayscale", crop_size=32, batch_size=2))
     assert [side.shape[-1] for side in batch] == [1, 3]
@@ -150,7 +150,7 @@ def test_labels_keep_their_values(tmp_path):
     labels = rng.choice([0, 90, 200], (30, 30, 3)).astype(np.uint8)
     save(tmp_path / "train/A/1.png", picture(30, 30))
     save(tmp_path / "train/B/1.png", labels)
-    nearest = Wanted(method="nearest")
+    nearest = PixelRequest(method="nearest")
     data = PairedData.load(tmp_path, load_size=47, domain_b=nearest)
     assert set(np.unique(data.images["b"])) == {0, 90, 200}
     assert len(np.unique(data.images["a"])) > 3
@@ -174,7 +174,7 @@ def test_images_are_read_by_size(tmp_path):
 def test_names_of_domains_change_nothing_else(photos):
     """The other domain's colours may change as well; all else is to the bit."""
     data = PairedData.load(
-        photos, load_size=(24, 30), domain_b=Wanted(method="nearest")
+        photos, load_size=(24, 30), domain_b=PixelRequest(method="nearest")
     )
     how = {"batch_size": 2, "crop_size": 20, "epochs": 2, "rotate": 20.0, "seed": 3}
     there = in_pairs(data.training(**how, color_jitter=0.5, jittered="b"))

@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.conftest import levels, save
-from tfi2i.data import PairedData, UnpairedData, bundled, domains, headers, unpaired
+from tfi2i.data import (
+    PairedData,
+    UnpairedData,
+    bundled,
+    headers,
+    unpaired,
+    unpaired_files,
+)
 
 FEW, MANY, EPOCHS = 4, 11, 250
 
@@ -19,7 +26,7 @@ def made_up(count_a: int, count_b: int) -> UnpairedData:
     real_a = np.stack([place + (i, 0, 0) for i in range(count_a)])
     real_b = np.stack([place + (100 + i, 0, 0) for i in range(count_b)])
     image = headers.ImageFile(bundled(), 9, 9)
-    files = domains.UnpairedFiles(
+    files = unpaired_files.UnpairedFiles(
         "folders", (), "made up", (image,) * count_a, (image,) * count_b
     )
     return UnpairedData(*(tf.constant(x, tf.uint8) for x in (real_a, real_b)), files)

@@ -10,7 +10,7 @@ from PIL import Image
 from tests.translators import photos
 from tfi2i.data import bundled
 from tfi2i.data.pixels import PixelType
-from tfi2i.exports.images import real_images
+from tfi2i.exports.comparison_images import real_images
 from tfi2i.recipes.config import DataConfig, TrainConfig
 from tfi2i.recipes.named import get
 from tfi2i.recipes.pix2pix import Pix2PixConfig

@@ -12,7 +12,7 @@ from tfi2i.exports.onnx import write_onnx
 from tfi2i.exports.saved_model import write_float_model, write_saved_model
 from tfi2i.exports.tflite import write_tflite
 from tfi2i.inference.engines import SavedModelEngine, TFLiteEngine
-from tfi2i.inference.onnx import OnnxEngine
+from tfi2i.inference.onnx_engine import OnnxEngine
 
 KINDS = {
     "unet": lambda **options: networks.unet(5, filters=2, **options),

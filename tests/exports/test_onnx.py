@@ -17,8 +17,8 @@ from tfi2i.exports.saved_model import write_float_model
 from tfi2i.exports.tflite import write_tflite
 from tfi2i.exports.verify import compare, paint
 from tfi2i.inference.engines import KerasEngine, TFLiteEngine
-from tfi2i.inference.load import trained_generators
-from tfi2i.inference.onnx import OnnxEngine
+from tfi2i.inference.load_translator import trained_generators
+from tfi2i.inference.onnx_engine import OnnxEngine
 
 
 def _session(path):

@@ -15,7 +15,7 @@ from tfi2i.data.pixels import RGB, PixelType
 from tfi2i.exports import export
 from tfi2i.exports.onnx import write_onnx
 from tfi2i.inference import load
-from tfi2i.inference.described import describe, described
+from tfi2i.inference.export_metadata import describe, described
 from tfi2i.recipes import stored
 
 GREY = PixelType.of(1, "uint16", 100, 4095)

@@ -15,7 +15,7 @@ from tfi2i.exports import export
 from tfi2i.exports.saved_model import write_saved_model
 from tfi2i.inference import load
 from tfi2i.inference.engines import KerasEngine, TFLiteEngine
-from tfi2i.inference.load import trained_generators
+from tfi2i.inference.load_translator import trained_generators
 from tfi2i.recipes import build, stored
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tfi2i.exports import Export
-from tfi2i.exports.table import exports_table
+from tfi2i.exports.export_table import exports_table
 from tfi2i.exports.verify import Parity
 
 

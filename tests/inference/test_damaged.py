@@ -17,7 +17,7 @@ from tfi2i.exports.onnx import write_onnx
 from tfi2i.exports.saved_model import write_float_model, write_saved_model
 from tfi2i.exports.tflite import write_tflite
 from tfi2i.inference import load
-from tfi2i.inference.described import describe
+from tfi2i.inference.export_metadata import describe
 from tfi2i.recipes import stored
 
 IMAGE = photos(1, 24, 24)[0]

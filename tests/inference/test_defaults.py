@@ -9,11 +9,11 @@ from tfi2i.exports.onnx import write_onnx
 from tfi2i.exports.saved_model import write_float_model, write_saved_model
 from tfi2i.exports.tflite import write_tflite
 from tfi2i.inference.engines import KerasEngine, SavedModelEngine, TFLiteEngine
-from tfi2i.inference.generators import bound
+from tfi2i.inference.generators import bind_defaults
 from tfi2i.inference.noise import with_noise
-from tfi2i.inference.onnx import OnnxEngine
+from tfi2i.inference.onnx_engine import OnnxEngine
 from tfi2i.inference.receptive_field import reach, statistics_layers
-from tfi2i.inference.sizes import size_rule
+from tfi2i.inference.size_padding import size_rule
 from tfi2i.inference.tiles import tiled_generator
 from tfi2i.layers import InstanceNormalization, RequireMultiple
 from tfi2i.network_sizes import SizeRule
@@ -55,14 +55,14 @@ def _with_label(network, images):
 @pytest.mark.parametrize("has_norm", [False, True])
 def test_paints_as_with_the_label(has_norm):
     network = _labelled(has_norm)
-    alone = bound(network, {"label": LABEL})
+    alone = bind_defaults(network, {"label": LABEL})
     assert size_rule(alone) == SizeRule(4, 4)
     assert len(statistics_layers(alone)) == has_norm
     images = _images(2, 32, 44)
     expected = _with_label(network, images)
     np.testing.assert_allclose(KerasEngine(alone).run(images), expected, atol=1e-6)
     # The label makes a difference.
-    other = bound(network, {"label": [1.0, 0.0, 0.0]})
+    other = bind_defaults(network, {"label": [1.0, 0.0, 0.0]})
     assert np.abs(KerasEngine(other).run(images) - expected).max() > 0.01
     noisy = KerasEngine(with_noise(alone, 0)).run(images)
     assert np.abs(noisy - expected).max() > 0.01
@@ -70,7 +70,7 @@ def test_paints_as_with_the_label(has_norm):
 
 def test_tiles_equal_the_whole_image():
     """A constant is reached by no pixel."""
-    alone = bound(_labelled(False), {"label": LABEL})
+    alone = bind_defaults(_labelled(False), {"label": LABEL})
     # The second kernel sees one pixel on; the first, at half the resolution, two more.
     assert reach(alone) == 3
     image = _images(1, 71, 93)
@@ -82,7 +82,7 @@ def test_tiles_equal_the_whole_image():
 
 def test_statistics_of_the_whole_image():
     """There is one layer of them, and it takes them after the label was added."""
-    alone = bound(_labelled(True), {"label": LABEL})
+    alone = bind_defaults(_labelled(True), {"label": LABEL})
     engine, _ = tiled_generator(alone, 48, "whole")
     image = _images(1, 40, 41)
     engine._fixed.take(image)
@@ -92,7 +92,7 @@ def test_statistics_of_the_whole_image():
 
 
 def test_exports_and_keras_files(tmp_path):
-    alone = bound(_labelled(True), {"label": LABEL})
+    alone = bind_defaults(_labelled(True), {"label": LABEL})
     images = _images(2, 30, 41)
     expected = KerasEngine(alone).run(images)
     write_saved_model(alone, tmp_path / "saved")

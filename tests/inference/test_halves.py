@@ -7,7 +7,7 @@ from PIL import Image
 from tests.translators import photos
 from tfi2i.data.reading import read_image
 from tfi2i.inference import Translator, translate_files
-from tfi2i.inference.shown import Shown, Training
+from tfi2i.inference.network_inputs import Shown, Training
 from tfi2i.recipes.config import DataConfig
 from tfi2i.ways import named
 

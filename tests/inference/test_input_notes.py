@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from tests.translators import photos
-from tfi2i.data.derived import edges
+from tfi2i.data.derived_inputs import edges
 from tfi2i.inference import Translator, translate_files
-from tfi2i.inference.shown import Training, as_trained
+from tfi2i.inference.network_inputs import Training, as_trained
 from tfi2i.recipes.config import DataConfig
 
 SQUARE = {"crop_size": 32, "load_size": 36}

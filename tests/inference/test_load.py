@@ -10,7 +10,7 @@ import pytest
 from tests.translators import exported, make_cyclegan_run, photos, write_run
 from tfi2i.data.pixels import to_float, to_uint8
 from tfi2i.inference import engines, load
-from tfi2i.inference.load import trained_generators
+from tfi2i.inference.load_translator import trained_generators
 from tfi2i.recipes import stored
 
 

@@ -9,10 +9,10 @@ from PIL import Image
 
 from tests.test_cli import refused
 from tests.translators import make_cyclegan_run, photos, write_run
-from tfi2i.data.derived import edges
+from tfi2i.data.derived_inputs import edges
 from tfi2i.data.pixels import RGB, PixelType
 from tfi2i.inference import Translator, load
-from tfi2i.inference.shown import Training, as_trained
+from tfi2i.inference.network_inputs import Training, as_trained
 from tfi2i.recipes.config import DataConfig, DomainConfig
 from tfi2i.ways import named
 

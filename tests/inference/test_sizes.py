@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfi2i.inference.sizes import at_own_size, size_rule
+from tfi2i.inference.size_padding import run_padded, size_rule
 from tfi2i.network_sizes import SizeRule
 from tfi2i.networks import resnet, unet
 
@@ -20,7 +20,7 @@ def test_pads_by_reflection_and_crops_back(rule, shape):
         seen.append(padded.numpy())
         return padded * 2
 
-    output = at_own_size(network, tf.constant(image), rule)
+    output = run_padded(network, tf.constant(image), rule)
     np.testing.assert_array_equal(output, image * 2)
     pads = [(0, 0)]
     for side in shape:

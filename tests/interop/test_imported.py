@@ -20,10 +20,10 @@ from tfi2i.commands.parsing import parse
 from tfi2i.data.pixels import to_float, to_uint8
 from tfi2i.exports import export
 from tfi2i.inference import load
-from tfi2i.inference.load import trained_generators
-from tfi2i.interop import zoo
-from tfi2i.interop.command import import_source
-from tfi2i.interop.imported import import_torch
+from tfi2i.inference.load_translator import trained_generators
+from tfi2i.interop import published_generators
+from tfi2i.interop.import_command import import_source
+from tfi2i.interop.imported_runs import import_torch
 from tfi2i.training.run import resume
 
 
@@ -188,7 +188,7 @@ class _Server(http.server.BaseHTTPRequestHandler):
 
 def test_published_generators_by_name(resnet, tmp_path, capsys, monkeypatch):
     network, path, _ = resnet
-    monkeypatch.setattr(zoo, "cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr(published_generators, "cache", lambda: tmp_path / "cache")
     with serving(_Server) as (server, host):
         server.content = b"<html>Please log in</html>"
         words = ("import", "horse2zebra", tmp_path / "run", "--mirror", host)

@@ -14,8 +14,8 @@ from tests.recipes.changes import changed
 from tests.test_cli import refused
 from tests.translators import TINY, make_cyclegan_run, make_run, photos
 from tfi2i import networks
-from tfi2i.interop.imported import import_torch
-from tfi2i.interop.initial import initial_networks
+from tfi2i.interop.imported_runs import import_torch
+from tfi2i.interop.initial_weights import initial_networks
 from tfi2i.models import CycleGAN, Pix2Pix
 from tfi2i.recipes import stored
 from tfi2i.recipes.named import get

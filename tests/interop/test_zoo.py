@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from tfi2i.files import locked
-from tfi2i.interop import zoo
+from tfi2i.interop import published_generators
 
 CHECKPOINT = b"PK, as far as a server knows" * 100
 PATHS = {
@@ -66,36 +66,36 @@ def server():
 
 
 def test_there_are_five_and_eighteen():
-    kinds = [item.kind for item in zoo.published()]
+    kinds = [item.kind for item in published_generators.published()]
     assert (kinds.count("pix2pix"), kinds.count("cyclegan")) == (5, 18)
-    names = [item.name for item in zoo.published()]
+    names = [item.name for item in published_generators.published()]
     assert len(set(names)) == 23
-    for item in zoo.published():
-        assert zoo.find(item.name) == item
-        assert zoo.find(f"{item.kind}/{item.file}") == item
+    for item in published_generators.published():
+        assert published_generators.find(item.name) == item
+        assert published_generators.find(f"{item.kind}/{item.file}") == item
 
 
 def test_a_name_of_two():
     with pytest.raises(ValueError, match="write pix2pix/map2sat or cyclegan/map2sat"):
-        zoo.find("map2sat")
-    assert zoo.find("horse3zebra") is None
-    assert zoo.nearest("horse3zebra") == " Did you mean 'horse2zebra'?"
+        published_generators.find("map2sat")
+    assert published_generators.find("horse3zebra") is None
+    assert published_generators.nearest("horse3zebra") == " Did you mean 'horse2zebra'?"
 
 
 def test_addresses_are_the_authors():
-    assert zoo.find("horse2zebra").address() == (
+    assert published_generators.find("horse2zebra").address() == (
         "http://efrosgans.eecs.berkeley.edu/cyclegan/pretrained_models/horse2zebra.pth"
     )
-    assert zoo.find("edges2shoes").address() == (
+    assert published_generators.find("edges2shoes").address() == (
         "http://efrosgans.eecs.berkeley.edu/pix2pix/models-pytorch/edges2shoes.pth"
     )
 
 
 def test_fetches_once(server, tmp_path):
     server, host = server
-    item, sizes = zoo.find("horse2zebra"), []
+    item, sizes = published_generators.find("horse2zebra"), []
     for _ in range(2):
-        path = zoo.fetch(
+        path = published_generators.fetch(
             item,
             tmp_path / "zoo",
             host,
@@ -109,11 +109,11 @@ def test_fetches_once(server, tmp_path):
 
 def test_what_breaks_off_is_resumed(server, tmp_path):
     server, host = server
-    item = zoo.find("monet2photo")
+    item = published_generators.find("monet2photo")
     with pytest.raises(OSError, match="monet2photo.pth: it broke off after 100 of"):
-        zoo.fetch(item, tmp_path, host)
-    assert not zoo.path(item, tmp_path).exists()
-    assert zoo.fetch(item, tmp_path, host).read_bytes() == CHECKPOINT
+        published_generators.fetch(item, tmp_path, host)
+    assert not published_generators.path(item, tmp_path).exists()
+    assert published_generators.fetch(item, tmp_path, host).read_bytes() == CHECKPOINT
     assert [start for _, start in server.fetched] == [0, 100]
     assert os.listdir(tmp_path) == ["cyclegan_monet2photo.pth"]
 
@@ -121,7 +121,9 @@ def test_what_breaks_off_is_resumed(server, tmp_path):
 def test_what_cannot_be_resumed_is_not_kept(server, tmp_path):
     _, host = server
     with pytest.raises(OSError, match="Cannot fetch .*sat2map.pth: .*--mirror"):
-        zoo.fetch(zoo.find("pix2pix/sat2map"), tmp_path, host)
+        published_generators.fetch(
+            published_generators.find("pix2pix/sat2map"), tmp_path, host
+        )
     assert os.listdir(tmp_path) == []
 
 
@@ -129,25 +131,32 @@ def test_says_what_the_server_answered(server, tmp_path):
     _, host = server
     for name, answer in (("zebra2horse", "answers 404"), ("style_monet", "a web page")):
         with pytest.raises(OSError, match=f"Cannot fetch .*{answer}") as caught:
-            zoo.fetch(zoo.find(name), tmp_path, host)
+            published_generators.fetch(published_generators.find(name), tmp_path, host)
         assert "\n" not in str(caught.value)
     assert os.listdir(tmp_path) == []
 
 
 def test_no_server(tmp_path):
     with pytest.raises(OSError, match="Cannot fetch http://127.0.0.1:9/.*Connection"):
-        zoo.fetch(zoo.find("horse2zebra"), tmp_path, "http://127.0.0.1:9")
+        published_generators.fetch(
+            published_generators.find("horse2zebra"), tmp_path, "http://127.0.0.1:9"
+        )
 
 
 def test_a_host_that_is_none(tmp_path):
     for host in ("example.org", "file:///etc", "http:///x"):
         with pytest.raises(ValueError, match="--mirror is .*; expected an address"):
-            zoo.fetch(zoo.find("horse2zebra"), tmp_path, host)
+            published_generators.fetch(
+                published_generators.find("horse2zebra"), tmp_path, host
+            )
 
 
 def test_one_process_at_a_time(server, tmp_path):
     pytest.importorskip("fcntl")
     _, host = server
-    item = zoo.find("horse2zebra")
-    with locked(zoo.path(item, tmp_path)), pytest.raises(OSError, match="Another proc"):
-        zoo.fetch(item, tmp_path, host)
+    item = published_generators.find("horse2zebra")
+    with (
+        locked(published_generators.path(item, tmp_path)),
+        pytest.raises(OSError, match="Another proc"),
+    ):
+        published_generators.fetch(item, tmp_path, host)

@@ -9,23 +9,23 @@ from rich.console import Console
 
 from tests.data.conftest import one_line, save
 from tests.preparation.conftest import cut, pictures, plain
-from tfi2i.data.domains import find_unpaired
-from tfi2i.data.folders import find_pairs
-from tfi2i.preparation import report
+from tfi2i.data.paired_files import find_pairs
+from tfi2i.data.unpaired_files import find_unpaired
+from tfi2i.preparation import check_report
 from tfi2i.preparation.check import check
-from tfi2i.preparation.images import Asked
+from tfi2i.preparation.inspection import CheckRequest
 from tfi2i.preparation.split import split
 
 # Networks that are built quickly.
-SMALL = Asked(recipe="pix2pix-emoji", batch_size=1)
+SMALL = CheckRequest(recipe="pix2pix-emoji", batch_size=1)
 
 
 def shown(checked, exclude=None):
     """The report as people see it, and as machines do."""
     console = Console(width=100)
     with console.capture() as capture:
-        report.show(checked, console, exclude)
-    return capture.get(), json.loads(json.dumps(report.to_dict(checked)))
+        check_report.show(checked, console, exclude)
+    return capture.get(), json.loads(json.dumps(check_report.to_dict(checked)))
 
 
 def paired(root, count=4, split="train", size=(64, 64)):
@@ -107,7 +107,7 @@ def test_a_list_is_read_and_only_added_to(tmp_path):
     root, target = tmp_path / "images", tmp_path / "left_out.txt"
     pictures(root, *(f"{n}.png" for n in range(4)))
     plain(root / "4.png")
-    asked = Asked(exclude=target)
+    asked = CheckRequest(exclude=target)
     first = check(root, asked)
     assert first.added == first.excluded == (root / "4.png",)
     before = target.read_text()
@@ -227,7 +227,7 @@ def test_unlike_channels_of_a_cyclegan(tmp_path):
         five = np.random.default_rng(n).integers(0, 256, (64, 64, 5), np.uint8)
         np.save(tmp_path / "trainA" / f"a{n}.npy", five)
     pictures(tmp_path, "trainB/b0.png", "trainB/b1.png")
-    checked = check(tmp_path, Asked(recipe="cyclegan-emoji", batch_size=1))
+    checked = check(tmp_path, CheckRequest(recipe="cyclegan-emoji", batch_size=1))
     assert checked.ok and "--model.identity-weight 0.0" in checked.command
 
 
@@ -312,7 +312,7 @@ def test_the_list_goes_on_to_the_split(tmp_path):
     root, target = tmp_path / "images", tmp_path / "left out.txt"
     pictures(root, *(f"{n}.png" for n in range(12)))
     plain(root / "bad.png")
-    words = shlex.split(check(root, Asked(exclude=target)).command)
+    words = shlex.split(check(root, CheckRequest(exclude=target)).command)
     assert words[-2:] == ["--exclude", str(target)]
     done = split(root, tmp_path / "out", exclude=target)
     assert sum(kinds["images"] for kinds in done.counts.values()) == 12
@@ -332,7 +332,7 @@ def test_what_is_no_image_is_a_note(tmp_path):
 @pytest.mark.parametrize("recipe", [None, "pix2pix-emoji", "cyclegan-emoji"])
 def test_both_sides_in_one_folder_get_no_command(tmp_path, where, recipe):
     pictures(tmp_path, *(f"{where}{n}_{s}.png" for n in range(3) for s in "AB"))
-    checked = check(tmp_path, Asked(recipe=recipe))
+    checked = check(tmp_path, CheckRequest(recipe=recipe))
     assert not checked.ok and checked.command == ""
     text, found = shown(checked)
     assert "3 are called '*_A' and 3 '*_B'" in checked.verdict

@@ -16,7 +16,7 @@ from tests.preparation.server import PATH, PIXELS, TAR, serving
 from tests.preparation.test_unpack import found
 from tfi2i.downloads import Timeouts
 from tfi2i.files import locked
-from tfi2i.preparation import fetch, sources
+from tfi2i.preparation import fetch, public_sets
 
 HURRIED = Timeouts(silence=0.4, window=0.4, least=1000)
 
@@ -188,7 +188,7 @@ def test_nobody_there(place):
 def known(content):
     """A set with a checksum."""
     return dataclasses.replace(
-        sources.find("facades"),
+        public_sets.find("facades"),
         size=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
     )
@@ -239,7 +239,7 @@ def test_what_never_ends(host, place):
 
 
 def test_no_room(host, place):
-    vast = dataclasses.replace(sources.find("facades"), size=10**16)
+    vast = dataclasses.replace(public_sets.find("facades"), size=10**16)
     with pytest.raises(OSError, match="are free, and 20000000.0 GB are needed"):
         fetch.fetch(vast, [f"{host}/plain{PATH}"], place)
     assert left(place) == []

@@ -4,7 +4,7 @@ from PIL import Image
 
 from tests.data.conftest import one_line, picture, save
 from tests.preparation.conftest import cut, pictures
-from tfi2i.data.folders import find_pairs
+from tfi2i.data.paired_files import find_pairs
 from tfi2i.preparation.pair import pair
 
 

@@ -4,17 +4,20 @@ import numpy as np
 
 from tests.data.conftest import save
 from tests.preparation.conftest import cut, pictures, plain
-from tfi2i.data.excluded import Excluded
+from tfi2i.data.exclusion_list import Excluded
 from tfi2i.preparation.folder_scan import scan_folder
-from tfi2i.preparation.images import Asked, Images
+from tfi2i.preparation.inspection import CheckRequest, InspectedImages
 from tfi2i.preparation.problems import stretched, too_few
 from tfi2i.recipes.config import DataConfig
 
 
 def looked(root, *left_out, **asked):
-    asked, out = Asked(**asked), Excluded(paths=frozenset(map(root.joinpath, left_out)))
+    asked, out = (
+        CheckRequest(**asked),
+        Excluded(paths=frozenset(map(root.joinpath, left_out))),
+    )
     scan = scan_folder(root, asked.layout, "A", "B")
-    return Images.inspect(scan, asked, DataConfig(), out)
+    return InspectedImages.inspect(scan, asked, DataConfig(), out)
 
 
 def found(root, *left_out, **asked):

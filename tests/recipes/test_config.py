@@ -8,7 +8,7 @@ from tests.recipes.changes import config, cyclegan
 from tfi2i.recipes.config import DataConfig, OptimizerConfig
 from tfi2i.recipes.cyclegan import CycleGANConfig
 from tfi2i.recipes.imported import ImportedConfig
-from tfi2i.recipes.networks import DiscriminatorConfig, GeneratorConfig
+from tfi2i.recipes.network_configs import DiscriminatorConfig, GeneratorConfig
 from tfi2i.recipes.pix2pix import Pix2PixConfig
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.preparation.conftest import pictures
 from tests.recipes.test_build import small_cyclegan, small_pix2pix
-from tfi2i.recipes import build, models
+from tfi2i.recipes import build, model_list
 from tfi2i.recipes.config import DataConfig, TrainConfig
 from tfi2i.recipes.imported import ImportedConfig
 from tfi2i.recipes.validation import measures
@@ -77,8 +77,8 @@ def test_an_import_takes_whole_images_of_any_size(tmp_path):
 
 
 def test_models_have_types_of_their_own():
-    types = [model.type for model in models.MODELS]
+    types = [model.type for model in model_list.MODELS]
     assert types == ["pix2pix", "cyclegan", "imported"]
-    for model in models.MODELS:
-        assert models.of_type(model.type) is model
-    assert models.of_type("gan") is None
+    for model in model_list.MODELS:
+        assert model_list.of_type(model.type) is model
+    assert model_list.of_type("gan") is None

@@ -12,7 +12,7 @@ from tests.checks import images
 from tests.translators import TINY, photos, write_run
 from tfi2i.inference import load
 from tfi2i.inference.generators import trained_generators
-from tfi2i.interop.initial import initial_networks
+from tfi2i.interop.initial_weights import initial_networks
 from tfi2i.models import ConstantThenLinear
 from tfi2i.recipes import build, stored, trained
 from tfi2i.training.backup import Backup, Position

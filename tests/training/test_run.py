@@ -18,7 +18,7 @@ from tests.recipes.changes import changed
 from tests.test_cli import tfi2i
 from tfi2i.data import bundled
 from tfi2i.data.pixels import to_uint8
-from tfi2i.inference.load import trained_generators
+from tfi2i.inference.load_translator import trained_generators
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.config import DomainConfig
 from tfi2i.recipes.named import get

@@ -164,15 +164,15 @@ def _check(words: list[str]) -> None:
     with loaded_tensorflow():
         from rich.console import Console
 
-        from tfi2i.preparation import report
+        from tfi2i.preparation import check_report
         from tfi2i.preparation.check import check
-        from tfi2i.preparation.images import Asked
+        from tfi2i.preparation.inspection import CheckRequest
 
-        checked = check(directory, Asked(**asked))
+        checked = check(directory, CheckRequest(**asked))
         if is_json:
-            print(json.dumps(report.to_dict(checked), indent=2))
+            print(json.dumps(check_report.to_dict(checked), indent=2))
         else:
-            report.show(checked, Console(), options.exclude)
+            check_report.show(checked, Console(), options.exclude)
     if not checked.ok:
         sys.exit(1)
 
@@ -187,7 +187,7 @@ def _recipe(words: list[str]) -> str | None:
 
 
 def _asked(options: Any, words: list[str]) -> dict[str, Any]:
-    """The given options, as fields of `preparation.images.Asked`."""
+    """The given options, as fields of `preparation.images.CheckRequest`."""
     flags = (word.partition("=")[0] for word in words if word.startswith("--data."))
     paths = [flag.removeprefix("--data.").replace("-", "_") for flag in flags]
     names = {path.partition(".")[0].removeprefix("no_") for path in paths}
@@ -280,7 +280,7 @@ def _list_sets() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from tfi2i.preparation.sources import SOURCES, shown_size
+    from tfi2i.preparation.public_sets import SOURCES, shown_size
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("set", no_wrap=True)

@@ -41,7 +41,7 @@ def export(words: list[str]) -> None:
         from rich.console import Console
 
         from tfi2i import api
-        from tfi2i.exports.table import exports_table
+        from tfi2i.exports.export_table import exports_table
 
         published = api.export(**vars(options))
         folder = options.run if options.run.is_dir() else options.run.parent

@@ -45,14 +45,14 @@ def import_model(words: list[str]) -> None:
     with loaded_tensorflow():
         from rich.console import Console
 
-        from tfi2i.interop.command import account, import_source
+        from tfi2i.interop.import_command import account, import_source
 
         for line in account(import_source(options, Console())):
             print(line)
 
 
 def _list_published() -> None:
-    from tfi2i.interop.zoo import HOST, TERMS, published
+    from tfi2i.interop.published_generators import HOST, TERMS, published
 
     for item in published():
         print(f"{item.name:<28}  {item.kind}")

@@ -2,7 +2,8 @@
 
 `decode` returns arrays, for training and translation. `decode_contents` does the same
 inside the graph of an export, where no Python runs. Both give what Pillow gives for
-alpha, palettes, bit depths below eight and CMYK. `formats` reads all other formats.
+alpha, palettes, bit depths below eight and CMYK. `pixel_conversion` reads all other
+formats.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from tfi2i.data import transforms
 from tfi2i.data.geometry import Size, shape_of
+from tfi2i.data.image_store import Held, Images
 from tfi2i.data.pixels import to_float
-from tfi2i.data.store import Held, Images
 
 # AutoGraph has nothing to convert here, and takes half a second to see that.
 _as_written = tf.autograph.experimental.do_not_convert

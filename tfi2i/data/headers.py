@@ -15,9 +15,9 @@ from typing import Literal
 from PIL import Image, UnidentifiedImageError
 from PIL.ExifTags import Base
 
-from tfi2i.data import arrays, tiff
-from tfi2i.data.limits import MAX_PIXELS, Refused, check_size
+from tfi2i.data import numpy_files, tiff_files
 from tfi2i.data.pixels import Dtype, PixelType
+from tfi2i.data.size_limits import MAX_PIXELS, Refused, check_size
 
 EXTENSIONS = (
     *(".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
@@ -170,10 +170,10 @@ def _read(path: Path) -> ImageFile:
     if kind is None:
         raise Refused(f"not an image: {_KNOWN}")
     if kind in ("NPY", "NPZ"):
-        height, width, channels, dtype = arrays.header(path)
+        height, width, channels, dtype = numpy_files.header(path)
         return ImageFile(path, width, height, 1, "whole", kind, channels, False, dtype)
     if kind == "TIFF":
-        found = tiff.header(path)
+        found = tiff_files.header(path)
         picture = ImageFile(path, *found.size, 1, "whole", kind, *found.pixels)
         return _with_orientation(picture, found.orientation)
     return _read_by_pillow(path, kind, header)

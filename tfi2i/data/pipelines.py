@@ -9,11 +9,18 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfi2i.data import derived, domains, folders, loading, memory, transforms
+from tfi2i.data import (
+    derived_inputs,
+    image_loading,
+    memory,
+    paired_files,
+    transforms,
+    unpaired_files,
+)
 from tfi2i.data.epochs import TwoDomains, as_text
 from tfi2i.data.headers import shortened
 from tfi2i.data.preprocessing import Preprocessing
-from tfi2i.data.shares import Share
+from tfi2i.data.validation_share import Share
 
 
 class PairedData(TwoDomains):
@@ -29,7 +36,7 @@ class PairedData(TwoDomains):
 
     _unit = "pairs"
 
-    def __init__(self, real_a, real_b, files: folders.PairedFiles, methods=None):
+    def __init__(self, real_a, real_b, files: paired_files.PairedFiles, methods=None):
         """Hold images that are loaded already; `load` reads them from disk."""
         names = tuple(sample.name for sample in files.samples)
         super().__init__(real_a, real_b, names, methods)
@@ -41,13 +48,13 @@ class PairedData(TwoDomains):
         directory: str | Path,
         split: str = "train",
         *,
-        layout: folders.Layout = "auto",
+        layout: paired_files.Layout = "auto",
         a: str = "A",
         b: str = "B",
         usual: tuple[str, str] = ("A", "B"),
         exclude: str | Path | None = None,
         share: Share | None = None,
-        input: derived.Input = "files",
+        input: derived_inputs.Input = "files",
         downscale: int = 4,
         limit: int | None = None,
         progress: bool = True,
@@ -60,15 +67,15 @@ class PairedData(TwoDomains):
         Args:
             directory: the data set's folder.
             split: `train`, `val` or `test`.
-            layout: see `folders.find_pairs`.
+            layout: see `paired_files.find_pairs`.
             a: name of the folder that holds domain A.
             b: name of the folder that holds domain B.
-            usual: see `folders.find_pairs`.
+            usual: see `paired_files.find_pairs`.
             exclude: file that lists images to leave out.
-            share: see `folders.find_pairs`.
+            share: see `paired_files.find_pairs`.
             input: `edges`, `grayscale` or `downscale` make A from B, see
-                `derived.Derivation`. B is then the single image, the B folder or the
-                right half.
+                `derived_inputs.Derivation`. B is then the single image, the B folder or
+                the right half.
             downscale: how much smaller images of that kind are.
             limit: how many pairs to decode, the first ones; None for all.
             progress: show a bar on stderr, if that is a terminal.
@@ -79,19 +86,21 @@ class PairedData(TwoDomains):
 
         Raises:
             OSError: the folder or the split does not exist.
-            ValueError: see `folders.find_pairs`; files that cannot be decoded;
+            ValueError: see `paired_files.find_pairs`; files that cannot be decoded;
                 an argument outside its range; too little memory.
         """
-        _check_choice("input", input, derived.INPUTS)
+        _check_choice("input", input, derived_inputs.INPUTS)
         how = Preprocessing(**preprocessing)
         from_target = input != "files"
         where = {"layout": layout, "a": a, "b": b, "usual": usual}
         where |= {"exclude": exclude, "share": share}
-        files = folders.find_pairs(directory, split, targets_only=from_target, **where)
+        files = paired_files.find_pairs(
+            directory, split, targets_only=from_target, **where
+        )
         files = dataclasses.replace(files, samples=files.samples[:limit])
         methods = how.domain_a.method, how.domain_b.method
         if from_target:
-            derivation = derived.Derivation(input, downscale, methods[1])
+            derivation = derived_inputs.Derivation(input, downscale, methods[1])
             real_a, real_b = _load_derived(files, how, derivation, progress)
             return cls(real_a, real_b, files, (methods[1], methods[1]))
         real_a, real_b = _load_pairs(files, how, progress)
@@ -149,7 +158,9 @@ class UnpairedData(TwoDomains):
 
     _unit = "images in the larger domain"
 
-    def __init__(self, real_a, real_b, files: domains.UnpairedFiles, methods=None):
+    def __init__(
+        self, real_a, real_b, files: unpaired_files.UnpairedFiles, methods=None
+    ):
         """Hold images that are loaded already; `load` reads them from disk."""
         names_a = [f"A/{image.path.name}" for image in files.a]
         names_b = [f"B/{image.path.name}" for image in files.b]
@@ -162,7 +173,7 @@ class UnpairedData(TwoDomains):
         directory: str | Path,
         split: str = "train",
         *,
-        layout: folders.Layout = "auto",
+        layout: paired_files.Layout = "auto",
         a: str = "A",
         b: str = "B",
         usual: tuple[str, str] = ("A", "B"),
@@ -179,12 +190,12 @@ class UnpairedData(TwoDomains):
         Args:
             directory: the data set's folder.
             split: `train`, `val` or `test`.
-            layout: see `domains.find_unpaired`.
+            layout: see `unpaired_files.find_unpaired`.
             a: name of the folder that holds domain A.
             b: name of the folder that holds domain B.
-            usual: see `folders.find_pairs`.
+            usual: see `paired_files.find_pairs`.
             exclude: file that lists images to leave out.
-            share: see `folders.find_pairs`.
+            share: see `paired_files.find_pairs`.
             limit: how many images of each domain to decode, the first ones; None for
                 all.
             progress: show a bar on stderr, if that is a terminal.
@@ -195,21 +206,23 @@ class UnpairedData(TwoDomains):
 
         Raises:
             OSError: the folder or the split does not exist.
-            ValueError: see `domains.find_unpaired`; files that cannot be decoded; an
-                argument outside its range; too little memory.
+            ValueError: see `unpaired_files.find_unpaired`; files that cannot be
+                decoded; an argument outside its range; too little memory.
         """
         how = Preprocessing(**preprocessing)
         where = {"layout": layout, "a": a, "b": b, "usual": usual}
         where |= {"exclude": exclude, "share": share}
-        files = domains.find_unpaired(directory, split, **where)
+        files = unpaired_files.find_unpaired(directory, split, **where)
         files = dataclasses.replace(files, a=files.a[:limit], b=files.b[:limit])
         readings = _readings(how, (files.a, files.b), progress)
         cache = _cache(how, (files.a, files.b), readings)
         if files.layout == "side_by_side":
-            real = loading.load_halves(files.a, files.b, readings, cache, progress)
+            real = image_loading.load_halves(
+                files.a, files.b, readings, cache, progress
+            )
         else:
             found = zip((files.a, files.b), readings, strict=True)
-            real = loading.load(list(found), cache, progress)
+            real = image_loading.load(list(found), cache, progress)
         return cls(*real, files, (how.domain_a.method, how.domain_b.method))
 
     @property
@@ -266,9 +279,9 @@ def _load_pairs(files, how, progress):
     cache = _cache(how, (files_a, files_b), readings)
     _check_alike(files, readings[0].shapes(files_a), readings[1].shapes(files_b))
     if files.layout == "side_by_side":
-        return loading.load_halves(files_a, files_b, readings, cache, progress)
+        return image_loading.load_halves(files_a, files_b, readings, cache, progress)
     found = zip((files_a, files_b), readings, strict=True)
-    return loading.load(list(found), cache, progress)
+    return image_loading.load(list(found), cache, progress)
 
 
 def _load_derived(files, how, derivation, progress):
@@ -276,10 +289,10 @@ def _load_derived(files, how, derivation, progress):
     reading = how.reading(targets, "b", progress)
     pixels = derivation.pixels(reading.pixels)
     # They become an input each.
-    needed = loading.bytes_needed(targets, reading)
+    needed = image_loading.bytes_needed(targets, reading)
     needed += needed * pixels.channels // reading.pixels.channels
     cache = memory.choose(how.cache, needed)
-    return loading.load_derived(targets, reading, derivation, cache, progress)
+    return image_loading.load_derived(targets, reading, derivation, cache, progress)
 
 
 def _readings(how, files, progress):
@@ -287,7 +300,7 @@ def _readings(how, files, progress):
 
 
 def _cache(how: Preprocessing, files: Sequence, readings: Sequence) -> str:
-    needed = sum(map(loading.bytes_needed, files, readings))
+    needed = sum(map(image_loading.bytes_needed, files, readings))
     return memory.choose(how.cache, needed)
 
 

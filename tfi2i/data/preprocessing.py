@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from tfi2i.data import decoding, lookup, reading
+from tfi2i.data import decoding, pixel_lookup, reading
 from tfi2i.data.geometry import Geometry, Preprocess, Size, shape_of
 from tfi2i.data.headers import ImageFile
-from tfi2i.data.lookup import Wanted
 from tfi2i.data.memory import Cache
+from tfi2i.data.pixel_lookup import PixelRequest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Preprocessing:
     load_size: Size = 286
     crop_size: Size = 256
     multiple: int = 4
-    domain_a: Wanted = Wanted()
-    domain_b: Wanted = Wanted()
+    domain_a: PixelRequest = PixelRequest()
+    domain_b: PixelRequest = PixelRequest()
     background: str = "white"
     cache: Cache = "auto"
 
@@ -64,9 +64,9 @@ class Preprocessing:
                 be looked up.
 
         Raises:
-            ValueError: as `lookup.pixel_type`; a field outside its range.
+            ValueError: as `pixel_lookup.pixel_type`; a field outside its range.
         """
         wanted = self.domain_a if domain == "a" else self.domain_b
         colour = decoding.parse_colour(self.background)
-        pixels = lookup.pixel_type(files, wanted, domain, progress)
+        pixels = pixel_lookup.pixel_type(files, wanted, domain, progress)
         return reading.Reading(pixels, self.geometry, wanted.method, colour)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfi2i.data import decoding, formats, headers, transforms
+from tfi2i.data import decoding, headers, pixel_conversion, transforms
 from tfi2i.data.geometry import Geometry
 from tfi2i.data.headers import ImageFile
 from tfi2i.data.pixels import RGB, Dtype, PixelType
@@ -97,7 +97,7 @@ def read_image(
     colour = decoding.parse_colour(background)
     file = headers.read(Path(path))
     # Checked before decoding, which may take long.
-    formats.check_fit(file, pixels)
+    pixel_conversion.check_fit(file, pixels)
     try:
         return _decode(file, colour, pixels)
     except tf.errors.ResourceExhaustedError:
@@ -133,8 +133,8 @@ def _decode(
     if file.format in decoding.NATIVE:
         image, file = decoding.decode(file)
     else:
-        image = formats.read(file)
-    image = formats.convert(image, file, background, pixels)
+        image = pixel_conversion.read(file)
+    image = pixel_conversion.convert(image, file, background, pixels)
     return _upright(image, orientation)
 
 

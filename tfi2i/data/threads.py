@@ -47,7 +47,7 @@ def parallel_map(
         The results, in the order of the items. The first failure ends the work.
     """
     with (
-        without_notes() as stderr,
+        without_decoder_messages() as stderr,
         concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
         console = Console(stderr=True, file=stderr)
@@ -63,7 +63,7 @@ def parallel_map(
 
 
 @contextlib.contextmanager
-def without_notes() -> Iterator[TextIO | None]:
+def without_decoder_messages() -> Iterator[TextIO | None]:
     """Hides what libraries write to stderr about damaged files, without their names.
 
     Everything else that is written to stderr meanwhile appears at the end.

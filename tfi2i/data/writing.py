@@ -11,7 +11,7 @@ import tensorflow as tf
 import tifffile
 from PIL import Image
 
-from tfi2i.data import profiles
+from tfi2i.data import icc_profiles
 from tfi2i.data.pixels import PixelType
 
 _QUALITY = 95
@@ -78,7 +78,7 @@ def write(
         # As colour, because few formats but PNG hold grey with alpha.
         colours = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
         image = np.concatenate([colours, alpha[..., None]], axis=2)
-    if not profiles.fits(profile, image):
+    if not icc_profiles.fits(profile, image):
         profile = None
     if not can_hold(suffix, PixelType(image.shape[2], image.dtype.name)):
         raise ValueError(

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfi2i.errors import not_installed
 from tfi2i.files import stderr_aside
-from tfi2i.inference.sizes import at_inference
+from tfi2i.inference.size_padding import at_inference
 
 OPSET = 18
 """Version of the operators; runtimes since 2023 have it."""

@@ -9,19 +9,19 @@ from typing import NamedTuple
 import keras
 
 from tfi2i.data.pixels import PixelType
-from tfi2i.exports.images import real_images
+from tfi2i.exports.comparison_images import real_images
+from tfi2i.exports.export_report import Export, add_to_report, read_report
+from tfi2i.exports.export_source import read_origin
 from tfi2i.exports.onnx import check_onnx, write_onnx
-from tfi2i.exports.origin import read_origin
 from tfi2i.exports.progress import steps
-from tfi2i.exports.report import Export, add_to_report, read_report
 from tfi2i.exports.saved_model import write_float_model, write_saved_model
 from tfi2i.exports.tflite import QUANTIZATIONS, write_tflite
 from tfi2i.exports.verify import Painted, check, compare, paint, sizes_to_compare
 from tfi2i.files import make_folder, temporary_folder, whole
-from tfi2i.inference.described import describe
 from tfi2i.inference.engines import KerasEngine, SavedModelEngine, TFLiteEngine
-from tfi2i.inference.onnx import OnnxEngine
-from tfi2i.inference.sizes import size_rule
+from tfi2i.inference.export_metadata import describe
+from tfi2i.inference.onnx_engine import OnnxEngine
+from tfi2i.inference.size_padding import size_rule
 from tfi2i.recipes.trained import Weights
 
 FORMATS = ("savedmodel", "tflite", "onnx")

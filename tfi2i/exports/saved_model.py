@@ -13,7 +13,7 @@ from tfi2i.data.writing import can_hold
 from tfi2i.errors import reason
 from tfi2i.inference.free_size import painted
 from tfi2i.inference.generators import Extras
-from tfi2i.inference.sizes import at_inference, at_own_size, size_rule
+from tfi2i.inference.size_padding import at_inference, run_padded, size_rule
 from tfi2i.models.trainer import as_batch
 
 
@@ -143,7 +143,7 @@ def _with_extra(extras, name, images, given):
         ]
         return painted(extras.generator, [padded, *values])
 
-    return at_own_size(network, images, size_rule(extras.generator))
+    return run_padded(network, images, size_rule(extras.generator))
 
 
 def write_float_model(generator: keras.Model, path: Path, size: int | None) -> None:

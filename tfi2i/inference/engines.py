@@ -16,7 +16,7 @@ from tfi2i.data.pixels import DTYPES, PixelType, from_float, to_float
 from tfi2i.errors import reason
 from tfi2i.files import stderr_aside
 from tfi2i.inference.noise import Noise
-from tfi2i.inference.sizes import at_inference, size_rule
+from tfi2i.inference.size_padding import at_inference, size_rule
 from tfi2i.layers.convolution import fast_inference
 
 # Calls with a shape before it gets a graph of its own, which takes a second to make.

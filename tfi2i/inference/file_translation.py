@@ -11,16 +11,16 @@ from rich.console import Console
 from rich.progress import Progress
 
 from tfi2i.data.headers import shortened
+from tfi2i.data.icc_profiles import read_profile
 from tfi2i.data.pixels import PixelType
-from tfi2i.data.profiles import read_profile
 from tfi2i.data.reading import read_alpha, read_image
 from tfi2i.data.writing import can_hold, write
 from tfi2i.files import whole
 from tfi2i.inference.concurrent_translation import ConcurrentTranslation
 from tfi2i.inference.halves import Halves, cut
 from tfi2i.inference.input_notes import InputNotes
+from tfi2i.inference.network_inputs import Shown
 from tfi2i.inference.output_paths import find_jobs
-from tfi2i.inference.shown import Shown
 from tfi2i.inference.translator import Translator
 
 ALPHAS = ("flatten", "keep")

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfi2i.inference.receptive_field import calls, statistics_layers
-from tfi2i.inference.sizes import at_own_size, size_rule
+from tfi2i.inference.size_padding import run_padded, size_rule
 from tfi2i.layers import FixedNormalization
 
 
@@ -80,7 +80,7 @@ def _measurement(generator, layers) -> Callable:
                 found.append((mean, _mean((value - mean) ** 2)))
             return padded
 
-        at_own_size(network, image, rule)
+        run_padded(network, image, rule)
         return found
 
     def _mean(value):

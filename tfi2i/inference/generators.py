@@ -8,7 +8,7 @@ from typing import NamedTuple
 import keras
 
 from tfi2i.data.pixels import PixelType
-from tfi2i.inference.exports import exports_of
+from tfi2i.inference.export_files import exports_of
 from tfi2i.layers.constant import Constant
 from tfi2i.models import AdversarialModel
 from tfi2i.recipes import stored, trained
@@ -91,13 +91,15 @@ def read_trained(source: Path, weights: trained.Weights | None = None) -> Traine
         generator = model.translator(way) if is_trainer else model
         if way.defaults:
             extras[way.name] = Extras(_in_float32(generator), way.defaults)
-            generator = bound(*extras[way.name])
+            generator = bind_defaults(*extras[way.name])
         _check(source, generator)
         generators[way.name] = _in_float32(generator)
     return Trained(generators, config, extras)
 
 
-def bound(generator: keras.Model, defaults: Mapping[str, Sequence]) -> keras.Model:
+def bind_defaults(
+    generator: keras.Model, defaults: Mapping[str, Sequence]
+) -> keras.Model:
     """A generator of an image alone, whose extra inputs have their defaults.
 
     Args:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tfi2i.data import headers, listing, places
+from tfi2i.data import folder_listing, headers, split_folders
 from tfi2i.data.transforms import cut_half
-from tfi2i.inference.shown import Training
+from tfi2i.inference.network_inputs import Training
 
 HALVES = ("left", "right", "whole")
 
@@ -99,14 +99,14 @@ def _training_files(training):
     root = Path(data.dir)
     if not root.is_dir():
         return None
-    called = places.Names.of(data.a, data.b, training.usual)
-    splits = places.available_splits(root, a=called.a, b=called.b)
+    called = split_folders.FolderNames.of(data.a, data.b, training.usual)
+    splits = split_folders.available_splits(root, a=called.a, b=called.b)
     how = root, "train", data.layout, called, data.val_share > 0 and not splits
     # The same search as for training.
     try:
-        if places.two_folders(*how) is not None:
+        if split_folders.two_folders(*how) is not None:
             return []
-        return listing.images(places.one_folder(*how))[:_SAMPLE]
+        return folder_listing.images(split_folders.one_folder(*how))[:_SAMPLE]
     except (OSError, ValueError):
         return []
 

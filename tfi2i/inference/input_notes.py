@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tfi2i.data.derived import is_drawing
+from tfi2i.data.derived_inputs import is_drawing
 from tfi2i.inference.halves import Halves
-from tfi2i.inference.shown import Shown
+from tfi2i.inference.network_inputs import Shown
 
 log = logging.getLogger(__name__)
 

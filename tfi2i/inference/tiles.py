@@ -22,7 +22,7 @@ from tfi2i.data.pixels import PixelType, from_float, to_float
 from tfi2i.inference.engines import Engine, KerasEngine
 from tfi2i.inference.fixed_statistics import FixedStatistics
 from tfi2i.inference.receptive_field import reach, statistics_layers
-from tfi2i.inference.sizes import reflected, size_rule
+from tfi2i.inference.size_padding import reflection_indices, size_rule
 from tfi2i.network_sizes import SizeRule
 
 Statistics = Literal["tile", "whole"]
@@ -376,5 +376,5 @@ def _tiles(length: int, plan: Plan) -> Iterator[_Tile]:
 
 def _source_indices(length: int, plan: Plan) -> tuple[int, np.ndarray]:
     """Offset of the image inside its padding, and the source index of each pixel."""
-    before, index = reflected(length, SizeRule(plan.multiple, plan.minimum))
+    before, index = reflection_indices(length, SizeRule(plan.multiple, plan.minimum))
     return int(before), np.asarray(index)

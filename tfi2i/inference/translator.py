@@ -7,10 +7,10 @@ from typing import cast, overload
 import numpy as np
 from PIL import Image, ImageOps
 
-from tfi2i.data import profiles
+from tfi2i.data import icc_profiles
 from tfi2i.data.decoding import parse_colour
-from tfi2i.data.formats import convert
 from tfi2i.data.headers import ImageFile
+from tfi2i.data.pixel_conversion import convert
 from tfi2i.data.pixels import RGB, Dtype, PixelType
 
 _PICTURES = ((3, "uint8"), (4, "uint8"))
@@ -86,7 +86,7 @@ class Translator:
                 painted[..., 0] if painted.shape[-1] == 1 else painted
             )
             profile = image.info.get("icc_profile")
-            if profiles.fits(profile, painted):
+            if icc_profiles.fits(profile, painted):
                 picture.info["icc_profile"] = profile
             return picture
         batch = self._checked(np.asarray(image))

@@ -2,7 +2,7 @@
 
 from tfi2i.layers import ImagePool
 from tfi2i.models.adam import Adam
-from tfi2i.models.base import AdversarialModel
+from tfi2i.models.adversarial import AdversarialModel
 from tfi2i.models.cyclegan import CycleGAN
 from tfi2i.models.pix2pix import Pix2Pix
 from tfi2i.models.schedules import ConstantThenLinear

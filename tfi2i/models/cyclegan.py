@@ -8,7 +8,7 @@ from tfi2i.layers import ImagePool
 from tfi2i.layers.base import PACKAGE
 from tfi2i.losses import ADVERSARIAL_LOSSES, l1_loss
 from tfi2i.models.added_losses import run
-from tfi2i.models.base import AdversarialModel, check_losses
+from tfi2i.models.adversarial import AdversarialModel, check_losses
 from tfi2i.models.shapes import check_network
 from tfi2i.ways import BOTH
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfi2i.data import excluded, listing
-from tfi2i.data.folders import check_no_sides
+from tfi2i.data import exclusion_list, folder_listing
+from tfi2i.data.paired_files import check_no_sides
 from tfi2i.files import check_is_folder, whole
 from tfi2i.preparation import problems as look_for
 from tfi2i.preparation.estimate import Cost, cost
@@ -24,7 +24,7 @@ from tfi2i.preparation.folder_scan import (
     SplitFiles,
     scan_folder,
 )
-from tfi2i.preparation.images import Asked, Images
+from tfi2i.preparation.inspection import CheckRequest, InspectedImages
 from tfi2i.preparation.plan import Plan, crop_for, flags, plan
 from tfi2i.preparation.problems import DomainImage, Problem
 from tfi2i.recipes.config import DataConfig, DomainConfig
@@ -74,7 +74,7 @@ class CheckResult:
         return bool(problem.exclude) and set(problem.exclude) <= set(self.excluded)
 
 
-def check(directory: Path, asked: Asked | None = None) -> CheckResult:
+def check(directory: Path, asked: CheckRequest | None = None) -> CheckResult:
     """Inspects a folder, and tries what training would do with it.
 
     Args:
@@ -87,12 +87,12 @@ def check(directory: Path, asked: Asked | None = None) -> CheckResult:
         ValueError: values that no folder could be trained with; a list that exists
             and is none, or one of another folder.
     """
-    asked = asked or Asked()
+    asked = asked or CheckRequest()
     check_is_folder(directory)
     given = DataConfig() if asked.recipe is None else get(asked.recipe).config.data
     has_list = asked.exclude is not None and asked.exclude.exists()
     listed = asked.exclude if has_list else asked.data.get("exclude")
-    out = excluded.read(directory, listed)
+    out = exclusion_list.read(directory, listed)
     names = asked.a or given.a, asked.b or given.b
     share = asked.data.get("val_share", 0.0)
     try:
@@ -105,7 +105,7 @@ def check(directory: Path, asked: Asked | None = None) -> CheckResult:
     fails = f"Training would fail: {scan.advice}."
     if not scan.splits:
         return CheckResult(directory, scan.advice, fails)
-    images = Images.inspect(scan, asked, given, out)
+    images = InspectedImages.inspect(scan, asked, given, out)
     problems = _worst_first(images.problems_found(directory))
     added = _add_to_list(directory, asked.exclude, problems)
     checked = CheckResult(
@@ -149,11 +149,11 @@ def _add_to_list(
         new = [path for path in problem.exclude if path not in listed]
         listed |= dict.fromkeys(new)
         if new:
-            names = [listing.relative(directory, path) for path in new]
+            names = [folder_listing.relative(directory, path) for path in new]
             groups.setdefault(problem.text, []).extend(names)
     if target is None or not listed:
         return ()
-    text = excluded.to_text(groups).encode(errors="surrogateescape")
+    text = exclusion_list.to_text(groups).encode(errors="surrogateescape")
     earlier = target.read_bytes() if target.exists() else b""
     if earlier and not earlier.endswith(b"\n"):
         earlier += b"\n"
@@ -182,7 +182,9 @@ def _advise_split(
     return dataclasses.replace(checked, verdict=verdict, command=shlex.join(words))
 
 
-def _try_training(checked: CheckResult, images: Images, asked: Asked) -> CheckResult:
+def _try_training(
+    checked: CheckResult, images: InspectedImages, asked: CheckRequest
+) -> CheckResult:
     """Tries what training would do, and judges."""
     train = [
         picture
@@ -226,8 +228,8 @@ class _Trial:
     def of(
         cls,
         checked: CheckResult,
-        images: Images,
-        asked: Asked,
+        images: InspectedImages,
+        asked: CheckRequest,
         train: Sequence[DomainImage],
     ) -> _Trial:
         """What the user asks for, and what the images need."""
@@ -325,7 +327,7 @@ def _rounded(low: float, high: float) -> tuple[float, float]:
     return math.floor(low / step) * step, math.ceil(high / step) * step
 
 
-def _undecodable(images: Images, planned: Plan, left_out: set[Path]) -> str:
+def _undecodable(images: InspectedImages, planned: Plan, left_out: set[Path]) -> str:
     """What training would say of files that only decoding shows to be damaged."""
     damaged = {
         path
@@ -338,7 +340,7 @@ def _undecodable(images: Images, planned: Plan, left_out: set[Path]) -> str:
     return f"{len(damaged)} images are truncated or damaged" if damaged else ""
 
 
-def _failed(checked: CheckResult, asked: Asked, failure: str) -> CheckResult:
+def _failed(checked: CheckResult, asked: CheckRequest, failure: str) -> CheckResult:
     """The verdict, with a command that leaves out the files that stop training."""
     command = ""
     stops = [path for p in checked.problems if p.level == "error" for path in p.exclude]

@@ -16,9 +16,9 @@ from tfi2i.downloads import (
     download,
 )
 from tfi2i.files import check_is_new, locked, make_folder
-from tfi2i.preparation import sources
+from tfi2i.preparation import public_sets
 from tfi2i.preparation.archive_members import GZIP_START, ZIP_START, BadArchive
-from tfi2i.preparation.sources import Source
+from tfi2i.preparation.public_sets import Source
 from tfi2i.preparation.unpack import unpack
 
 # A server that sends this many times more than is documented is stopped.
@@ -37,7 +37,7 @@ def get(
     """Downloads a public set and unpacks it: whole or not at all.
 
     Args:
-        name: one of `sources.SOURCES`.
+        name: one of `public_sets.SOURCES`.
         directory: that does not exist, or is empty. It gets the folders of the
             archive: `train` and `val`, or `trainA`, `trainB`, `testA`, `testB`.
         mirror: address to use in place of the authors' server, before
@@ -53,7 +53,7 @@ def get(
         FileExistsError: `directory` holds something.
         OSError: no server gave it, with the reason of each; or it cannot be written.
     """
-    source = sources.find(name)
+    source = public_sets.find(name)
     if mirror is not None:
         check_mirror(mirror)
     addresses = source.addresses(mirror)
@@ -133,7 +133,7 @@ def _first_success(attempt, source, addresses, archive, show) -> int:
     kept = bytes_present(archive)
     again = "try again later"
     if kept:
-        again = f"the same command goes on ({sources.megabytes(kept)} are kept)"
+        again = f"the same command goes on ({public_sets.megabytes(kept)} are kept)"
     raise OSError(
         f"Cannot fetch {source.name!r} from {'; '.join(reasons)}. What to do: {again}; "
         "--mirror names another server; or fetch it with a browser and unpack it."
@@ -144,8 +144,8 @@ def _download(source, address, archive, timeouts, console, show) -> None:
     def started(total, present):
         if total is not None:
             _check_space(archive, total)
-        size = "unknown" if total is None else sources.megabytes(total)
-        there = f", {sources.megabytes(present)} are here" if present else ""
+        size = "unknown" if total is None else public_sets.megabytes(total)
+        there = f", {public_sets.megabytes(present)} are here" if present else ""
         show(f"  {size} says the server{there}")
 
     expected = Expected(
@@ -161,7 +161,7 @@ def _download(source, address, archive, timeouts, console, show) -> None:
 
 def _description(source: Source) -> Iterator[str]:
     """What a user should know before the download."""
-    yield f"{source.name}: {source.about}; {sources.shown_size(source)}."
+    yield f"{source.name}: {source.about}; {public_sets.shown_size(source)}."
     yield f"Terms: {source.terms} Cite {source.citation}."
     checksum = "known" if source.sha256 else "none known"
     yield f"Addresses last verified: {source.verified}; checksum: {checksum}."
@@ -177,8 +177,9 @@ def _check_space(archive: Path, size: int) -> None:
     if needed > free:
         raise OSError(
             errno.ENOSPC,
-            f"{sources.megabytes(free)} are free, and {sources.megabytes(needed)} are "
-            "needed for the archive and its images: free some, or name another folder",
+            f"{public_sets.megabytes(free)} are free, and "
+            f"{public_sets.megabytes(needed)} are needed for the archive and its "
+            "images: free some, or name another folder",
             str(archive.parent),
         )
 

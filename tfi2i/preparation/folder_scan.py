@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from tfi2i.data import listing, names, places
-from tfi2i.data.excluded import Excluded
+from tfi2i.data import folder_listing, name_matching, split_folders
+from tfi2i.data.exclusion_list import Excluded
 from tfi2i.data.headers import ImageFile, shortened
 
 UNSPLIT = "unsplit"
@@ -49,7 +49,7 @@ class SplitFiles:
     @classmethod
     def of(cls, split: str, folders: Sequence[Path], reason: str) -> SplitFiles:
         """Lists the images of some folders."""
-        files = tuple(tuple(listing.images(folder)) for folder in folders)
+        files = tuple(tuple(folder_listing.images(folder)) for folder in folders)
         return cls(split, tuple(folders), files, reason)
 
     @property
@@ -58,9 +58,9 @@ class SplitFiles:
         return len(self.folders) == 2
 
     @functools.cached_property
-    def matching(self) -> names.Matching:
+    def matching(self) -> name_matching.Matching:
         """How names of A and of B are compared."""
-        return names.matching(self.files[0], self.files[-1])
+        return name_matching.matching(self.files[0], self.files[-1])
 
     @property
     def keys(self) -> tuple[set[str], set[str]]:
@@ -110,7 +110,7 @@ class FolderScan:
 
 def scan_folder(
     root: Path,
-    layout: places.Layout,
+    layout: split_folders.Layout,
     a: str,
     b: str,
     usual: tuple[str, str] = ("A", "B"),
@@ -132,18 +132,18 @@ def scan_folder(
         ValueError: two folders may be meant, or the halves of images.
         OSError: a folder may not be read.
     """
-    called = places.Names.of(a, b, usual)
+    called = split_folders.FolderNames.of(a, b, usual)
     splits: list[SplitFiles] = []
-    found = places.available_splits(root, a=called.a, b=called.b)
+    found = split_folders.available_splits(root, a=called.a, b=called.b)
     if called.given and "train" not in found:
         found = ("train", *found)
     is_flat = unsplit and not found
     for split in ("train",) if is_flat else found:
-        two = places.two_folders(root, split, layout, called, is_flat)
+        two = split_folders.two_folders(root, split, layout, called, is_flat)
         flat = root if is_flat else root / split
         if two is not None:
             splits.append(SplitFiles.of(split, two[:2], two[2]))
-        elif listing.has_images(flat):
+        elif folder_listing.has_images(flat):
             splits.append(SplitFiles.of(split, (flat,), ""))
     if splits:
         has_train = splits[0].split == "train"
@@ -155,7 +155,7 @@ def scan_folder(
 
 
 def _no_train(root: Path) -> str:
-    inside = listing.subfolders(root)
+    inside = folder_listing.subfolders(root)
     remedy = _misnamed(inside) or "make one, with two thirds of the images or more"
     return f"'{root}' has no 'train' split: {remedy}"
 
@@ -163,28 +163,30 @@ def _no_train(root: Path) -> str:
 def _misnamed(inside: list[Path]) -> str:
     """Advice to rename folders such as 'training'."""
     better = {
-        entry.name: places.OTHER_NAMES.get(entry.name.lower(), entry.name.lower())
+        entry.name: split_folders.OTHER_NAMES.get(
+            entry.name.lower(), entry.name.lower()
+        )
         for entry in inside
     }
     renamed = [
         f"'{name}' to '{new}'"
         for name, new in better.items()
-        if name != new and new in places.SPLITS
+        if name != new and new in split_folders.SPLITS
     ]
     return f"rename {' and '.join(renamed)}" if renamed else ""
 
 
-def _without_splits(root: Path, called: places.Names) -> FolderScan:
+def _without_splits(root: Path, called: split_folders.FolderNames) -> FolderScan:
     """Finds images outside of splits, or explains what else is there."""
-    inside = listing.subfolders(root)
+    inside = folder_listing.subfolders(root)
     advice = _is_a_split(root) or _misnamed(inside) or _deeper(inside)
     advice = advice or _one_domain(root, called)
     if advice:
         return FolderScan((), advice)
-    with_images = [entry for entry in inside if listing.has_images(entry)]
-    if listing.has_images(root) and not with_images:
+    with_images = [entry for entry in inside if folder_listing.has_images(entry)]
+    if folder_listing.has_images(root) and not with_images:
         folders, what = [root], "images"
-    elif len(with_images) == 2 and not listing.has_images(root):
+    elif len(with_images) == 2 and not folder_listing.has_images(root):
         names = " and ".join(f"'{entry.name}'" for entry in with_images)
         folders, what = with_images, f"two folders, {names}"
     else:
@@ -196,7 +198,7 @@ def _without_splits(root: Path, called: places.Names) -> FolderScan:
 
 def _is_a_split(root: Path) -> str:
     absolute = root.absolute()
-    if absolute.name not in places.SPLITS:
+    if absolute.name not in split_folders.SPLITS:
         return ""
     above = root.parent if root.name else absolute.parent
     return f"'{root}' is itself a split: name '{above}'"
@@ -210,24 +212,25 @@ def _deeper(inside: list[Path]) -> str:
 def _with_splits(entries: list[Path], depth: int) -> Iterator[Path]:
     """Folders with splits among these, and below them."""
     for entry in entries:
-        if "train" in places.available_splits(entry):
+        if "train" in split_folders.available_splits(entry):
             yield entry
         elif depth > 1:
             with contextlib.suppress(PermissionError):
-                yield from _with_splits(listing.subfolders(entry), depth - 1)
+                yield from _with_splits(folder_listing.subfolders(entry), depth - 1)
 
 
-def _one_domain(root: Path, called: places.Names) -> str:
+def _one_domain(root: Path, called: split_folders.FolderNames) -> str:
     """Advice where one domain's folder lacks the other's."""
-    found = places.only_one(root, "train", called.a, called.b)
+    found = split_folders.only_one(root, "train", called.a, called.b)
     return f"there is '{found[0]}', but no '{found[1]}' beside it" if found else ""
 
 
 def _contents(root: Path, inside: list[Path], with_images: list[Path]) -> str:
     counts = [
-        f"{len(listing.images(entry))} in '{entry.name}'" for entry in with_images
+        f"{len(folder_listing.images(entry))} in '{entry.name}'"
+        for entry in with_images
     ]
-    here = len(listing.images(root))
+    here = len(folder_listing.images(root))
     if here:
         counts.insert(0, f"{here} directly")
     if counts:
@@ -252,7 +255,7 @@ def _expected(root: Path) -> str:
 
 
 def infer_layout(
-    found: SplitFiles, headers: Sequence[ImageFile], asked: places.Layout
+    found: SplitFiles, headers: Sequence[ImageFile], asked: split_folders.Layout
 ) -> Layout:
     """Tells how the images of a split hold A and B.
 
@@ -268,5 +271,5 @@ def infer_layout(
         return "folders"
     if asked in ("side_by_side", "targets"):
         return asked
-    wide = sum(map(listing.looks_like_two, headers))
+    wide = sum(map(folder_listing.looks_like_two, headers))
     return "side_by_side" if 2 * wide >= len(headers) else "targets"

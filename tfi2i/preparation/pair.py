@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import tensorflow as tf
 
-from tfi2i.data import folders, listing, places, reading, transforms
+from tfi2i.data import folder_listing, paired_files, reading, split_folders, transforms
 from tfi2i.data.headers import ImageFile, shortened
 from tfi2i.data.threads import parallel_map
 from tfi2i.data.writing import write
@@ -62,11 +62,11 @@ def pair(
     for folder in (dir_a, dir_b):
         check_is_folder(folder)
     check_is_new(out, dir_a, dir_b)
-    places.check_different(dir_a, dir_b)
+    split_folders.check_different(dir_a, dir_b)
     splits = _splits(dir_a, dir_b)
     root = dir_a.parent
     matched = {
-        name: folders.match_folders(root, a, b) for name, (a, b) in splits.items()
+        name: paired_files.match_folders(root, a, b) for name, (a, b) in splits.items()
     }
     work = [(split, sample) for split in matched for sample in matched[split].samples]
     samples = [sample for _, sample in work]
@@ -76,7 +76,7 @@ def pair(
         for split in matched:
             (folder / split).mkdir()
 
-        def join(item: tuple[str, folders.Sample]) -> list[str]:
+        def join(item: tuple[str, paired_files.Sample]) -> list[str]:
             return _join(folder / item[0], item[1], resize)
 
         damaged = list(itertools.chain(*parallel_map(join, work, "Writing pairs")))
@@ -91,7 +91,7 @@ def pair(
     return Paired(out, counts, resized, "." not in _names(dir_a), notes)
 
 
-def _count_resized(samples: list[folders.Sample], resize: Resize | None) -> int:
+def _count_resized(samples: list[paired_files.Sample], resize: Resize | None) -> int:
     """Counts the pairs of different sizes; refuses them without `resize`."""
     names = [
         f"{s.name} ({s.a.width}x{s.a.height} and {s.b.width}x{s.b.height})"
@@ -108,8 +108,8 @@ def _count_resized(samples: list[folders.Sample], resize: Resize | None) -> int:
 
 def _names(folder: Path) -> set[str]:
     """Splits of a folder; `.` where images lie in it directly."""
-    names = {split for split in places.SPLITS if (folder / split).is_dir()}
-    return names | ({"."} if listing.has_images(folder) else set())
+    names = {split for split in split_folders.SPLITS if (folder / split).is_dir()}
+    return names | ({"."} if folder_listing.has_images(folder) else set())
 
 
 def _splits(dir_a: Path, dir_b: Path) -> dict[str, tuple[Path, Path]]:
@@ -118,8 +118,9 @@ def _splits(dir_a: Path, dir_b: Path) -> dict[str, tuple[Path, Path]]:
     for folder, names in ((dir_a, names_a), (dir_b, names_b)):
         if not names:
             raise ValueError(
-                f"no images in '{folder}': expected {' '.join(listing.EXTENSIONS)} "
-                "files, there or in folders train, val and test"
+                f"no images in '{folder}': expected "
+                f"{' '.join(folder_listing.EXTENSIONS)} files, there or in folders "
+                "train, val and test"
             )
         if "." in names and len(names) > 1:
             raise ValueError(
@@ -135,7 +136,7 @@ def _splits(dir_a: Path, dir_b: Path) -> dict[str, tuple[Path, Path]]:
         return {"train": (dir_a, dir_b)}
     return {
         split: (dir_a / split, dir_b / split)
-        for split in places.SPLITS
+        for split in split_folders.SPLITS
         if split in names_a
     }
 
@@ -143,13 +144,13 @@ def _splits(dir_a: Path, dir_b: Path) -> dict[str, tuple[Path, Path]]:
 def _folders_listed(names: set[str]) -> str:
     if "." in names:
         return "images"
-    splits = [split for split in places.SPLITS if split in names]
+    splits = [split for split in split_folders.SPLITS if split in names]
     return f"the {'folder' if len(splits) == 1 else 'folders'} {', '.join(splits)}"
 
 
 def _check_is_8_bit(images: list[ImageFile], root: Path) -> None:
     deep = [
-        f"{listing.relative(root, image.path)} ({image.dtype}, "
+        f"{folder_listing.relative(root, image.path)} ({image.dtype}, "
         f"{image.channels} channels)"
         for image in images
         if image.dtype != "uint8" or image.channels > 4
@@ -161,7 +162,9 @@ def _check_is_8_bit(images: list[ImageFile], root: Path) -> None:
         )
 
 
-def _join(folder: Path, sample: folders.Sample, resize: Resize | None) -> list[str]:
+def _join(
+    folder: Path, sample: paired_files.Sample, resize: Resize | None
+) -> list[str]:
     """Writes one pair; returns the images that cannot be decoded."""
     images, damaged = [], []
     for image in (sample.a, sample.b):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tfi2i.data.headers import ImageFile
-from tfi2i.data.names import Matching
+from tfi2i.data.name_matching import Matching
 from tfi2i.preparation.formatting import pixel_kind
 from tfi2i.preparation.image_stats import ImageStats, PixelStats
 

@@ -8,8 +8,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from tfi2i.data import excluded, listing, names, places
-from tfi2i.data.dealing import Unit, clusters, deal, group_names
+from tfi2i.data import exclusion_list, folder_listing, name_matching, split_folders
+from tfi2i.data.grouped_splits import Unit, clusters, deal, group_names
 from tfi2i.data.headers import EXTENSIONS, shortened
 from tfi2i.data.threads import parallel_map
 from tfi2i.files import check_is_folder, check_is_new, sha256, whole_folder
@@ -56,8 +56,8 @@ def split(
 
     Args:
         directory: images (single, or side by side), or two folders of images, of any
-            names. These are pairs if the names match (`names.matching`), else each is
-            split on its own.
+            names. These are pairs if the names match (`name_matching.matching`), else
+            each is split on its own.
         out: folder to make; everything is written, or nothing.
         val: share of the images for validation, 0 for none.
         test: likewise for the test.
@@ -78,7 +78,7 @@ def split(
     _check_shares(val, test)
     check_is_folder(directory)
     check_is_new(out, directory)
-    left_out = excluded.read(directory, exclude)
+    left_out = exclusion_list.read(directory, exclude)
     units, is_paired, notes = _units(directory, unpaired, left_out)
     paths = [path for unit in units for path in unit.files]
     # A blank label may belong to many inputs.
@@ -93,7 +93,7 @@ def split(
     _copy(chosen, directory, out)
     counts = {
         name: dict(sorted(collections.Counter(u.kind for u in chosen[name]).items()))
-        for name in places.SPLITS
+        for name in split_folders.SPLITS
         if name in chosen
     }
     count = None if group is None else len(set(groups.values()))
@@ -127,22 +127,26 @@ def _check_shares(val: float, test: float) -> None:
 
 
 def _units(
-    directory: Path, unpaired: bool, out: excluded.Excluded
+    directory: Path, unpaired: bool, out: exclusion_list.Excluded
 ) -> tuple[list[Unit], bool | None, list[str]]:
     """The units to split, whether two folders are pairs, and notes on them."""
-    has_split = places.available_splits(directory)
+    has_split = split_folders.available_splits(directory)
     if has_split:
         raise ValueError(
             f"'{directory}' is split already (it has {', '.join(has_split)}): name the "
             f"folder to split, such as '{directory / has_split[0]}'"
         )
-    inside = [f for f in listing.subfolders(directory) if listing.has_images(f)]
-    images = listing.images(directory)
-    notes = list(filter(None, [listing.left_out([directory, *inside], inside)]))
+    inside = [
+        f for f in folder_listing.subfolders(directory) if folder_listing.has_images(f)
+    ]
+    images = folder_listing.images(directory)
+    notes = list(
+        filter(None, [folder_listing.describe_unread([directory, *inside], inside)])
+    )
     if images and not inside:
         kept, gone = out.part(images)
         notes += _exclusion_note(out, len(gone))
-        units = [Unit("images", names.stem(path), (path,)) for path in kept]
+        units = [Unit("images", name_matching.stem(path), (path,)) for path in kept]
         return units, None, notes
     if len(inside) != 2 or images:
         here = [f"{len(images)} images"] if images else []
@@ -151,9 +155,9 @@ def _units(
             f"'{directory}' holds {shortened(here) or 'no images'}: expected "
             f"{' '.join(EXTENSIONS)} files, or two folders of these"
         )
-    places.check_different(*inside)
-    found = [listing.images(folder) for folder in inside]
-    matching = names.matching(*found)
+    split_folders.check_different(*inside)
+    found = [folder_listing.images(folder) for folder in inside]
+    matching = name_matching.matching(*found)
     pairs = matching.without(found, out.paths)
     keys = matching.keys(pairs)
     if not unpaired and keys[0] == keys[1] and keys[0]:
@@ -171,7 +175,7 @@ def _units(
         )
     alone = [out.part(paths)[0] for paths in found]
     units = [
-        Unit(folder.name, names.stem(path), (path,))
+        Unit(folder.name, name_matching.stem(path), (path,))
         for folder, paths in zip(inside, alone, strict=True)
         for path in paths
     ]
@@ -179,12 +183,12 @@ def _units(
     return units, False, notes
 
 
-def _exclusion_note(out: excluded.Excluded, count: int) -> list[str]:
+def _exclusion_note(out: exclusion_list.Excluded, count: int) -> list[str]:
     return [out.note(count).removeprefix("; ")] if count else []
 
 
 def _pairs(
-    directory: Path, sides: Sequence[list[Path]], matching: names.Matching
+    directory: Path, sides: Sequence[list[Path]], matching: name_matching.Matching
 ) -> list[Unit]:
     by_name = collections.defaultdict(list)
     for side, paths in enumerate(sides):

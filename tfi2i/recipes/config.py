@@ -15,7 +15,7 @@ from tfi2i.ways import Way
 
 if TYPE_CHECKING:
     from tfi2i.data import PairedData, UnpairedData
-    from tfi2i.models.base import AdversarialModel
+    from tfi2i.models.adversarial import AdversarialModel
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ measured with this package says so.
 """
 
 from tfi2i.recipes.config import DataConfig, Recipe, suggest
-from tfi2i.recipes.models import MODELS
+from tfi2i.recipes.model_list import MODELS
 
 RECIPES: dict[str, Recipe] = dict(
     sorted(

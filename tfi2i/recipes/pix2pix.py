@@ -14,7 +14,7 @@ from tfi2i.recipes.config import (
     Recipe,
     TrainConfig,
 )
-from tfi2i.recipes.networks import (
+from tfi2i.recipes.network_configs import (
     AdversarialConfig,
     AdversarialLoss,
     DiscriminatorConfig,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from tfi2i.recipes.config import TrainConfig, suggest
-from tfi2i.recipes.models import MODELS, of_type
+from tfi2i.recipes.model_list import MODELS, of_type
 
 FORMAT = 1
 """Version of the stored form. Every released one stays readable."""

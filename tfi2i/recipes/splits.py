@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from tfi2i.data import PairedData, UnpairedData, bundled
-from tfi2i.data.lookup import Wanted
-from tfi2i.data.places import available_splits
+from tfi2i.data.pixel_lookup import PixelRequest
 from tfi2i.data.preprocessing import Preprocessing
-from tfi2i.data.shares import Share
+from tfi2i.data.split_folders import available_splits
+from tfi2i.data.validation_share import Share
 from tfi2i.recipes.config import DataConfig, TrainConfig
 
 
@@ -131,4 +131,6 @@ def _where(data, usual):
 
 
 def _wanted(domain):
-    return Wanted(domain.channels, domain.dtype, domain.low, domain.high, domain.resize)
+    return PixelRequest(
+        domain.channels, domain.dtype, domain.low, domain.high, domain.resize
+    )

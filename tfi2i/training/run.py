@@ -46,8 +46,8 @@ def train(
     Args:
         config: what to train.
         run: folder to make; all that the run keeps goes there.
-        load_initial: `tfi2i.interop.initial.initial_networks`, where `config.init_from`
-            is not None.
+        load_initial: `tfi2i.interop.initial_weights.initial_networks`, where
+            `config.init_from` is not None.
 
     Returns:
         The trained model.
@@ -258,7 +258,7 @@ def _initial(config, load_initial):
     if load_initial is None:
         raise ValueError(
             f"init_from is '{config.init_from}', so load_initial is needed, which "
-            "reads it: pass tfi2i.interop.initial.initial_networks."
+            "reads it: pass tfi2i.interop.initial_weights.initial_networks."
         )
     return load_initial(Path(config.init_from))
 

@@ -19,7 +19,7 @@ from tests.interop.keras2.models import (
     refusal,
     with_layer,
 )
-from tfi2i.inference.sizes import at_inference, size_rule
+from tfi2i.inference.size_padding import at_inference, size_rule
 from tfi2i.interop import from_addons
 from tfi2i.layers import InstanceNormalization, RequireMultiple
 
