@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from tests.interop import saved
-from tests.interop.test_zoo import serving
+from tests.interop.test_published_generators import serving
 from tests.test_cli import refused
 from tests.test_cli import tfi2i as command
 from tests.translators import photos
@@ -151,7 +151,7 @@ def test_mistakes_are_one_line(capsys, resnet, tmp_path):
         ([path, new, "--key", "netG"], "netG"),
         ([path, new, "--direction", "up"], "expected a2b or b2a"),
         ([path], "needs RUN"),
-        ([__file__, new], "test_imported.py"),
+        ([__file__, new], "test_imported_runs.py"),
         ([path.parent, new], "is a folder, and none that Keras 2 wrote: name one of"),
         ([path, path / "run"], "is not a folder that you may write to. Choose"),
     ]:
