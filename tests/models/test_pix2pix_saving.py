@@ -34,9 +34,7 @@ def _written(config):
 
 
 def _compile(model, optimizers):
-    if optimizers == "default":
-        model.compile()
-    elif optimizers == "schedule":
+    if optimizers == "schedule":
         model.compile(
             Adam(ConstantThenLinear(1e-3, 1, 3, steps_per_epoch=1)),
             keras.optimizers.SGD(1e-3, momentum=0.9),
@@ -48,14 +46,7 @@ def _compile(model, optimizers):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "optimizers",
-    [
-        "default",
-        pytest.param("schedule", marks=pytest.mark.slow),
-        pytest.param("loss scale", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.parametrize("optimizers", ["schedule", "loss scale"])
 def test_goes_on_bit_for_bit(tmp_path, optimizers):
     model = tiny_pix2pix("batch", dropout=0.5)
     _compile(model, optimizers)
