@@ -203,7 +203,7 @@ def _publish_tflites(trained, origin, painted, quantize, size):
 
 
 def _check_size(size, rule):
-    if size is not None and (size % rule.multiple or size < rule.minimum):
+    if size is not None and not rule.fits(size):
         raise ValueError(
             f"--tflite-size is {size}; expected a multiple of {rule.multiple}, at "
             f"least {rule.minimum}."

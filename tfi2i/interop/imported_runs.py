@@ -12,6 +12,7 @@ from tfi2i.files import check_is_new, sha256, whole_folder
 from tfi2i.interop.keras2 import from_addons
 from tfi2i.interop.pytorch import checkpoint, identify
 from tfi2i.interop.pytorch.conversion import Dropped, Used, convert
+from tfi2i.network_sizes import unet_sizes
 from tfi2i.recipes import stored
 from tfi2i.recipes.config import DataConfig, DomainConfig, TrainConfig
 from tfi2i.recipes.imported import ImportedConfig
@@ -94,7 +95,9 @@ def import_torch(
         raise ValueError(f"Cannot import '{source}': {error}") from error
     outline = str(converted.architecture)
     model = ImportedConfig(source.name, sha256(source), outline)
-    size = 2**found.num_downs if found.network == "unet" else _SIZE
+    size = _SIZE
+    if found.network == "unet":
+        size = unet_sizes(found.num_downs).minimum
     _write_run(converted.network, model, run, direction, size)
     notes = (*converted.notes, *_channel_notes(converted.network))
     return Imported(run, outline, converted.used, converted.dropped, notes)
