@@ -87,7 +87,7 @@ def test_iterating_copies_no_images():
 
 PROGRAM = """
 import numpy as np
-from tfi2i.data import PairedData, bundled, folders, headers, store
+from tfi2i.data import PairedData, bundled, headers, image_store, paired_files
 from tfi2i.data.pixels import RGB
 
 def peak():
@@ -97,12 +97,12 @@ def peak():
 shapes = np.array([[256, 256]] * 1000)
 images = []
 for _ in range(2):
-    buffer = store.allocate(shapes, RGB, on_disk=False)
+    buffer = image_store.allocate(shapes, RGB, on_disk=False)
     buffer[:] = 1
-    images.append(store.Held(buffer, shapes, RGB))
+    images.append(image_store.Held(buffer, shapes, RGB))
 image = headers.ImageFile(bundled(), 256, 256)
-samples = tuple(folders.Sample(str(i), image, image) for i in range(1000))
-data = PairedData(*images, folders.PairedFiles("folders", (), "", samples))
+samples = tuple(paired_files.Sample(str(i), image, image) for i in range(1000))
+data = PairedData(*images, paired_files.PairedFiles("folders", (), "", samples))
 before = peak()
 next(iter(data.training(batch_size=1, crop_size=32, epochs=1)))
 next(iter(data.evaluation(1)))
