@@ -28,7 +28,7 @@ class TwoDomains(abc.ABC):
     A subclass says which image of A meets which of B, and how both are cut.
 
     Attributes:
-        images: `store.Images` of the domains `"a"` and `"b"`, whose counts may differ.
+        images: `image_store.Images` of `"a"` and of `"b"`; their counts may differ.
         names: names of the files, by which a resumed run knows them again.
         methods: how values between pixels are found, by domain.
     """

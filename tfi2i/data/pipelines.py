@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import tensorflow as tf
 from tfi2i.data import (
     derived_inputs,
     image_loading,
-    memory,
     paired_files,
     transforms,
     unpaired_files,
@@ -20,6 +18,7 @@ from tfi2i.data import (
 from tfi2i.data.epochs import TwoDomains, as_text
 from tfi2i.data.headers import shortened
 from tfi2i.data.preprocessing import Preprocessing
+from tfi2i.data.reading import Reading
 from tfi2i.data.validation_share import Share
 
 
@@ -29,7 +28,7 @@ class PairedData(TwoDomains):
     The images of a pair are turned, cropped and mirrored alike.
 
     Attributes:
-        images: `store.Images` of `"a"` and of `"b"`, as many.
+        images: `image_store.Images` of `"a"` and of `"b"`, as many.
         files: which files were read and how.
         names: file stems, in order.
     """
@@ -101,10 +100,9 @@ class PairedData(TwoDomains):
         methods = how.domain_a.method, how.domain_b.method
         if from_target:
             derivation = derived_inputs.Derivation(input, downscale, methods[1])
-            real_a, real_b = _load_derived(files, how, derivation, progress)
-            return cls(real_a, real_b, files, (methods[1], methods[1]))
-        real_a, real_b = _load_pairs(files, how, progress)
-        return cls(real_a, real_b, files, methods)
+            real = _load_derived(files, how, derivation, progress)
+            return cls(*real, files, (methods[1], methods[1]))
+        return cls(*_load_pairs(files, how, progress), files, methods)
 
     def swapped(self) -> PairedData:
         """The same pairs, with the domains' names exchanged."""
@@ -151,7 +149,7 @@ class UnpairedData(TwoDomains):
     are turned, cropped and mirrored independently. So does the CycleGAN authors' code.
 
     Attributes:
-        images: `store.Images` of `"a"` and of `"b"`, whose counts may differ.
+        images: `image_store.Images` of `"a"` and of `"b"`; their counts may differ.
         files: which files were read and how.
         names: file names of A, then of B, `A/` or `B/` before each.
     """
@@ -215,14 +213,7 @@ class UnpairedData(TwoDomains):
         files = unpaired_files.find_unpaired(directory, split, **where)
         files = dataclasses.replace(files, a=files.a[:limit], b=files.b[:limit])
         readings = _readings(how, (files.a, files.b), progress)
-        cache = _cache(how, (files.a, files.b), readings)
-        if files.layout == "side_by_side":
-            real = image_loading.load_halves(
-                files.a, files.b, readings, cache, progress
-            )
-        else:
-            found = zip((files.a, files.b), readings, strict=True)
-            real = image_loading.load(list(found), cache, progress)
+        real = image_loading.load((files.a, files.b), readings, how.cache, progress)
         return cls(*real, files, (how.domain_a.method, how.domain_b.method))
 
     @property
@@ -273,35 +264,20 @@ def bundled() -> Path:
 
 
 def _load_pairs(files, how, progress):
-    files_a = [sample.a for sample in files.samples]
-    files_b = [sample.b for sample in files.samples]
-    readings = _readings(how, (files_a, files_b), progress)
-    cache = _cache(how, (files_a, files_b), readings)
-    _check_alike(files, readings[0].shapes(files_a), readings[1].shapes(files_b))
-    if files.layout == "side_by_side":
-        return image_loading.load_halves(files_a, files_b, readings, cache, progress)
-    found = zip((files_a, files_b), readings, strict=True)
-    return image_loading.load(list(found), cache, progress)
+    sides = [pair.a for pair in files.samples], [pair.b for pair in files.samples]
+    readings = _readings(how, sides, progress)
+    _check_alike(files, *map(Reading.shapes, readings, sides))
+    return image_loading.load(sides, readings, how.cache, progress)
 
 
 def _load_derived(files, how, derivation, progress):
-    targets = [sample.b for sample in files.samples]
+    targets = [pair.b for pair in files.samples]
     reading = how.reading(targets, "b", progress)
-    pixels = derivation.pixels(reading.pixels)
-    # They become an input each.
-    needed = image_loading.bytes_needed(targets, reading)
-    needed += needed * pixels.channels // reading.pixels.channels
-    cache = memory.choose(how.cache, needed)
-    return image_loading.load_derived(targets, reading, derivation, cache, progress)
+    return image_loading.load_derived(targets, reading, derivation, how.cache, progress)
 
 
 def _readings(how, files, progress):
     return tuple(map(how.reading, files, "ab", (progress, progress)))
-
-
-def _cache(how: Preprocessing, files: Sequence, readings: Sequence) -> str:
-    needed = sum(map(image_loading.bytes_needed, files, readings))
-    return memory.choose(how.cache, needed)
 
 
 def _check_alike(files, shapes_a, shapes_b):

@@ -21,7 +21,7 @@ class Share:
     Attributes:
         val: share of the images, above 0 and below 1.
         seed: determines which images are chosen.
-        group: regular expression of `dealing.group_names`; None for no groups.
+        group: regular expression of `grouped_splits.group_names`; None for no groups.
     """
 
     val: float

@@ -36,7 +36,7 @@ class Translator:
         direction: `"a2b"` or `"b2a"`; None where an export's name does not say.
 
     Attributes:
-        shown: `shown.Shown`, how images are prepared for the network; None for a
+        shown: `network_inputs.Shown`, how images are prepared for the network; None for a
             translator that `load` did not make.
 
     Example:
