@@ -145,7 +145,6 @@ class TwoDomains(abc.ABC):
         flip: bool = True,
         rotate: float = 0.0,
         color_jitter: float = 0.0,
-        jittered: str = "a",
         seed: int = 0,
     ) -> tf.data.Dataset:
         """One epoch of `training` each time that the dataset is iterated.
@@ -159,8 +158,7 @@ class TwoDomains(abc.ABC):
             crop_size: as in `training`.
             flip: as in `training`.
             rotate: as in `training`.
-            color_jitter: as in `training`.
-            jittered: as in `training`.
+            color_jitter: as in `training`, of domain `"a"`.
             seed: as in `training`.
 
         Returns:
@@ -176,7 +174,7 @@ class TwoDomains(abc.ABC):
             batch_size=batch_size,
             jitter=self._jitter(crop_size, batch_size, flip, rotate),
             color_jitter=color_jitter,
-            jittered=jittered,
+            jittered="a",
             seed=seed,
         )
         steps = self.steps_per_epoch(batch_size)
