@@ -132,8 +132,10 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        parts = Path(str(error.filename or "")).parts
-        if error.filename is not None and not any(map(_PARTIAL.fullmatch, parts)):
+        # Of a copy, the second is what was written.
+        named = [str(name) for name in (error.filename, error.filename2) if name]
+        parts = [part for name in named for part in Path(name).parts]
+        if named and not any(map(_PARTIAL.fullmatch, parts)):
             raise
         reason = error.strerror or str(error)
         if error.errno is None:

@@ -283,6 +283,20 @@ def test_partners_of_what_is_listed_are_left_out_too(tmp_path):
         assert where[f"photo/{i}_A.jpg"] == where[f"label/{i}_B.png"]
 
 
+def test_a_full_disk_names_the_folder(tmp_path):
+    resource = pytest.importorskip("resource", reason="POSIX only")
+    write(tmp_path / "all", *(f"{i}.jpg" for i in range(9)))
+    (tmp_path / "all" / "large.jpg").write_bytes(bytes(4000))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="^[^']*Cannot write: [^']*'[^']*out'$"):
+            split(tmp_path / "all", tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in tmp_path.iterdir()] == ["all"]
+
+
 def test_a_pipe_is_refused_and_not_read(tmp_path):
     """Reading it would wait forever."""
     write(tmp_path / "all", *(f"{i}.jpg" for i in range(9)))

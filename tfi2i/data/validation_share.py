@@ -49,7 +49,7 @@ class Share:
         return split != "test" and not has_val
 
     def note(self, count: int, total: int, split: str) -> str:
-        """Words the size of a split, for the reason of a layout."""
+        """The size of a split, for the reason of a layout."""
         use = "for validation" if split == "val" else "for training, the others not"
         return f"{count} of {total} {use} (--data.val-share {self.val:g})"
 

@@ -129,7 +129,7 @@ def _property(path):
 
 @contextlib.contextmanager
 def _explained(path) -> Iterator[None]:
-    """Says that an export is damaged, whatever its readers raise of it."""
+    """Turns whatever readers raise into the error that an export is damaged."""
     try:
         yield
     except MemoryError:

@@ -258,7 +258,7 @@ def _expected(root: Path) -> str:
 def infer_layout(
     found: SplitFiles, headers: Sequence[ImageFile], asked: split_folders.Layout
 ) -> Layout:
-    """Tells how the images of a split hold A and B.
+    """Infers how the images of a split hold A and B.
 
     Args:
         found: the split.
