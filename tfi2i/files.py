@@ -345,6 +345,29 @@ def _is_at(file: BinaryIO, path: Path) -> bool:
 
 
 @contextlib.contextmanager
+def redirected_stderr() -> Iterator[tuple[BinaryIO, int]]:
+    """Redirects stderr to a temporary file, also for native libraries.
+
+    Yields:
+        The file, and a descriptor of the real stderr.
+    """
+    flush_stderr()
+    with contextlib.ExitStack() as stack:
+        stderr = os.dup(2)
+        stack.callback(os.close, stderr)
+        notes = stack.enter_context(tempfile.TemporaryFile())
+        stack.callback(os.dup2, stderr, 2)
+        os.dup2(notes.fileno(), 2)
+        yield notes, stderr
+
+
+def flush_stderr() -> None:
+    """Writes what Python has buffered for stderr, if there is one."""
+    if sys.stderr is not None:
+        sys.stderr.flush()
+
+
+@contextlib.contextmanager
 def stderr_aside() -> Iterator[None]:
     """Hides what native libraries write to stderr, unless the body fails.
 
@@ -354,21 +377,12 @@ def stderr_aside() -> Iterator[None]:
         BaseException: of the body, after showing what was hidden, except before a
             ValueError or OSError, whose one line says everything.
     """
-    with _stderr:
-        sys.stderr.flush()
-        stderr = os.dup(2)
+    with _stderr, redirected_stderr() as (notes, stderr):
         try:
-            with tempfile.TemporaryFile() as notes:
-                os.dup2(notes.fileno(), 2)
-                try:
-                    yield
-                except (ValueError, OSError):
-                    raise
-                except BaseException:
-                    notes.seek(0)
-                    os.write(stderr, notes.read())
-                    raise
-                finally:
-                    os.dup2(stderr, 2)
-        finally:
-            os.close(stderr)
+            yield
+        except (ValueError, OSError):
+            raise
+        except BaseException:
+            notes.seek(0)
+            os.write(stderr, notes.read())
+            raise
