@@ -325,7 +325,7 @@ def locked(path: Path, remedy: str = "wait for it") -> Iterator[None]:
             except OSError:
                 # Some file systems know no locks.
                 break
-            if _is_at(file, lock):
+            if is_at(file.fileno(), lock):
                 break
             # Its holder has removed it meanwhile: a lock that nobody else would see.
             file = stack.enter_context(lock.open("ab"))
@@ -336,10 +336,10 @@ def locked(path: Path, remedy: str = "wait for it") -> Iterator[None]:
             lock.unlink(missing_ok=True)
 
 
-def _is_at(file: BinaryIO, path: Path) -> bool:
+def is_at(descriptor: int, path: Path) -> bool:
     """Whether an open file is still the one of that name."""
     try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+        return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
         return False
 
