@@ -36,12 +36,12 @@ def paired(
         split: `train`, `val` or `test`.
         batch_size: pairs per batch, over all devices.
         flip: whether to mirror half of the training pairs.
-        rotate: degrees by which training pairs are turned at most.
-        color_jitter: share by which brightness, contrast and saturation of training
-            inputs change at most.
+        rotate: largest angle in degrees by which training pairs are rotated.
+        color_jitter: largest relative change of brightness, contrast and saturation
+            of training inputs.
         direction: `"b2a"` calls the images of folder `b` (the right halves) A, and
             those of folder `a` B, for a model that translates A into B.
-        seed: what order, crops and whatever else is random follow from.
+        seed: determines the order, crops and all other random choices.
         training: None means for the split `train`. Without, pairs come in
             order, whole, and the last batch may be smaller.
         **options: of `PairedData.load`: `layout`, `a`, `b`, `exclude`,
@@ -91,8 +91,8 @@ def unpaired(
         split: `train`, `val` or `test`.
         batch_size: images of each domain per batch, over all devices.
         flip: whether to mirror half of the training images.
-        rotate: degrees by which training images are turned at most.
-        seed: what order, matches, crops and whatever else is random follow from.
+        rotate: largest angle in degrees by which training images are rotated.
+        seed: determines the order, matches, crops and all other random choices.
         training: None means for the split `train`. Without, images come in
             order, whole, as many of each domain as the smaller one has, and the
             last batch may be smaller.

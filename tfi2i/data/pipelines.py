@@ -25,7 +25,7 @@ from tfi2i.data.validation_share import Share
 class PairedData(TwoDomains):
     """One split of paired images, decoded.
 
-    The images of a pair are turned, cropped and mirrored alike.
+    Both images of a pair are rotated, cropped and mirrored in the same way.
 
     Attributes:
         images: `image_store.Images` of `"a"` and of `"b"`, as many.
@@ -36,7 +36,7 @@ class PairedData(TwoDomains):
     _unit = "pairs"
 
     def __init__(self, real_a, real_b, files: paired_files.PairedFiles, methods=None):
-        """Hold images that are loaded already; `load` reads them from disk."""
+        """Holds images that are already loaded; `load` reads them from disk."""
         names = tuple(sample.name for sample in files.samples)
         super().__init__(real_a, real_b, names, methods)
         self.files = files
@@ -59,7 +59,7 @@ class PairedData(TwoDomains):
         progress: bool = True,
         **preprocessing: Any,
     ) -> PairedData:
-        """Decode and resize a whole split, on all cores.
+        """Decodes and resizes a whole split, on all cores.
 
         Takes `6 * load_size**2` bytes per pair of 8-bit colour: 0.5 MB at 286 pixels.
 
@@ -143,10 +143,10 @@ class PairedData(TwoDomains):
 class UnpairedData(TwoDomains):
     """One split of two domains' images, decoded.
 
-    An epoch has as many examples as the larger domain has images. Those of A come
-    in turn, in another order each epoch, so that each occurs equally often, give or
-    take one; every one of them meets an image of B that is drawn at random. Both
-    are turned, cropped and mirrored independently. So does the CycleGAN authors' code.
+    An epoch has as many examples as the larger domain has images. It takes the images
+    of A in turn, in a new order, so that their counts differ by one at most, and
+    matches each with a random image of B. Both are rotated, cropped and mirrored
+    independently. The code of CycleGAN's authors does the same.
 
     Attributes:
         images: `image_store.Images` of `"a"` and of `"b"`; their counts may differ.
@@ -159,7 +159,7 @@ class UnpairedData(TwoDomains):
     def __init__(
         self, real_a, real_b, files: unpaired_files.UnpairedFiles, methods=None
     ):
-        """Hold images that are loaded already; `load` reads them from disk."""
+        """Holds images that are already loaded; `load` reads them from disk."""
         names_a = [f"A/{image.path.name}" for image in files.a]
         names_b = [f"B/{image.path.name}" for image in files.b]
         super().__init__(real_a, real_b, (*names_a, *names_b), methods)
@@ -181,7 +181,7 @@ class UnpairedData(TwoDomains):
         progress: bool = True,
         **preprocessing: Any,
     ) -> UnpairedData:
-        """Decode and resize a whole split, on all cores.
+        """Decodes and resizes a whole split, on all cores.
 
         Takes `3 * load_size**2` bytes per image of 8-bit colour: 0.25 MB at 286 pixels.
 
@@ -255,7 +255,7 @@ class UnpairedData(TwoDomains):
 
 
 def bundled() -> Path:
-    """Find the images that come with the package.
+    """Finds the images that come with the package.
 
     Returns:
         Folder of 1,594 emoji, side by side, 64 pixels: flat (A), shaded (B).
@@ -281,7 +281,7 @@ def _readings(how, files, progress):
 
 
 def _check_alike(files, shapes_a, shapes_b):
-    """Refuse pairs whose images would be cut in different places."""
+    """Refuses pairs of images that would be cropped at different places."""
     unlike = [
         f"'{sample.name}' ({a[0]}x{a[1]} and {b[0]}x{b[1]})"
         for sample, a, b in zip(
