@@ -181,10 +181,11 @@ def _pixels(
 def _decode(page: TiffPage, into: np.ndarray) -> None:
     """Decodes a page, strip by strip, into a view of `(height, width, samples)`."""
     into[...] = as_held(np.full((1, 1, 1), page.nodata, page.dtype))
+    count = math.prod(page.chunked)
     parts = page.parent.filehandle.read_segments(
-        page.dataoffsets,
-        page.databytecounts,
-        length=math.prod(page.chunked),
+        page.dataoffsets[:count],
+        page.databytecounts[:count],
+        sort=False,
         buffersize=_BUFFER,
     )
     for data, index in parts:
