@@ -132,8 +132,10 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        parts = Path(str(error.filename or "")).parts
-        if error.filename is not None and not any(map(_PARTIAL.fullmatch, parts)):
+        # Of a copy, the second is what was written.
+        named = [str(name) for name in (error.filename, error.filename2) if name]
+        parts = [part for name in named for part in Path(name).parts]
+        if named and not any(map(_PARTIAL.fullmatch, parts)):
             raise
         reason = error.strerror or str(error)
         if error.errno is None:
@@ -323,7 +325,7 @@ def locked(path: Path, remedy: str = "wait for it") -> Iterator[None]:
             except OSError:
                 # Some file systems know no locks.
                 break
-            if _is_at(file, lock):
+            if is_at(file.fileno(), lock):
                 break
             # Its holder has removed it meanwhile: a lock that nobody else would see.
             file = stack.enter_context(lock.open("ab"))
@@ -334,12 +336,35 @@ def locked(path: Path, remedy: str = "wait for it") -> Iterator[None]:
             lock.unlink(missing_ok=True)
 
 
-def _is_at(file: BinaryIO, path: Path) -> bool:
+def is_at(descriptor: int, path: Path) -> bool:
     """Whether an open file is still the one of that name."""
     try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+        return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
         return False
+
+
+@contextlib.contextmanager
+def redirected_stderr() -> Iterator[tuple[BinaryIO, int]]:
+    """Redirects stderr to a temporary file, also for native libraries.
+
+    Yields:
+        The file, and a descriptor of the real stderr.
+    """
+    flush_stderr()
+    with contextlib.ExitStack() as stack:
+        stderr = os.dup(2)
+        stack.callback(os.close, stderr)
+        notes = stack.enter_context(tempfile.TemporaryFile())
+        stack.callback(os.dup2, stderr, 2)
+        os.dup2(notes.fileno(), 2)
+        yield notes, stderr
+
+
+def flush_stderr() -> None:
+    """Writes what Python has buffered for stderr, if there is one."""
+    if sys.stderr is not None:
+        sys.stderr.flush()
 
 
 @contextlib.contextmanager
@@ -352,21 +377,12 @@ def stderr_aside() -> Iterator[None]:
         BaseException: of the body, after showing what was hidden, except before a
             ValueError or OSError, whose one line says everything.
     """
-    with _stderr:
-        sys.stderr.flush()
-        stderr = os.dup(2)
+    with _stderr, redirected_stderr() as (notes, stderr):
         try:
-            with tempfile.TemporaryFile() as notes:
-                os.dup2(notes.fileno(), 2)
-                try:
-                    yield
-                except (ValueError, OSError):
-                    raise
-                except BaseException:
-                    notes.seek(0)
-                    os.write(stderr, notes.read())
-                    raise
-                finally:
-                    os.dup2(stderr, 2)
-        finally:
-            os.close(stderr)
+            yield
+        except (ValueError, OSError):
+            raise
+        except BaseException:
+            notes.seek(0)
+            os.write(stderr, notes.read())
+            raise

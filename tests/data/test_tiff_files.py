@@ -275,6 +275,27 @@ def test_tiles_larger_than_any_image(tmp_path):
         headers.read(path)
 
 
+@pytest.mark.parametrize("rows", [16, 48], ids=["last of three", "only one"])
+@pytest.mark.parametrize(
+    "compression", [None, "lzw", "zlib", "packbits", "zstd", "lzma"]
+)
+def test_strips_that_go_on_beyond_the_image(tmp_path, compression, rows):
+    """As libtiff: the image ends in the middle of its last strip."""
+    path, image = tmp_path / "a.tif", deep(48, 45)
+    options = {"compression": compression, "rowsperstrip": rows}
+    if compression not in (None, "packbits"):
+        options["predictor"] = 2
+    tifffile.imwrite(path, image, metadata=None, **options)
+    contents = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as file:
+        at = file.pages[0].tags["ImageLength"].valueoffset
+    struct.pack_into("<H", contents, at, 37)
+    path.write_bytes(contents)
+    np.testing.assert_array_equal(
+        pixel_conversion.read(headers.read(path)), image[:37].reshape(37, 45, -1)
+    )
+
+
 @pytest.mark.parametrize(
     "data",
     [b"", zlib.compress(bytes(64 * 63)), zlib.compress(bytes(64 * 64))[:-9]],

@@ -41,6 +41,8 @@ def test_what_a_step_takes(recipe):
     found = estimate.cost(small(recipe))
     assert found.memory > 16 * found.parameters > 10_000_000
     assert found.device in ("CPU", "GPU")
+    # `data check --json` writes it without a fraction.
+    assert isinstance(found.step_operations, int)
     rate = found.step_operations / found.step_seconds
     assert 1e7 < rate < 1e16
 

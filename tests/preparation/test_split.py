@@ -1,3 +1,4 @@
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -280,6 +281,29 @@ def test_partners_of_what_is_listed_are_left_out_too(tmp_path):
     assert len(where) == 38 and "photo/7_A.jpg" not in where
     for i in set(range(20)) - {7}:
         assert where[f"photo/{i}_A.jpg"] == where[f"label/{i}_B.png"]
+
+
+def test_a_full_disk_names_the_folder(tmp_path):
+    resource = pytest.importorskip("resource", reason="POSIX only")
+    write(tmp_path / "all", *(f"{i}.jpg" for i in range(9)))
+    (tmp_path / "all" / "large.jpg").write_bytes(bytes(4000))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="^[^']*Cannot write: [^']*'[^']*out'$"):
+            split(tmp_path / "all", tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in tmp_path.iterdir()] == ["all"]
+
+
+def test_a_pipe_is_refused_and_not_read(tmp_path):
+    """Reading it would wait forever."""
+    write(tmp_path / "all", *(f"{i}.jpg" for i in range(9)))
+    os.mkfifo(tmp_path / "all" / "pipe.jpg")
+    with pytest.raises(OSError, match=r"pipe\.jpg"):
+        split(tmp_path / "all", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_is_a_circle_of_links(tmp_path):

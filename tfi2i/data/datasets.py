@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfi2i.data.epochs import TwoDomains
 from tfi2i.data.pipelines import PairedData, UnpairedData
 from tfi2i.data.preprocessing import Preprocessing
 
@@ -35,12 +36,12 @@ def paired(
         split: `train`, `val` or `test`.
         batch_size: pairs per batch, over all devices.
         flip: whether to mirror half of the training pairs.
-        rotate: degrees by which training pairs are turned at most.
-        color_jitter: share by which brightness, contrast and saturation of training
-            inputs change at most.
+        rotate: largest angle in degrees by which training pairs are rotated.
+        color_jitter: largest relative change of brightness, contrast and saturation
+            of training inputs.
         direction: `"b2a"` calls the images of folder `b` (the right halves) A, and
             those of folder `a` B, for a model that translates A into B.
-        seed: what order, crops and whatever else is random follow from.
+        seed: determines the order, crops and all other random choices.
         training: None means for the split `train`. Without, pairs come in
             order, whole, and the last batch may be smaller.
         **options: of `PairedData.load`: `layout`, `a`, `b`, `exclude`,
@@ -58,23 +59,15 @@ def paired(
         ValueError: see `PairedData.load` and `PairedData.training`.
     """
     training = split == "train" if training is None else training
-    how, others = _parted(training, options)
+    how, others = _separate(training, options)
     if direction not in ("a2b", "b2a"):
         raise ValueError(f"--data.direction is '{direction}', expected a2b or b2a")
     data = PairedData.load(directory, split, **others, **vars(how))
     # Made inputs are A, whatever the direction.
     if direction == "b2a" and others.get("input", "files") == "files":
         data = data.swapped()
-    if not training:
-        return data.evaluation(batch_size)
-    return data.training_by_iteration(
-        batch_size=batch_size,
-        crop_size=how.geometry.crop if how.geometry.is_cropped else None,
-        flip=flip,
-        rotate=rotate,
-        color_jitter=color_jitter,
-        seed=seed,
-    )
+    changes = {"flip": flip, "rotate": rotate, "color_jitter": color_jitter}
+    return _batches(data, how, training, batch_size, seed=seed, **changes)
 
 
 def unpaired(
@@ -98,8 +91,8 @@ def unpaired(
         split: `train`, `val` or `test`.
         batch_size: images of each domain per batch, over all devices.
         flip: whether to mirror half of the training images.
-        rotate: degrees by which training images are turned at most.
-        seed: what order, matches, crops and whatever else is random follow from.
+        rotate: largest angle in degrees by which training images are rotated.
+        seed: determines the order, matches, crops and all other random choices.
         training: None means for the split `train`. Without, images come in
             order, whole, as many of each domain as the smaller one has, and the
             last batch may be smaller.
@@ -117,32 +110,22 @@ def unpaired(
         ValueError: see `UnpairedData.load` and `UnpairedData.training`.
     """
     training = split == "train" if training is None else training
-    how, others = _parted(training, options)
+    how, others = _separate(training, options)
     data = UnpairedData.load(directory, split, **others, **vars(how))
-    if not training:
-        return data.evaluation(batch_size)
-    return data.training_by_iteration(
-        batch_size=batch_size,
-        crop_size=how.geometry.crop if how.geometry.is_cropped else None,
-        flip=flip,
-        rotate=rotate,
-        seed=seed,
+    return _batches(
+        data, how, training, batch_size, seed=seed, flip=flip, rotate=rotate
     )
 
 
-def _parted(
+def _separate(
     training: bool, options: dict[str, Any]
 ) -> tuple[Preprocessing, dict[str, Any]]:
-    """What is done to images, and options that are not about that."""
+    """Separates the fields of `Preprocessing`, checked, from other options."""
     fields = {field.name for field in dataclasses.fields(Preprocessing)}
-    how = _for(training, {name: options[name] for name in fields & options.keys()})
-    return how, {name: options[name] for name in options.keys() - fields}
-
-
-def _for(training: bool, preprocessing: dict[str, Any]) -> Preprocessing:
-    how = Preprocessing(**preprocessing)
+    how = Preprocessing(**{name: options[name] for name in fields & options.keys()})
+    others = {name: options[name] for name in options.keys() - fields}
     if not training:
-        return how.whole()
+        return how.whole(), others
     load, crop = how.geometry.load, how.geometry.crop
     is_resized = how.preprocess == "resize_and_crop"
     if is_resized and (load[0] < crop[0] or load[1] < crop[1]):
@@ -150,4 +133,17 @@ def _for(training: bool, preprocessing: dict[str, Any]) -> Preprocessing:
             f"--data.load-size is {how.load_size}, expected at least the crop size, "
             f"{how.crop_size}"
         )
-    return how
+    return how, others
+
+
+def _batches(
+    data: TwoDomains,
+    how: Preprocessing,
+    training: bool,
+    batch_size: int,
+    **options: Any,
+) -> tf.data.Dataset:
+    if not training:
+        return data.evaluation(batch_size)
+    crop = how.geometry.crop if how.geometry.is_cropped else None
+    return data.training_by_iteration(batch_size=batch_size, crop_size=crop, **options)

@@ -1,8 +1,8 @@
 """From two sets of decoded images to the batches of every epoch.
 
-Images are kept as they are stored. Whatever is random comes after that and is a
-function of (seed, epoch, index) alone, so training can start again at any step and
-see exactly what it would have seen.
+Images are kept as they are stored. All randomness comes afterwards and is a function of
+(seed, epoch, index) alone, so that training can resume at any step with the images that
+an uninterrupted run would see.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _as_written = tf.autograph.experimental.do_not_convert
 class TwoDomains(abc.ABC):
     """One split's images of domains A and B.
 
-    A subclass says which image of A meets which of B, and how both are cut.
+    A subclass decides which image of A is matched with which of B, and crops both.
 
     Attributes:
-        images: `store.Images` of the domains `"a"` and `"b"`, whose counts may differ.
-        names: names of the files, by which a resumed run knows them again.
-        methods: how values between pixels are found, by domain.
+        images: `image_store.Images` of `"a"` and of `"b"`; their counts may differ.
+        names: names of the files, by which a resumed run recognizes them.
+        methods: interpolation, by domain.
     """
 
     # What `len` counts, in messages.
@@ -60,7 +60,7 @@ class TwoDomains(abc.ABC):
         return all(isinstance(images, Held) for images in self.images.values())
 
     def steps_per_epoch(self, batch_size: int) -> int:
-        """Count the full batches in an epoch; a remainder is left out.
+        """Counts the full batches in an epoch; a remainder is left out.
 
         Args:
             batch_size: examples per batch, over all devices.
@@ -91,10 +91,9 @@ class TwoDomains(abc.ABC):
     ) -> tf.data.Dataset:
         """Shuffled, cropped and mirrored batches of all epochs, in one dataset.
 
-        The order is a function of (seed, epoch), whatever else is random is one
-        of (seed, epoch, index of the example), and of nothing else: a dataset
-        that starts at (`start_epoch`, `start_step`) is the tail of the one that
-        starts at 0.
+        The order is a function of (seed, epoch), all other randomness of (seed, epoch,
+        index of the example): a dataset that starts at (`start_epoch`, `start_step`)
+        is the tail of the one that starts at 0.
 
         Args:
             batch_size: examples per batch; each epoch's remainder is left out.
@@ -102,8 +101,8 @@ class TwoDomains(abc.ABC):
                 images; None takes them whole, one by one if their sizes differ.
             epochs: the epoch to stop before, counted from 0.
             flip: whether to mirror half of the images.
-            rotate: degrees by which images are turned at most, either way.
-            color_jitter: share by which the colours of one domain change at most, see
+            rotate: largest angle of rotation in degrees, either way.
+            color_jitter: largest change of one domain's colours, see
                 `transforms.color_jitter`.
             jittered: that domain, `"a"` or `"b"`.
             seed: the run's seed.
@@ -125,7 +124,7 @@ class TwoDomains(abc.ABC):
                 f"{epochs} epochs of {steps} steps"
             )
         skipped = tf.constant(start_step * batch_size, tf.int64)
-        batches = self._jittered(
+        batches = self._training_batches(
             tf.data.Dataset.range(start_epoch, epochs),
             lambda epoch: tf.where(tf.equal(epoch, start_epoch), skipped, 0),
             batch_size=batch_size,
@@ -145,7 +144,6 @@ class TwoDomains(abc.ABC):
         flip: bool = True,
         rotate: float = 0.0,
         color_jitter: float = 0.0,
-        jittered: str = "a",
         seed: int = 0,
     ) -> tf.data.Dataset:
         """One epoch of `training` each time that the dataset is iterated.
@@ -159,8 +157,7 @@ class TwoDomains(abc.ABC):
             crop_size: as in `training`.
             flip: as in `training`.
             rotate: as in `training`.
-            color_jitter: as in `training`.
-            jittered: as in `training`.
+            color_jitter: as in `training`, of domain `"a"`.
             seed: as in `training`.
 
         Returns:
@@ -170,13 +167,13 @@ class TwoDomains(abc.ABC):
             ValueError: a batch larger than the split, a crop larger than the
                 images.
         """
-        batches = self._jittered(
-            _counted(),
+        batches = self._training_batches(
+            _iteration_number(),
             tf.zeros_like,
             batch_size=batch_size,
             jitter=self._jitter(crop_size, batch_size, flip, rotate),
             color_jitter=color_jitter,
-            jittered=jittered,
+            jittered="a",
             seed=seed,
         )
         steps = self.steps_per_epoch(batch_size)
@@ -212,7 +209,7 @@ class TwoDomains(abc.ABC):
         @_as_written
         def look_up(index):
             return {
-                domain: _shown(images, images.get(index), crop_size)
+                domain: _as_evaluated(images, images.get(index), crop_size)
                 for domain, images in self.images.items()
             }
 
@@ -253,17 +250,17 @@ class TwoDomains(abc.ABC):
     def _example(
         self, index: tf.Tensor, seed: tf.Tensor, jitter: transforms.Jitter
     ) -> dict[str, tf.Tensor]:
-        """Cut out one training example, as it is stored, by domain.
+        """Crops one training example, as it is stored, by domain.
 
         Args:
             index: int64, 0 to `len(self) - 1`; an epoch goes through all of them.
             seed: int64 `(2,)`, another for each epoch and index; the only source
                 of randomness.
-            jitter: what is changed at random.
+            jitter: the random changes.
         """
 
     def _jitter(self, crop_size, batch_size, flip, rotate):
-        """What is changed at random, after a look at the images' sizes."""
+        """The random changes, checked against the images' sizes."""
         if crop_size is None:
             self._check_batch(batch_size)
             return transforms.Jitter(None, flip, rotate)
@@ -286,7 +283,7 @@ class TwoDomains(abc.ABC):
                 "several sizes and are not cropped (--data.preprocess)"
             )
 
-    def _jittered(
+    def _training_batches(
         self,
         epochs: tf.data.Dataset,
         skipped: Callable[[tf.Tensor], tf.Tensor],
@@ -339,11 +336,11 @@ class TwoDomains(abc.ABC):
 
 
 def as_text(name: str) -> str:
-    """A file's name, whose bytes need not be text, as text that can be stored."""
+    """A file name as text that can be stored; its bytes need not be text."""
     return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
-def _shown(images, image, crop_size):
+def _as_evaluated(images, image, crop_size):
     """One image as evaluation sees it."""
     if crop_size is not None:
         image = transforms.center(image, *shape_of(crop_size))
@@ -353,8 +350,8 @@ def _shown(images, image, crop_size):
 def _options() -> tf.data.Options:
     """Leaves datasets as they are written.
 
-    To rewrite one, also for several devices, TensorFlow copies what it looks images up
-    in: all images.
+    To rewrite a dataset, also for several devices, TensorFlow would copy all images
+    that it captures.
     """
     options = tf.data.Options()
     options.experimental_optimization.apply_default_optimizations = False
@@ -364,8 +361,8 @@ def _options() -> tf.data.Options:
     return options
 
 
-def _counted() -> tf.data.Dataset:
-    """One int64: how often this dataset was iterated before."""
+def _iteration_number() -> tf.data.Dataset:
+    """A dataset of one int64: how often it was iterated before."""
     with tf.device("CPU:0"):
         iterations = tf.Variable(0, dtype=tf.int64, trainable=False)
 

@@ -38,11 +38,11 @@ class Excluded:
         return kept, [path for path in found if path in self.paths]
 
     def note(self, count: int) -> str:
-        """Words the number of images left out, for the reason of a layout."""
+        """The number of images left out, for the reason of a layout."""
         return f"; {count} left out (listed in '{self.source}')" if count else ""
 
     def nothing_left(self, folder: Path) -> str:
-        """Words the error that all images of a folder are listed."""
+        """The error message for a list of all images of a folder."""
         return (
             f"'{self.source}' leaves out every image of '{folder}': shorten that list "
             "(--data.exclude), or add images"

@@ -40,7 +40,7 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def describe_unread(places: Iterable[Path], used: Iterable[Path] = ()) -> str:
-    """Words what folders of images contain and is not read.
+    """Describes what is not read in folders of images.
 
     Args:
         places: the folders.

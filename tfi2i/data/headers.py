@@ -18,6 +18,7 @@ from PIL.ExifTags import Base
 from tfi2i.data import numpy_files, tiff_files
 from tfi2i.data.pixels import Dtype, PixelType
 from tfi2i.data.size_limits import MAX_PIXELS, Refused, check_size
+from tfi2i.errors import reason
 
 EXTENSIONS = (
     *(".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"),
@@ -111,8 +112,8 @@ def read(path: Path) -> ImageFile:
     except OSError as error:
         # Pillow's own errors have no number; those of the system repeat the path.
         if error.errno is None:
-            raise ValueError(_first_line(error)) from error
-        raise type(error)(error.strerror or _first_line(error)) from error
+            raise ValueError(reason(error)) from error
+        raise type(error)(error.strerror or reason(error)) from error
     except Refused:
         raise
     except Image.DecompressionBombError as error:
@@ -122,7 +123,7 @@ def read(path: Path) -> ImageFile:
         ) from error
     except Exception as error:
         # Damaged files make Pillow and tifffile raise errors of every kind.
-        raise ValueError(f"damaged ({_first_line(error)})") from error
+        raise ValueError(f"damaged ({reason(error)})") from error
 
 
 def shortened(names: Sequence[str]) -> str:
@@ -221,7 +222,3 @@ def _with_orientation(image: ImageFile, orientation: int) -> ImageFile:
     return dataclasses.replace(
         image, width=width, height=height, orientation=orientation
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

@@ -61,15 +61,18 @@ class Derived(image_store.Images):
 
 
 def load(
-    domains: Sequence[tuple[Sequence[ImageFile], Reading]],
+    files: Sequence[Sequence[ImageFile]],
+    readings: Sequence[Reading],
     cache: str,
     progress: bool = True,
 ) -> list[image_store.Images]:
     """Decodes and resizes images on all cores, or prepares to do so on demand.
 
     Args:
-        domains: the files of each domain, and how they are read.
-        cache: `memory`, `disk` or `off`: where decoded images are kept.
+        files: the images of each domain. Those that are halves of the same files are
+            decoded once if they are kept.
+        readings: how the images of each domain are read.
+        cache: where decoded images are kept, see `memory.choose`.
         progress: show a bar on stderr, if that is a terminal.
 
     Returns:
@@ -80,47 +83,22 @@ def load(
             little memory.
         OSError: too little room on the disk.
     """
-    sources = [OnDemand(files, reading) for files, reading in domains]
-    if cache == "off":
-        return sources
+    first, second = sources = list(map(OnDemand, files, readings))
 
-    def reader(source):
-        return lambda index: (source.read(index),)
-
-    work = [((source,), reader(source), source.files) for source in sources]
-    return _keep(work, cache, progress)
-
-
-def load_halves(
-    left: Sequence[ImageFile],
-    right: Sequence[ImageFile],
-    readings: tuple[Reading, Reading],
-    cache: str,
-    progress: bool = True,
-) -> list[image_store.Images]:
-    """Loads the halves of files; each file is decoded once if its halves are kept.
-
-    Args:
-        left: left halves.
-        right: right halves of the same files.
-        readings: how the left and the right halves are read.
-        cache: as in `load`.
-        progress: likewise.
-
-    Raises:
-        ValueError, OSError: as `load`.
-    """
-    sources = first, second = list(map(OnDemand, (left, right), readings))
-    if cache == "off":
-        return sources
-
-    def read(index):
+    def read_halves(index):
         image = other = first.decode(index)
         if second.pixels != first.pixels:
             other = second.decode(index)
         return first.cut(image, index), second.cut(other, index)
 
-    return _keep([(sources, read, left)], cache, progress)
+    def reader(source):
+        return lambda index: (source.read(index),)
+
+    paths_a, paths_b = ([file.path for file in each] for each in files)
+    if paths_a == paths_b:
+        return _keep([(sources, read_halves, files[0])], cache, progress)
+    work = [((source,), reader(source), source.files) for source in sources]
+    return _keep(work, cache, progress)
 
 
 def load_derived(
@@ -146,14 +124,12 @@ def load_derived(
         ValueError, OSError: as `load`, and `Derivation.pixels`.
     """
     targets = OnDemand(files, reading)
-    sources = [Derived(targets, derivation), targets]
-    if cache == "off":
-        return sources
 
     def read(index):
         target = targets.read(index)
         return derivation(tf.constant(target)).numpy(), target
 
+    sources = [Derived(targets, derivation), targets]
     return _keep([(sources, read, files)], cache, progress)
 
 
@@ -162,17 +138,21 @@ def _keep(
     cache: str,
     progress: bool,
 ) -> list[image_store.Images]:
-    """Reads all images once and keeps them.
+    """Reads all images once and keeps them, unless the cache is `off`.
 
     Args:
         work: images of one or two domains; a function that reads one of each by its
             index; the files that it reads.
-        cache: `memory` or `disk`.
+        cache: see `memory.choose`.
         progress: show a bar on stderr, if that is a terminal.
     """
     sources = [source for group, _, _ in work for source in group]
+    needed = sum(source.size for source in sources)
+    cache = memory.choose(cache, needed)
+    if cache == "off":
+        return sources
     if cache == "disk":
-        memory.check_room(sum(source.size for source in sources))
+        memory.check_room(needed)
     buffers = [_allocate(source, cache == "disk") for source in sources]
     views = iter(
         image_store.views(buffer, source.shapes, source.pixels)
@@ -209,15 +189,6 @@ def _keep(
         image_store.Held(buffer, source.shapes, source.pixels)
         for buffer, source in zip(buffers, sources, strict=True)
     ]
-
-
-def bytes_needed(files: Sequence[ImageFile], reading: Reading) -> int:
-    """Computes the bytes that decoded images take.
-
-    Raises:
-        ValueError: as `Reading.shapes`.
-    """
-    return image_store.bytes_needed(reading.shapes(files), reading.pixels)
 
 
 def _allocate(source: image_store.Images, on_disk: bool) -> np.ndarray:

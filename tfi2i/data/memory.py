@@ -117,7 +117,7 @@ def check_room(needed: int) -> None:
 
 
 def no_room(needed: int, why: str | None) -> OSError:
-    """Makes the error for images that do not fit on the disk."""
+    """The error for images that do not fit on the disk."""
     folder = tempfile.gettempdir()
     free = _gigabytes(shutil.disk_usage(folder).free)
     return OSError(

@@ -162,7 +162,7 @@ def matching(paths_a: Iterable[Path], paths_b: Iterable[Path]) -> Matching:
 
 
 def sides(paths: Iterable[Path]) -> tuple[Ends, Ends] | None:
-    """Tells by the names of one folder whether it holds both sides of pairs.
+    """Finds out by file names whether one folder holds both sides of pairs.
 
     Args:
         paths: its images.

@@ -168,7 +168,7 @@ def _image_shape(shape: tuple[int, ...], is_first: bool) -> tuple[int, int, int]
 
 
 def volume(count: int, what: str) -> str:
-    """Words the refusal of images that are a stack."""
+    """The error message for a stack of images."""
     return (
         f"{what} is a volume: expected at most {MAX_CHANNELS} channels, but there are "
         f"{count}; save its slices as single images"

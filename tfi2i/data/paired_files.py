@@ -195,7 +195,7 @@ def check_no_sides(folder: Path, made: str = "") -> None:
 
 
 def single_images(root: Path, split: str, made: str = "") -> str:
-    """Words what the user can do where single images look like pairs side by side.
+    """What the user can do where single images look like pairs side by side.
 
     Args:
         root: folder of the data set.
@@ -268,7 +268,7 @@ def match_folders(
 
 
 def unread(*folders: Path) -> str:
-    """Words what else the folders contain, for the reason of a layout."""
+    """What else the folders contain, for the reason of a layout."""
     left_out = folder_listing.describe_unread(folders, folders)
     return f"; {left_out}" if left_out else ""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import tensorflow as tf
 from tfi2i.data import (
     derived_inputs,
     image_loading,
-    memory,
     paired_files,
     transforms,
     unpaired_files,
@@ -20,16 +18,17 @@ from tfi2i.data import (
 from tfi2i.data.epochs import TwoDomains, as_text
 from tfi2i.data.headers import shortened
 from tfi2i.data.preprocessing import Preprocessing
+from tfi2i.data.reading import Reading
 from tfi2i.data.validation_share import Share
 
 
 class PairedData(TwoDomains):
     """One split of paired images, decoded.
 
-    The images of a pair are turned, cropped and mirrored alike.
+    Both images of a pair are rotated, cropped and mirrored in the same way.
 
     Attributes:
-        images: `store.Images` of `"a"` and of `"b"`, as many.
+        images: `image_store.Images` of `"a"` and of `"b"`, as many.
         files: which files were read and how.
         names: file stems, in order.
     """
@@ -37,7 +36,7 @@ class PairedData(TwoDomains):
     _unit = "pairs"
 
     def __init__(self, real_a, real_b, files: paired_files.PairedFiles, methods=None):
-        """Hold images that are loaded already; `load` reads them from disk."""
+        """Holds images that are already loaded; `load` reads them from disk."""
         names = tuple(sample.name for sample in files.samples)
         super().__init__(real_a, real_b, names, methods)
         self.files = files
@@ -60,7 +59,7 @@ class PairedData(TwoDomains):
         progress: bool = True,
         **preprocessing: Any,
     ) -> PairedData:
-        """Decode and resize a whole split, on all cores.
+        """Decodes and resizes a whole split, on all cores.
 
         Takes `6 * load_size**2` bytes per pair of 8-bit colour: 0.5 MB at 286 pixels.
 
@@ -101,10 +100,9 @@ class PairedData(TwoDomains):
         methods = how.domain_a.method, how.domain_b.method
         if from_target:
             derivation = derived_inputs.Derivation(input, downscale, methods[1])
-            real_a, real_b = _load_derived(files, how, derivation, progress)
-            return cls(real_a, real_b, files, (methods[1], methods[1]))
-        real_a, real_b = _load_pairs(files, how, progress)
-        return cls(real_a, real_b, files, methods)
+            real = _load_derived(files, how, derivation, progress)
+            return cls(*real, files, (methods[1], methods[1]))
+        return cls(*_load_pairs(files, how, progress), files, methods)
 
     def swapped(self) -> PairedData:
         """The same pairs, with the domains' names exchanged."""
@@ -145,13 +143,13 @@ class PairedData(TwoDomains):
 class UnpairedData(TwoDomains):
     """One split of two domains' images, decoded.
 
-    An epoch has as many examples as the larger domain has images. Those of A come
-    in turn, in another order each epoch, so that each occurs equally often, give or
-    take one; every one of them meets an image of B that is drawn at random. Both
-    are turned, cropped and mirrored independently. So does the CycleGAN authors' code.
+    An epoch has as many examples as the larger domain has images. It takes the images
+    of A in turn, in a new order, so that their counts differ by one at most, and
+    matches each with a random image of B. Both are rotated, cropped and mirrored
+    independently. The code of CycleGAN's authors does the same.
 
     Attributes:
-        images: `store.Images` of `"a"` and of `"b"`, whose counts may differ.
+        images: `image_store.Images` of `"a"` and of `"b"`; their counts may differ.
         files: which files were read and how.
         names: file names of A, then of B, `A/` or `B/` before each.
     """
@@ -161,7 +159,7 @@ class UnpairedData(TwoDomains):
     def __init__(
         self, real_a, real_b, files: unpaired_files.UnpairedFiles, methods=None
     ):
-        """Hold images that are loaded already; `load` reads them from disk."""
+        """Holds images that are already loaded; `load` reads them from disk."""
         names_a = [f"A/{image.path.name}" for image in files.a]
         names_b = [f"B/{image.path.name}" for image in files.b]
         super().__init__(real_a, real_b, (*names_a, *names_b), methods)
@@ -183,7 +181,7 @@ class UnpairedData(TwoDomains):
         progress: bool = True,
         **preprocessing: Any,
     ) -> UnpairedData:
-        """Decode and resize a whole split, on all cores.
+        """Decodes and resizes a whole split, on all cores.
 
         Takes `3 * load_size**2` bytes per image of 8-bit colour: 0.25 MB at 286 pixels.
 
@@ -215,14 +213,7 @@ class UnpairedData(TwoDomains):
         files = unpaired_files.find_unpaired(directory, split, **where)
         files = dataclasses.replace(files, a=files.a[:limit], b=files.b[:limit])
         readings = _readings(how, (files.a, files.b), progress)
-        cache = _cache(how, (files.a, files.b), readings)
-        if files.layout == "side_by_side":
-            real = image_loading.load_halves(
-                files.a, files.b, readings, cache, progress
-            )
-        else:
-            found = zip((files.a, files.b), readings, strict=True)
-            real = image_loading.load(list(found), cache, progress)
+        real = image_loading.load((files.a, files.b), readings, how.cache, progress)
         return cls(*real, files, (how.domain_a.method, how.domain_b.method))
 
     @property
@@ -264,7 +255,7 @@ class UnpairedData(TwoDomains):
 
 
 def bundled() -> Path:
-    """Find the images that come with the package.
+    """Finds the images that come with the package.
 
     Returns:
         Folder of 1,594 emoji, side by side, 64 pixels: flat (A), shaded (B).
@@ -273,39 +264,24 @@ def bundled() -> Path:
 
 
 def _load_pairs(files, how, progress):
-    files_a = [sample.a for sample in files.samples]
-    files_b = [sample.b for sample in files.samples]
-    readings = _readings(how, (files_a, files_b), progress)
-    cache = _cache(how, (files_a, files_b), readings)
-    _check_alike(files, readings[0].shapes(files_a), readings[1].shapes(files_b))
-    if files.layout == "side_by_side":
-        return image_loading.load_halves(files_a, files_b, readings, cache, progress)
-    found = zip((files_a, files_b), readings, strict=True)
-    return image_loading.load(list(found), cache, progress)
+    sides = [pair.a for pair in files.samples], [pair.b for pair in files.samples]
+    readings = _readings(how, sides, progress)
+    _check_alike(files, *map(Reading.shapes, readings, sides))
+    return image_loading.load(sides, readings, how.cache, progress)
 
 
 def _load_derived(files, how, derivation, progress):
-    targets = [sample.b for sample in files.samples]
+    targets = [pair.b for pair in files.samples]
     reading = how.reading(targets, "b", progress)
-    pixels = derivation.pixels(reading.pixels)
-    # They become an input each.
-    needed = image_loading.bytes_needed(targets, reading)
-    needed += needed * pixels.channels // reading.pixels.channels
-    cache = memory.choose(how.cache, needed)
-    return image_loading.load_derived(targets, reading, derivation, cache, progress)
+    return image_loading.load_derived(targets, reading, derivation, how.cache, progress)
 
 
 def _readings(how, files, progress):
     return tuple(map(how.reading, files, "ab", (progress, progress)))
 
 
-def _cache(how: Preprocessing, files: Sequence, readings: Sequence) -> str:
-    needed = sum(map(image_loading.bytes_needed, files, readings))
-    return memory.choose(how.cache, needed)
-
-
 def _check_alike(files, shapes_a, shapes_b):
-    """Refuse pairs whose images would be cut in different places."""
+    """Refuses pairs of images that would be cropped at different places."""
     unlike = [
         f"'{sample.name}' ({a[0]}x{a[1]} and {b[0]}x{b[1]})"
         for sample, a, b in zip(

@@ -215,7 +215,7 @@ def one_folder(
 
 
 def other_folders(root: Path, split: str) -> str:
-    """Words the options that name two folders, where a split holds single images."""
+    """The options that name two folders, where a split holds single images."""
     if not (root / split).is_dir():
         return "--data.a FOLDER --data.b FOLDER"
     others = [
@@ -350,7 +350,7 @@ def _reason(root: Path, folder_a: Path, folder_b: Path) -> str:
 
 
 def _missing_folders(root: Path, split: str, called: FolderNames) -> str:
-    """Words the error that folders are missing that the user names."""
+    """The error message for folders that the user names and that are missing."""
     said = f"--data.a is '{called.a}' and --data.b '{called.b}', but "
     found = only_one(root, split, called.a, called.b, unsplit=True)
     if found is not None:
@@ -369,7 +369,7 @@ def _missing_folders(root: Path, split: str, called: FolderNames) -> str:
 
 
 def _missing_split(root: Path, split: str, a: str, b: str) -> str:
-    """Words the error that a data set lacks a split."""
+    """The error message for a split that a data set lacks."""
     if (root / split).is_symlink():
         return f"'{root / split}' is a link that leads nowhere: mend or remove it"
     splits = available_splits(root, a=a, b=b)

@@ -7,13 +7,14 @@ import contextlib
 import os
 import re
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO, TextIO, TypeVar
+from typing import BinaryIO, TextIO, TypeVar
 
 from rich.console import Console
 from rich.progress import track
+
+from tfi2i.files import flush_stderr, redirected_stderr
 
 # What libjpeg and libtiff write about damaged files.
 _NOTE = re.compile(
@@ -83,14 +84,8 @@ def without_decoder_messages() -> Iterator[TextIO | None]:
 
 def _redirect_stderr(stack: contextlib.ExitStack) -> TextIO | None:
     """Redirects stderr to a file until the stack ends."""
-    notes = stack.enter_context(tempfile.TemporaryFile())
-    _flush()
-    stderr = os.dup(2)
-    stack.callback(os.close, stderr)
-    stack.callback(_show_others, notes)
-    stack.callback(os.dup2, stderr, 2)
-    stack.callback(_flush)
-    os.dup2(notes.fileno(), 2)
+    notes, stderr = stack.enter_context(redirected_stderr())
+    stack.callback(_show_others, notes, stderr)
     try:
         is_shared = sys.stderr.fileno() == 2
     except (AttributeError, OSError, ValueError):
@@ -102,13 +97,9 @@ def _redirect_stderr(stack: contextlib.ExitStack) -> TextIO | None:
     return stack.enter_context(shown)
 
 
-def _show_others(notes: IO[bytes]) -> None:
+def _show_others(notes: BinaryIO, stderr: int) -> None:
+    flush_stderr()
     notes.seek(0)
     for line in notes:
         if not _NOTE.match(line):
-            os.write(2, line)
-
-
-def _flush() -> None:
-    if sys.stderr is not None:
-        sys.stderr.flush()
+            os.write(stderr, line)

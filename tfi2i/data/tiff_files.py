@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import struct
 import warnings
 from pathlib import Path
 from typing import NamedTuple
 
+import imagecodecs
 import numpy as np
 from PIL import Image
 from PIL.ExifTags import Base
@@ -33,6 +35,14 @@ _NOT_A_CHANNEL = 1 | 4
 _MAX_PAGES = 16 * MAX_CHANNELS
 # Compressed bytes that are read at a time.
 _BUFFER = 2**22
+# Decoders that refuse more data than they are told to expect, and their encoders.
+_DEFLATE = imagecodecs.zlib_decode, imagecodecs.zlib_encode
+_EXACT_DECODERS = {
+    COMPRESSION.ADOBE_DEFLATE: _DEFLATE,
+    COMPRESSION.DEFLATE: _DEFLATE,
+    COMPRESSION.PACKBITS: (imagecodecs.packbits_decode, imagecodecs.packbits_encode),
+    COMPRESSION.ZSTD: (imagecodecs.zstd_decode, imagecodecs.zstd_encode),
+}
 
 
 class Header(NamedTuple):
@@ -171,14 +181,40 @@ def _pixels(
 def _decode(page: TiffPage, into: np.ndarray) -> None:
     """Decodes a page, strip by strip, into a view of `(height, width, samples)`."""
     into[...] = as_held(np.full((1, 1, 1), page.nodata, page.dtype))
-    # The caller has its own threads.
-    parts = page.segments(maxworkers=1, buffersize=_BUFFER)
-    for part, (plane, _, top, left, _), (_, height, width, samples) in parts:
+    count = math.prod(page.chunked)
+    parts = page.parent.filehandle.read_segments(
+        page.dataoffsets[:count],
+        page.databytecounts[:count],
+        sort=False,
+        buffersize=_BUFFER,
+    )
+    for data, index in parts:
+        part, (plane, _, top, left, _), (_, *shape, samples) = _decode_part(
+            page, data, index
+        )
         # A strip in which there was nothing to write may have no bytes.
         if part is not None:
-            channels = slice(plane, plane + samples)
-            target = into[top : top + height, left : left + width, channels]
+            target = into[top:, left:, plane : plane + samples]
+            target = target[: shape[0], : shape[1]]
             target[...] = as_held(part[0, : target.shape[0], : target.shape[1]])
+
+
+def _decode_part(page: TiffPage, data: bytes | None, index: int):
+    """Decodes a strip or tile, and leaves out what goes on beyond the image.
+
+    Some programs write the last strip as high as the others.
+    """
+    tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
+    try:
+        return page.decode(data, index, **tables)
+    except Exception:
+        if page.compression not in _EXACT_DECODERS:
+            raise
+        *_, shape = page.decode(None, index)
+        size = math.prod(shape) * page.dtype.itemsize
+        most = max(2 * size, math.prod(page.chunks) * page.dtype.itemsize)
+        decode, encode = _EXACT_DECODERS[page.compression]
+        return page.decode(encode(decode(data, out=most)[:size]), index)
 
 
 def _unpremultiplied(image: np.ndarray) -> np.ndarray:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tfi2i.data.grouped_splits import Unit, clusters, deal, group_names
 from tfi2i.data.split_folders import FolderNames, available_splits
+from tfi2i.files import sha256
 
 _SAMPLED = 2**16
 
@@ -21,7 +21,7 @@ class Share:
     Attributes:
         val: share of the images, above 0 and below 1.
         seed: determines which images are chosen.
-        group: regular expression of `dealing.group_names`; None for no groups.
+        group: regular expression of `grouped_splits.group_names`; None for no groups.
     """
 
     val: float
@@ -49,7 +49,7 @@ class Share:
         return split != "test" and not has_val
 
     def note(self, count: int, total: int, split: str) -> str:
-        """Words the size of a split, for the reason of a layout."""
+        """The size of a split, for the reason of a layout."""
         use = "for validation" if split == "val" else "for training, the others not"
         return f"{count} of {total} {use} (--data.val-share {self.val:g})"
 
@@ -69,7 +69,7 @@ class Share:
         groups = group_names(units, self.group, "--data.group")
         copies = _copies(units)
 
-        def bonds(unit: Unit) -> list[str | bytes]:
+        def bonds(unit: Unit) -> list[str]:
             found = groups.get(unit.name), copies.get(unit.files)
             return [bond for bond in found if bond is not None]
 
@@ -80,7 +80,7 @@ class Share:
         return [unit for unit in units if id(unit) in kept]
 
 
-def _copies(units: Sequence[Unit]) -> dict[tuple[Path, ...], bytes]:
+def _copies(units: Sequence[Unit]) -> dict[tuple[Path, ...], str]:
     """Finds images, or whole pairs, whose bytes equal those of another.
 
     Only files of equal sizes and beginnings are read in full. Pairs are compared as a
@@ -91,13 +91,7 @@ def _copies(units: Sequence[Unit]) -> dict[tuple[Path, ...], bytes]:
     """
     alike = _repeated([unit.files for unit in units], _sizes)
     alike = _repeated(alike, _beginnings)
-    digests = {}
-    for files in alike:
-        digest = hashlib.sha256()
-        for path in files:
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-        digests[files] = digest.digest()
+    digests = {files: "".join(map(sha256, files)) for files in alike}
     counts = collections.Counter(digests.values())
     return {files: found for files, found in digests.items() if counts[found] > 1}
 

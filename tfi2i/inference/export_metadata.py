@@ -26,7 +26,7 @@ def describe(
     output_pixels: PixelType,
     way: str | None = None,
 ) -> None:
-    """Write down in an export what its images are made of, and which way it goes.
+    """Writes pixel types and direction into an export.
 
     Args:
         path: SavedModel folder with `saved_model.pb`, `.tflite` or `.onnx` file.
@@ -129,7 +129,7 @@ def _property(path):
 
 @contextlib.contextmanager
 def _explained(path) -> Iterator[None]:
-    """Says that an export is damaged, whatever its readers raise of it."""
+    """Turns whatever readers raise into the error that an export is damaged."""
     try:
         yield
     except MemoryError:

@@ -36,8 +36,8 @@ class Translator:
         direction: `"a2b"` or `"b2a"`; None where an export's name does not say.
 
     Attributes:
-        shown: `shown.Shown`, how images are prepared for the network; None for a
-            translator that `load` did not make.
+        shown: how images are prepared for the network, a `network_inputs.Shown`; None
+            for a translator that `load` did not make.
 
     Example:
         >>> translator = tfi2i.load("saved_models/facades")

@@ -97,7 +97,7 @@ def to_dict(checked: CheckResult) -> dict[str, Any]:
 
 
 def _domain(checked: CheckResult, split: str, domain: str) -> dict[str, Any]:
-    mine = _of(checked, split, domain)
+    mine = _images_of(checked, split, domain)
     decoded = [picture.pixels for picture in mine if picture.pixels]
     values = None
     if decoded:
@@ -109,9 +109,9 @@ def _domain(checked: CheckResult, split: str, domain: str) -> dict[str, Any]:
         "width": _min_median_max([picture.width for picture in mine]),
         "height": _min_median_max([picture.height for picture in mine]),
         "aspect": _min_median_max([picture.aspect for picture in mine]),
-        "channels": _counted(str(picture.header.channels) for picture in mine),
-        "depth": _counted(picture.header.dtype for picture in mine),
-        "format": _counted(picture.header.format for picture in mine),
+        "channels": _count_values(str(picture.header.channels) for picture in mine),
+        "depth": _count_values(picture.header.dtype for picture in mine),
+        "format": _count_values(picture.header.format for picture in mine),
         "values": values,
     }
 
@@ -225,7 +225,7 @@ def _table(checked: CheckResult) -> Table:
                 "" if place else split,
                 domain,
                 f"{found['files']:,}",
-                _sizes(_of(checked, split, domain)),
+                _sizes(_images_of(checked, split, domain)),
                 formatting.counts(found["channels"]),
                 formatting.counts(
                     {_BITS[name]: n for name, n in found["depth"].items()}
@@ -346,7 +346,7 @@ def _left_out(plan: Plan) -> int:
     return len(plan.data["train"]) - plan.steps * plan.config.data.batch_size
 
 
-def _of(checked: CheckResult, split: str, domain: str) -> list[DomainImage]:
+def _images_of(checked: CheckResult, split: str, domain: str) -> list[DomainImage]:
     return [p for p in checked.pictures if (p.split, p.domain) == (split, domain)]
 
 
@@ -354,5 +354,5 @@ def _min_median_max(values: Sequence[float]) -> list[float] | None:
     return [min(values), statistics.median(values), max(values)] if values else None
 
 
-def _counted(values) -> dict[str, int]:
+def _count_values(values) -> dict[str, int]:
     return dict(collections.Counter(values).most_common())

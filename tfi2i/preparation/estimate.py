@@ -40,7 +40,7 @@ class Network:
     """
 
     parameters: int
-    operations: float
+    operations: int
     values: int
 
 
@@ -57,7 +57,7 @@ class Cost:
     """
 
     parameters: int
-    step_operations: float
+    step_operations: int
     memory: int
     step_seconds: float
     device: str
@@ -90,7 +90,7 @@ def cost(config: TrainConfig) -> Cost:
     )
 
 
-def step(config: TrainConfig, networks: Mapping[str, Network]) -> tuple[float, int]:
+def step(config: TrainConfig, networks: Mapping[str, Network]) -> tuple[int, int]:
     """Adds up the cost of one step with all networks.
 
     Args:
@@ -100,7 +100,7 @@ def step(config: TrainConfig, networks: Mapping[str, Network]) -> tuple[float, i
     Returns:
         Floating-point operations, and the number of values kept at the same time.
     """
-    operations, values = 0.0, 0
+    operations, values = 0, 0
     for name, passes in config.model.passes().items():
         forward = passes.trained * _TRAINED + passes.passed * _PASSED_THROUGH
         operations += forward * networks[name].operations

@@ -1,6 +1,7 @@
 """Finds the image files of a data set's folder, and explains folders that are none.
 
-`data.folders` and `data.domains` refuse what cannot train; here it is described.
+`data.paired_files` and `data.unpaired_files` refuse what cannot train; this module
+describes it.
 """
 
 from __future__ import annotations
@@ -257,7 +258,7 @@ def _expected(root: Path) -> str:
 def infer_layout(
     found: SplitFiles, headers: Sequence[ImageFile], asked: split_folders.Layout
 ) -> Layout:
-    """Tells how the images of a split hold A and B.
+    """Infers how the images of a split hold A and B.
 
     Args:
         found: the split.

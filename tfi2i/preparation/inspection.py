@@ -188,7 +188,7 @@ class InspectedImages:
                 yield DomainImage(found.split, domain, stats.header, pixels, width)
 
     def _pairs(self) -> list[Pair]:
-        """The pairs of which both images can be read."""
+        """The pairs with two readable images."""
         sides: dict[str, dict] = {"A": {}, "B": {}}
         matching = {found.split: found.matching for found in self.scan.splits}
         for picture in self.pictures:

@@ -26,7 +26,7 @@ class Paired:
     Attributes:
         out: the folder.
         counts: number of pairs by split.
-        resized: number of pairs of which one image got the other's size.
+        resized: number of pairs in which one image got the other's size.
         is_split: whether the images came in splits; else all became `train`.
         notes: how names were matched, and what was left out.
     """
@@ -43,8 +43,8 @@ def pair(
 ) -> Paired:
     """Writes pairs as 8-bit RGB PNGs, A on the left, to `out/SPLIT/NAME.png`.
 
-    Images are matched by name (`names.matching`), within `train`, `val` and `test`
-    where the two folders have these; without, all of them become `train`.
+    Images are matched by name (`name_matching.matching`), within `train`, `val` and
+    `test` where the two folders have these; without, all of them become `train`.
     Transparent pixels become white, EXIF orientation is applied.
 
     Args:

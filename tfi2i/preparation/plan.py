@@ -13,8 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tfi2i.data import memory
 from tfi2i.data.epochs import TwoDomains
 from tfi2i.recipes import build, splits
@@ -53,9 +51,7 @@ class Plan:
     def cache(self) -> int:
         """Bytes of all decoded images that training reads."""
         return sum(
-            int(images.shapes.prod(axis=1).sum())
-            * images.pixels.channels
-            * np.dtype(images.pixels.dtype).itemsize
+            images.size
             for data in self.data.values()
             for images in data.images.values()
         )

@@ -215,8 +215,8 @@ def _identical(paths: Sequence[Path], with_plain: bool) -> dict[Path, bytes | st
         pixels = measure(read_header(path), halves=False).whole
         if pixels is not None:
             return pixels.digest if with_plain or not pixels.is_plain else None
-        # Without pixels, files with the same bytes are the same.
-        return sha256(path)
+        # Without pixels, files with the same bytes are the same. A pipe has no end.
+        return sha256(path) if path.is_file() else None
 
     digests = parallel_map(digest, paths, "Comparing")
     counts = collections.Counter(digests)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tfi2i.files import make_folder
+from tfi2i.files import is_at, make_folder
 
 try:
     import fcntl
@@ -63,7 +63,7 @@ def _acquire(path):
         try:
             is_checked = _lock(descriptor, path)
             # Whoever held it may have removed it since it was opened.
-            if _is_at(descriptor, path):
+            if is_at(descriptor, path):
                 _refuse_uncertain(_holder(descriptor), path, is_checked)
                 os.ftruncate(descriptor, 0)
                 os.lseek(descriptor, 0, os.SEEK_SET)
@@ -91,12 +91,6 @@ def _lock(descriptor, path):
         # Some network file systems have none.
         return False
     return True
-
-
-def _is_at(descriptor, path):
-    with contextlib.suppress(FileNotFoundError):
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    return False
 
 
 def _refuse_uncertain(holder, path, is_checked):

@@ -1,6 +1,7 @@
 """Files that are no models of Keras 2, or damaged ones."""
 
 import io
+import os
 import shutil
 import zipfile
 
@@ -44,6 +45,10 @@ class TestBadFiles:
         with pytest.raises(FileNotFoundError, match="does not exist"):
             from_addons(tmp_path / "none.h5")
         assert "a folder without a model" in refusal(tmp_path)
+
+    def test_pipe(self, tmp_path):
+        os.mkfifo(tmp_path / "model.keras")
+        assert "is not a file" in refusal(tmp_path / "model.keras")
 
     @pytest.mark.parametrize(
         ("suffix", "version"), [(".keras", "3.15.1"), (".h5", "3.15.1")]

@@ -107,6 +107,9 @@ def open_model(path: Path) -> Iterator[ModelFile]:
             raise FileNotFoundError(f"'{path}' does not exist.")
         if path.is_dir():
             raise ValueError(f"{what} is a folder without a model: {_EXPECTED}.")
+        # Opening a pipe would wait forever.
+        if not path.is_file():
+            raise ValueError(f"{what} is not a file: {_EXPECTED}.")
         with path.open("rb") as file:
             start = file.read(512)
         if start.startswith(_HDF5):
