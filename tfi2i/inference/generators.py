@@ -10,7 +10,7 @@ import keras
 from tfi2i.data.pixels import PixelType
 from tfi2i.inference.export_files import exports_of
 from tfi2i.layers.constant import Constant
-from tfi2i.models import AdversarialModel
+from tfi2i.models.trainer import Trainer
 from tfi2i.recipes import stored, trained
 from tfi2i.recipes.config import TrainConfig
 from tfi2i.ways import A2B, Way
@@ -74,7 +74,7 @@ def read_trained(source: Path, weights: trained.Weights | None = None) -> Traine
         except FileNotFoundError:
             raise unfinished(source, config) from None
     # What was imported is no trainer, but a generator itself.
-    is_trainer = isinstance(model, AdversarialModel)
+    is_trainer = isinstance(model, Trainer)
     if config is not None:
         ways = config.ways
     else:
@@ -108,8 +108,10 @@ def bind_defaults(
     """
     image = keras.Input(generator.inputs[0].shape[1:], name="image")
     constants = [
-        Constant(value, name=f"default_{name}")(image)
-        for name, value in defaults.items()
+        Constant(value, name=f"default_{name}", dtype=given.dtype)(image)
+        for (name, value), given in zip(
+            defaults.items(), generator.inputs[1:], strict=True
+        )
     ]
     # The layers themselves, for those who look at them one by one; `call` would add
     # operations that convert its inputs.
@@ -220,7 +222,11 @@ def _in_float32(generator):
         return generator
 
     def copy(layer):
-        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+        config = layer.get_config()
+        # Operations, such as a sum that is written with +, have no numbers of theirs.
+        if isinstance(layer, keras.layers.Layer):
+            config["dtype"] = "float32"
+        return type(layer).from_config(config)
 
     plain = keras.models.clone_model(generator, clone_function=copy)
     plain.set_weights(generator.get_weights())

@@ -58,7 +58,7 @@ class Trainer(TrainerInterface, keras.Model):
 
     def call(self, inputs, training=None):
         """Translates `(batch, height, width, channels)` in [-1, 1], the first way."""
-        way = self.ways[0]
+        way = self.first_way
         translator = self.translator(way)
         if not way.defaults:
             return translator(inputs, training=training)
@@ -66,13 +66,13 @@ class Trainer(TrainerInterface, keras.Model):
         return translator([inputs, *given], training=training)
 
     def compute_output_shape(self, input_shape):
-        return self.translator(self.ways[0]).compute_output_shape(input_shape)
+        return self.translator(self.first_way).compute_output_shape(input_shape)
 
     def predict_step(self, data):
         """As `keras.Model.predict_step`; whole numbers are refused, as in `fit`."""
         images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         if isinstance(images, dict):
-            images = images[self.ways[0].input]
+            images = images[self.first_way.input]
         return self(as_images(images), training=False)
 
     def compile(
@@ -226,7 +226,7 @@ class Trainer(TrainerInterface, keras.Model):
         **kwargs,
     ):
         """As `keras.Model.export`, of what translates the first way."""
-        translator = self.translator(self.ways[0])
+        translator = self.translator(self.first_way)
         export(translator, filepath, format, verbose, input_signature, **kwargs)
 
     @refusing
@@ -344,7 +344,7 @@ def _means(names):
     return [keras.metrics.Mean(name=name) for name in names]
 
 
-def as_batch(value, images):
+def as_batch(value, images, dtype=None):
     """A value for one image, as often as there are images."""
-    value = tf.convert_to_tensor(value)
+    value = tf.convert_to_tensor(value, dtype)
     return tf.repeat(value[None], tf.shape(images)[0], axis=0)

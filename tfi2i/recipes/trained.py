@@ -14,8 +14,9 @@ import tensorflow as tf
 
 import tfi2i.registered  # noqa: F401  (what files are made of)
 from tfi2i.errors import reason
-from tfi2i.models import AdversarialModel, ConstantThenLinear
+from tfi2i.models import ConstantThenLinear
 from tfi2i.models.state import named_variables
+from tfi2i.models.trainer import Trainer
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.config import TrainConfig
 from tfi2i.recipes.resolve import resolve
@@ -68,7 +69,7 @@ def model_of(
 
 
 def _completed(model, config):
-    if isinstance(model, AdversarialModel):
+    if isinstance(model, Trainer):
         config.model.complete(model, config.data)
     return model
 
