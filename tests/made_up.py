@@ -29,8 +29,7 @@ class MadeUp(AdversarialModel):  # Paints what a label asks for.
     other_entries = ("label",)
 
     def __init__(self, painter, judge, sorter, **kwargs):
-        default = {"adversarial_loss": "lsgan", "gradient_penalty_weight": 0, "seed": 0}
-        super().__init__(LOSSES, **default | kwargs)
+        super().__init__(LOSSES, **kwargs)
         self.painter, self.judge, self.sorter = painter, judge, sorter
         self.built = True
 
@@ -93,7 +92,6 @@ def _with_label(batch):
 class MadeUpConfig(ModelConfig):
     type: ClassVar[str] = "made_up"
     takes_pairs: ClassVar[bool] = True
-    remedies: ClassVar[dict[str, str]] = {"inverted": "wait", "collapsed": "wait"}
     filters: int = 4
 
     def ways(self, data):

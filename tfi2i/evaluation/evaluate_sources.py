@@ -84,6 +84,11 @@ def evaluate(
         translator = load(source, direction, weights=weights)
         config = _config(source, changes, translator.direction)
         way = way_of(config, translator.direction)
+        if way.input == way.target:
+            raise ValueError(
+                f"'{source}' translates images within one domain ({way.label}), which "
+                "have no true outputs to compare with: look at its samples instead."
+            )
         data = _as_translated(config.data, translator, way)
         if (data, way) != compared:
             compared = data, way
@@ -141,6 +146,11 @@ def _config(source, changes, direction):
             # The list is of the folder that the run was trained on.
             config = replace(config, data=replace(config.data, exclude=None))
         return replace(config, data=replace(config.data, **changes))
+    if direction not in (None, *DIRECTIONS):
+        raise ValueError(
+            f"'{source}' translates {direction}, and lies in no run, which would say "
+            "from which images to which: evaluate its run, or a copy in its folder."
+        )
     has_size = "crop_size" in changes or changes.get("preprocess") == "none"
     if not has_size or "dir" not in changes:
         raise ValueError(

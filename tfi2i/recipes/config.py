@@ -173,7 +173,7 @@ class ModelConfig:
     efficiency: ClassVar[float] = 1.0
     """Operations of a training step in a second, by those of a large matrix product."""
     remedies: ClassVar[Mapping[str, str]] = {}
-    """What helps against `"inverted"` colours and `"collapsed"` outputs."""
+    """What helps against the faults that `tfi2i.training.health` warns of, by kind."""
 
     @classmethod
     def recipes(cls) -> "dict[str, Recipe]":
