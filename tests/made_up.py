@@ -10,7 +10,7 @@ from tfi2i.data import PairedData
 from tfi2i.losses import l1_loss
 from tfi2i.models import AdversarialModel
 from tfi2i.models.added_losses import run
-from tfi2i.models.trainer import as_batch
+from tfi2i.models.extra_inputs import as_batch
 from tfi2i.recipes import splits
 from tfi2i.recipes.config import ModelConfig
 from tfi2i.ways import Way

@@ -59,6 +59,9 @@ def test_it_trains_resumes_translates_exports_and_evaluates(config, tmp_path):
         exact = (resumed.painter([floats, np.float32([label])]) + 1) * 127.5
         assert np.abs(painted[way] - exact[0]).max() <= 0.51
     assert load(run)(image).tolist() == painted["to_b"].tolist()
+    resumed.export(tmp_path / "served", verbose=False)
+    served = tf.saved_model.load(tmp_path / "served").serve(floats)
+    np.testing.assert_allclose(served, resumed(floats), atol=1e-5)
     assert np.abs(np.int32(painted["to_b"]) - painted["to_a"]).max() > 1
     with pytest.raises(ValueError, match="expected 'to_b' or 'to_a'"):
         load(run, "sideways")

@@ -14,7 +14,7 @@ from tfi2i.errors import reason
 from tfi2i.inference.free_size import painted
 from tfi2i.inference.generators import Extras
 from tfi2i.inference.size_padding import at_inference, run_padded, size_rule
-from tfi2i.models.trainer import as_batch
+from tfi2i.models.extra_inputs import as_batch
 
 
 def write_saved_model(

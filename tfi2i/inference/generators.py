@@ -9,7 +9,7 @@ import keras
 
 from tfi2i.data.pixels import PixelType
 from tfi2i.inference.export_files import exports_of
-from tfi2i.layers.constant import Constant
+from tfi2i.models.extra_inputs import bind_defaults
 from tfi2i.models.trainer import Trainer
 from tfi2i.recipes import stored, trained
 from tfi2i.recipes.config import TrainConfig
@@ -95,28 +95,6 @@ def read_trained(source: Path, weights: trained.Weights | None = None) -> Traine
         _check(source, generator)
         generators[way.name] = _in_float32(generator)
     return Trained(generators, config, extras)
-
-
-def bind_defaults(
-    generator: keras.Model, defaults: Mapping[str, Sequence]
-) -> keras.Model:
-    """A generator of an image alone, whose extra inputs have their defaults.
-
-    Args:
-        generator: functional, from a list of an image and the extra inputs.
-        defaults: values for one image, by name.
-    """
-    image = keras.Input(generator.inputs[0].shape[1:], name="image")
-    constants = [
-        Constant(value, name=f"default_{name}", dtype=given.dtype)(image)
-        for (name, value), given in zip(
-            defaults.items(), generator.inputs[1:], strict=True
-        )
-    ]
-    # The layers themselves, for those who look at them one by one; `call` would add
-    # operations that convert its inputs.
-    outputs = generator._run_through_graph([image, *constants], lambda layer: layer)
-    return keras.Model(image, outputs)
 
 
 def trained_generators(

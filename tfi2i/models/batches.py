@@ -34,11 +34,10 @@ def unpack(batch, ways, others=()):
         raise ValueError("Sample weights are not supported: leave sample_weight out.")
     images = list(dict.fromkeys(name for w in ways for name in (w.input, w.target)))
     given = x if y is None or not ways else {ways[0].input: x, ways[0].target: y}
-    if not isinstance(given, dict):
+    if not isinstance(given, dict) or not {*images, *others} <= given.keys():
         received = "x alone" if y is None else "x and y"
-        raise ValueError(_missing(images, others, received))
-    if not {*images, *others} <= given.keys():
-        received = f"a dictionary of {', '.join(map(repr, given))}"
+        if isinstance(x, dict):
+            received = f"a dictionary of {', '.join(map(repr, x))}"
         raise ValueError(_missing(images, others, received))
     unpacked = {name: as_images(given[name]) for name in sorted(images)}
     return unpacked | {name: tf.convert_to_tensor(given[name]) for name in others}
