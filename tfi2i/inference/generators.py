@@ -67,6 +67,8 @@ def read_trained(source: Path, weights: trained.Weights | None = None) -> Traine
         refuse_weights(source, weights)
         config = _config_around(source)
         model = trained.read_keras(source, averaged=source.name != stored.BEST)
+        if config is not None:
+            model = trained.completed(model, config)
     else:
         config = stored.read(source)
         try:

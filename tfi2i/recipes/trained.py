@@ -54,7 +54,7 @@ def model_of(
     if weights not in (None, *WEIGHTS):
         raise ValueError(f"weights is {weights!r}; expected 'last' or 'best'.")
     if weights == "best":
-        return _completed(_best(run), config)
+        return completed(_best(run), config)
     # Beside a model, a backup is of a run that goes on after its end. Where that ends
     # meanwhile, the backup goes, and the model is the newer one.
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
@@ -65,10 +65,19 @@ def model_of(
     if weights is not None and config.model.is_trained_here:
         epoch = stored.epochs_done(run, config)
         log.info("%s: weights of its last epoch, %d", run, epoch)
-    return _completed(read_keras(path, averaged), config)
+    return completed(read_keras(path, averaged), config)
 
 
-def _completed(model, config):
+def completed(model: keras.Model, config: TrainConfig) -> keras.Model:
+    """Tells the trainer of a run what its file, of an earlier version, does not.
+
+    Args:
+        model: trainer, or imported generator, which stays as it is.
+        config: of the run.
+
+    Returns:
+        `model`.
+    """
     if isinstance(model, Trainer):
         config.model.complete(model, config.data)
     return model
