@@ -31,7 +31,7 @@ class Evaluation(NamedTuple):
 
     Attributes:
         name: of the source, or `COPY`.
-        direction: `"a2b"` or `"b2a"`.
+        direction: name of the way, such as `"a2b"`.
         size: height and width of the images in pixels; None where they differ.
         scores: against the truth.
         is_resized: whether images were resized for that, as for training.
@@ -74,9 +74,10 @@ def evaluate(
         outputs have the same channels.
 
     Raises:
-        ValueError, OSError: of `tfi2i.load` and `PairedData.load`; a source without a
-            run of which `changes` does not tell the crop size; `changes` that resize
-            what is to keep its size.
+        ValueError, OSError: of `tfi2i.load` and `PairedData.load`; a source outside a
+            run, where `changes` do not say the crop size, or of a way that only its
+            run knows; one that stays within one domain; `changes` that resize what is
+            to keep its size.
     """
     changes = _with_size(changes, size)
     compared, pairs = None, None

@@ -9,7 +9,16 @@ from tfi2i.layers.constant import Constant
 
 
 def as_batch(value, images, dtype=None):
-    """A value for one image, as often as there are images."""
+    """A value for one image, as often as there are images.
+
+    Args:
+        value: number, nested sequence of numbers, or tensor.
+        images: `(batch, ...)`.
+        dtype: of the result; None is TensorFlow's for such a value.
+
+    Returns:
+        Tensor `(batch, *shape of value)`.
+    """
     value = tf.convert_to_tensor(value, dtype)
     return tf.repeat(value[None], tf.shape(images)[0], axis=0)
 
@@ -32,7 +41,7 @@ def bind_defaults(
             defaults.items(), generator.inputs[1:], strict=True
         )
     ]
-    # The layers themselves, for those who look at them one by one; `call` would add
-    # operations that convert its inputs.
+    # Tiles and noise look at the layers one by one; a call would nest the generator,
+    # behind operations that convert its inputs.
     outputs = generator._run_through_graph([image, *constants], lambda layer: layer)
     return keras.Model(image, outputs)

@@ -214,7 +214,7 @@ class ModelConfig:
 
     @property
     def multiple(self) -> int:
-        """Of which sides of images must be multiples for its networks."""
+        """What divides the sides of images that its networks take."""
         return 1
 
     def losses(self) -> tuple[str, ...]:

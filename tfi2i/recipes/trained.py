@@ -112,7 +112,7 @@ def read_keras(
 
 
 def _described(path) -> dict[str, Any]:
-    """The configuration in a `.keras` file, all of whose contents are sound."""
+    """The configuration in a `.keras` file, once its checksums are compared."""
     with zipfile.ZipFile(path) as archive:
         # Sums are compared first: HDF5 may crash on what is damaged.
         damaged = archive.testzip()
@@ -175,7 +175,7 @@ def _rebuilt(config, averaged):
     config = resolve(config)
     model = build.build_model(config)
     if averaged and config.optimizer.ema_momentum is not None:
-        # As in training, of whose optimizer a schedule is no variable.
+        # As in training: a rate that is no schedule would be one variable more.
         schedule = ConstantThenLinear(config.optimizer.learning_rate, 0, 0, 1)
         build.compile_model(model, config, schedule)
     return model
