@@ -196,9 +196,10 @@ def check_trainer(make, batch):
 
 
 class _Watched(keras.optimizers.SGD):
-    """Refuses gradients that are missing or not finite."""
+    """Refuses gradients that are missing or not finite; remembers what it updates."""
 
     def apply(self, grads, trainable_variables=None):
+        self.updated = [variable.path for variable in trainable_variables]
         for gradient, variable in zip(grads, trainable_variables, strict=True):
             assert gradient is not None, variable.path
             assert np.isfinite(gradient).all(), variable.path
@@ -213,6 +214,12 @@ def _check_players(make, batch):
         before = {name: net.get_weights() for name, net in model.networks.items()}
         losses = model.train_on_batch(batch, return_dict=True)
         assert np.isfinite(list(losses.values())).all()
+        for other, optimizer in zip(
+            model.players, model.optimizers.values(), strict=True
+        ):
+            networks = model.networks_of(other)
+            weights = [w.path for n in networks for w in n.trainable_weights]
+            assert sorted(optimizer.updated) == sorted(weights), other
         for name, network in model.networks.items():
             pairs = zip(network.get_weights(), before[name], strict=True)
             changed = [not np.array_equal(now, then) for now, then in pairs]

@@ -10,7 +10,7 @@ from tfi2i.data import PairedData
 from tfi2i.losses import l1_loss
 from tfi2i.models import AdversarialModel
 from tfi2i.models.added_losses import run
-from tfi2i.models.trainer import as_batch
+from tfi2i.models.extra_inputs import as_batch
 from tfi2i.recipes import splits
 from tfi2i.recipes.config import ModelConfig
 from tfi2i.ways import Way
@@ -29,8 +29,7 @@ class MadeUp(AdversarialModel):  # Paints what a label asks for.
     other_entries = ("label",)
 
     def __init__(self, painter, judge, sorter, **kwargs):
-        default = {"adversarial_loss": "lsgan", "gradient_penalty_weight": 0, "seed": 0}
-        super().__init__(LOSSES, **default | kwargs)
+        super().__init__(LOSSES, **kwargs)
         self.painter, self.judge, self.sorter = painter, judge, sorter
         self.built = True
 
@@ -93,7 +92,6 @@ def _with_label(batch):
 class MadeUpConfig(ModelConfig):
     type: ClassVar[str] = "made_up"
     takes_pairs: ClassVar[bool] = True
-    remedies: ClassVar[dict[str, str]] = {"inverted": "wait", "collapsed": "wait"}
     filters: int = 4
 
     def ways(self, data):

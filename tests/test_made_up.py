@@ -14,6 +14,7 @@ from tfi2i.exports import export
 from tfi2i.inference import load
 from tfi2i.recipes import model_list
 from tfi2i.recipes.config import DataConfig, TrainConfig
+from tfi2i.recipes.resolve import resolve
 from tfi2i.training.run import resume, train
 
 
@@ -58,6 +59,9 @@ def test_it_trains_resumes_translates_exports_and_evaluates(config, tmp_path):
         exact = (resumed.painter([floats, np.float32([label])]) + 1) * 127.5
         assert np.abs(painted[way] - exact[0]).max() <= 0.51
     assert load(run)(image).tolist() == painted["to_b"].tolist()
+    resumed.export(tmp_path / "served", verbose=False)
+    served = tf.saved_model.load(tmp_path / "served").serve(floats)
+    np.testing.assert_allclose(served, resumed(floats), atol=1e-5)
     assert np.abs(np.int32(painted["to_b"]) - painted["to_a"]).max() > 1
     with pytest.raises(ValueError, match="expected 'to_b' or 'to_a'"):
         load(run, "sideways")
@@ -75,24 +79,75 @@ def test_it_trains_resumes_translates_exports_and_evaluates(config, tmp_path):
     gap = np.abs(np.int32(other["translated"][0]) - painted["to_a"])
     assert gap.max() <= 1
     assert {f"{n}_with_label" for n in ("float", "encoded")} <= signatures.keys()
+    png = tf.io.encode_png(image)
+    for name, arguments in (
+        ("serving_default", {"image": tf.constant(image[None])}),
+        ("float", {"image": tf.constant(np.float32(image[None]))}),
+        ("encoded", {"image_bytes": png[None]}),
+    ):
+        labels = tf.constant([[0.0, 1.0]] * 2)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="different numbers"):
+            signatures[f"{name}_with_label"](**arguments, label=labels)
 
     copied, ours, exported = evaluate([run, published["1"]], {})
     assert [line.direction for line in (copied, ours, exported)] == ["to_b"] * 3
     assert ours.scores.images == 4
     assert exported.scores.l1 == pytest.approx(ours.scores.l1, abs=1e-3)
+    alone = tmp_path / "alone.tflite"
+    alone.write_bytes(published["run_to_a.tflite"].read_bytes())
+    assert load(alone, "to_a").direction == "to_a"
+    with pytest.raises(ValueError, match="translates to_a, and lies in no run"):
+        list(evaluate([alone], {"dir": config.data.dir, "crop_size": 16}))
 
 
+def test_its_bfloat16_translates_in_float32(config, tmp_path):
+    """Also operations that are no layers, such as the sum with a label's shift."""
+    train(
+        dataclasses.replace(config, precision="mixed_bfloat16", epochs=1),
+        tmp_path / "run",
+    )
+    image = np.zeros((8, 8, 3), np.uint8)
+    assert load(tmp_path / "run")(image).shape == image.shape
+
+
+@keras.saving.register_keras_serializable("made_up")
 class _Latent(MadeUp):
     ways = ()
     instead = "draw from it with its method sample"
+    other_entries = ("a", "b", "label")
+
+    def paint(self, batch):
+        return {"real_a": batch["a"]}
 
 
-def test_what_translates_nothing_is_refused_in_one_line(tmp_path):
-    keras.saving.register_keras_serializable("made_up")(_Latent)
-    network = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Dense(3)])
-    parts = [keras.models.clone_model(network) for _ in range(3)]
-    path = tmp_path / "latent.keras"
-    _Latent(*parts).save(path)
-    for use in (load, export):
-        with pytest.raises(ValueError, match="_Latent, which .*: draw from it with"):
-            use(path)
+@dataclasses.dataclass(frozen=True)
+class _LatentConfig(MadeUpConfig):
+    type = "latent"
+
+    def ways(self, data):
+        return ()
+
+    def build(self, config):
+        return _Latent(*super().build(config).networks.values())
+
+
+def test_what_translates_nothing_trains_and_is_refused_in_one_line(
+    config, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(model_list, "MODELS", (*model_list.MODELS, _LatentConfig))
+    run, path = tmp_path / "run", tmp_path / "latent.keras"
+    config = dataclasses.replace(config, model=_LatentConfig(), epochs=1)
+    model = train(dataclasses.replace(config, keep_best="val_s_label"), run)
+    model.save(path)
+    for source in (run, path):
+        for use in (load, lambda one: load(one, "a2b"), export):
+            with pytest.raises(ValueError, match="_Latent, which .*: draw from it"):
+                use(source)
+    image = np.zeros((1, 8, 8, 3), np.float32)
+    with pytest.raises(ValueError, match="translates no images: draw from it"):
+        model(image)
+    with pytest.raises(ValueError, match='{"a": ..., "b": .*Received x and y'):
+        model.fit(image, image)
+    jittered = dataclasses.replace(config.data, color_jitter=0.1)
+    with pytest.raises(ValueError, match="--data.color-jitter is 0.1; expected 0"):
+        resolve(dataclasses.replace(config, data=jittered))

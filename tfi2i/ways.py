@@ -1,6 +1,6 @@
 """The ways in which a model translates: which image becomes which."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -29,8 +29,12 @@ class Way(NamedTuple):
 
     @property
     def output(self) -> str:
-        """What a trainer's `paint` calls the translated image: `"fake_b"`."""
-        return f"fake_{self.target}"
+        """What a trainer's `paint` calls the translated image: `"fake_b"`.
+
+        Ways to one target, such as `"to_smiling"` and `"to_old"`, each have their own.
+        """
+        is_of_domains = self.label == f"{self.input}2{self.target}"
+        return f"fake_{self.target}" if is_of_domains else f"fake_{self.name}"
 
 
 A2B = Way("a2b", "a", "b", has_truth=False)
@@ -54,6 +58,13 @@ def paired(direction: str | None = None) -> tuple[Way]:
         raise ValueError(f"direction is {direction!r}; expected 'a2b' or 'b2a'.")
     way = B2A if direction == "b2a" else A2B
     return (way._replace(name=direction, has_truth=True),)
+
+
+def input_only(ways: Iterable[Way]) -> str | None:
+    """The entry of a batch that is an input and never a target; None where none is."""
+    ways = list(ways)
+    targets = {way.target for way in ways}
+    return next((way.input for way in ways if way.input not in targets), None)
 
 
 def named(name: str | None) -> Way:

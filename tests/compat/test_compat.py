@@ -27,6 +27,7 @@ HERE = Path(__file__).parent
 # Source, its file of expected values, the prefix there, and what `load` is told.
 SOURCES = [
     ("pix2pix_finished", "only", {}),
+    ("pix2pix_finished/model.keras", "only", {"direction": "b2a"}),
     ("pix2pix_stopped", "only", {}),
     ("imported", "only", {}),
     ("cyclegan_finished", "a2b", {"direction": "a2b"}),
@@ -39,6 +40,7 @@ SOURCES = [
         )
     ),
     ("cyclegan_finished", "best_b2a", {"direction": "b2a", "weights": "best"}),
+    ("cyclegan_finished/best.keras", "best_b2a", {"direction": "b2a"}),
     ("keras/pix2pix.keras", "pix2pix", {}),
     ("keras/cyclegan.keras", "cyclegan", {"direction": "b2a"}),
     ("keras/generator.keras", "generator", {}),

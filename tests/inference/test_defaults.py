@@ -9,13 +9,13 @@ from tfi2i.exports.onnx import write_onnx
 from tfi2i.exports.saved_model import write_float_model, write_saved_model
 from tfi2i.exports.tflite import write_tflite
 from tfi2i.inference.engines import KerasEngine, SavedModelEngine, TFLiteEngine
-from tfi2i.inference.generators import bind_defaults
 from tfi2i.inference.noise import with_noise
 from tfi2i.inference.onnx_engine import OnnxEngine
 from tfi2i.inference.receptive_field import reach, statistics_layers
 from tfi2i.inference.size_padding import size_rule
 from tfi2i.inference.tiles import tiled_generator
 from tfi2i.layers import InstanceNormalization, RequireMultiple
+from tfi2i.models.extra_inputs import bind_defaults
 from tfi2i.network_sizes import SizeRule
 
 LABEL = [0.0, 1.0, 0.5]

@@ -24,6 +24,20 @@ def _made_up():
     return build.build_model(TrainConfig(model=MadeUpConfig()))
 
 
+def test_each_player_has_an_optimizer_of_its_own():
+    model = _made_up()
+    model.compile("sgd", sorter_optimizer="rmsprop")
+    kinds = [type(optimizer).__name__ for optimizer in model.optimizers.values()]
+    assert kinds == ["SGD", "Adam", "RMSprop"]
+    with pytest.raises(TypeError, match="takes 3 optimizers .*. Received 4"):
+        model.compile(*["sgd"] * 4)
+    with pytest.raises(TypeError, match="received painter_optimizer twice"):
+        model.compile("sgd", painter_optimizer="sgd")
+    one = keras.optimizers.SGD()
+    with pytest.raises(ValueError, match="^painter_optimizer and judge_.* are one"):
+        model.compile(one, one)
+
+
 @pytest.mark.parametrize(
     ("make", "others"),
     [

@@ -31,7 +31,7 @@ class Evaluation(NamedTuple):
 
     Attributes:
         name: of the source, or `COPY`.
-        direction: `"a2b"` or `"b2a"`.
+        direction: name of the way, such as `"a2b"`.
         size: height and width of the images in pixels; None where they differ.
         scores: against the truth.
         is_resized: whether images were resized for that, as for training.
@@ -74,9 +74,10 @@ def evaluate(
         outputs have the same channels.
 
     Raises:
-        ValueError, OSError: of `tfi2i.load` and `PairedData.load`; a source without a
-            run of which `changes` does not tell the crop size; `changes` that resize
-            what is to keep its size.
+        ValueError, OSError: of `tfi2i.load` and `PairedData.load`; a source outside a
+            run, where `changes` do not say the crop size, or of a way that only its
+            run knows; one that stays within one domain; `changes` that resize what is
+            to keep its size.
     """
     changes = _with_size(changes, size)
     compared, pairs = None, None
@@ -84,6 +85,11 @@ def evaluate(
         translator = load(source, direction, weights=weights)
         config = _config(source, changes, translator.direction)
         way = way_of(config, translator.direction)
+        if way.input == way.target:
+            raise ValueError(
+                f"'{source}' translates images within one domain ({way.label}), which "
+                "have no true outputs to compare with: look at its samples instead."
+            )
         data = _as_translated(config.data, translator, way)
         if (data, way) != compared:
             compared = data, way
@@ -141,6 +147,11 @@ def _config(source, changes, direction):
             # The list is of the folder that the run was trained on.
             config = replace(config, data=replace(config.data, exclude=None))
         return replace(config, data=replace(config.data, **changes))
+    if direction not in (None, *DIRECTIONS):
+        raise ValueError(
+            f"'{source}' translates {direction}, and lies in no run, which would say "
+            "from which images to which: evaluate its run, or a copy in its folder."
+        )
     has_size = "crop_size" in changes or changes.get("preprocess") == "none"
     if not has_size or "dir" not in changes:
         raise ValueError(

@@ -97,7 +97,7 @@ def read_origin(source: Path, direction: str | None, weights: Weights | None) ->
         elif direction not in (None, named):
             raise ValueError(f"'{path}' translates {named}, not {direction}.")
     elif direction not in (None, *generators):
-        known = next(iter(generators))
+        known = " and ".join(generators)
         raise ValueError(f"'{path}' translates {known}, not {direction}.")
     elif direction is not None:
         generators = {direction: generators[direction]}

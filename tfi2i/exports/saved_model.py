@@ -14,7 +14,7 @@ from tfi2i.errors import reason
 from tfi2i.inference.free_size import painted
 from tfi2i.inference.generators import Extras
 from tfi2i.inference.size_padding import at_inference, run_padded, size_rule
-from tfi2i.models.trainer import as_batch
+from tfi2i.models.extra_inputs import as_batch
 
 
 def write_saved_model(
@@ -53,38 +53,33 @@ def write_saved_model(
     Raises:
         OSError: naming `path`, where it cannot be written.
     """
-    paint = at_inference(generator)
-    archive = keras.export.ExportArchive()
-    signatures = _signatures(
-        paint,
-        generator.input_shape[-1],
-        parse_colour(background),
-        (input_pixels, output_pixels),
+    signatures_of = functools.partial(
+        _signatures,
+        channels=generator.input_shape[-1],
+        colour=parse_colour(background),
+        pixels=(input_pixels, output_pixels),
     )
+    signatures = signatures_of(at_inference(generator))
     for name in extras.defaults if extras else ():
-        with_extra = _signatures(
-            functools.partial(_with_extra, extras, name),
-            generator.input_shape[-1],
-            parse_colour(background),
-            (input_pixels, output_pixels),
-            _extra_spec(extras, name),
-        )
+        network = functools.partial(_with_extra, extras, name)
+        with_extra = signatures_of(network, _extra_spec(extras, name))
         signatures |= {f"{key}_with_{name}": of for key, of in with_extra.items()}
+    archive = keras.export.ExportArchive()
     # Endpoints track their variables; tracking the model too would save them twice.
     for name, (function, specs) in signatures.items():
         archive.add_endpoint(name, function, specs)
     _write(archive, path)
 
 
-def _signatures(network, channels, colour, pixels, *extra):
+def _signatures(network, *extra, channels, colour, pixels):
     """Functions and their arguments by the names of signatures.
 
     Args:
         network: from floats, and what `extra` specifies, to floats.
+        *extra: `tf.TensorSpec` of a second argument.
         channels: of images that it takes.
         colour: under transparent pixels.
         pixels: of inputs and outputs.
-        *extra: `tf.TensorSpec` of a second argument.
     """
     input_pixels, output_pixels = pixels
     images = (None, None, None, channels)
@@ -100,11 +95,11 @@ def _signatures(network, channels, colour, pixels, *extra):
     paint = run.get_concrete_function()
 
     def on_floats(image, *given):
-        return paint(_checked(image, floats), *map(_checked, given, extra))
+        return paint(*_all_checked((image, *given), (floats, *extra)))
 
     def on_numbers(image, *given):
-        image = to_float(_checked(image, stored), input_pixels)
-        translated = paint(image, *map(_checked, given, extra))["translated"]
+        image, *given = _all_checked((image, *given), (stored, *extra))
+        translated = paint(to_float(image, input_pixels), *given)["translated"]
         return {"translated": from_float(translated, output_pixels)}
 
     def on_files(image_bytes, *given):
@@ -115,7 +110,7 @@ def _signatures(network, channels, colour, pixels, *extra):
             return tf.io.encode_png(answer["translated"][0])
 
         # One at a time, since each has its own size.
-        items = (_checked(image_bytes, files), *map(_checked, given, extra))
+        items = _all_checked((image_bytes, *given), (files, *extra))
         encoded = tf.map_fn(one, items, fn_output_signature=tf.string)
         return {"translated_bytes": encoded}
 
@@ -129,8 +124,9 @@ def _signatures(network, channels, colour, pixels, *extra):
 
 
 def _extra_spec(extras, name):
+    inputs = dict(zip(extras.defaults, extras.generator.inputs[1:], strict=True))
     shape = (None, *np.shape(extras.defaults[name]))
-    return tf.TensorSpec(shape, tf.float32, name=name)
+    return tf.TensorSpec(shape, inputs[name].dtype, name=name)
 
 
 def _with_extra(extras, name, images, given):
@@ -138,7 +134,9 @@ def _with_extra(extras, name, images, given):
 
     def network(padded):
         values = [
-            given if other == name else as_batch(np.float32(default), padded)
+            given
+            if other == name
+            else as_batch(default, padded, _extra_spec(extras, other).dtype)
             for other, default in extras.defaults.items()
         ]
         return painted(extras.generator, [padded, *values])
@@ -168,6 +166,21 @@ def write_float_model(generator: keras.Model, path: Path, size: int | None) -> N
 def _on_floats(generator):
     paint = at_inference(generator)
     return lambda image: {"translated": paint(image)}
+
+
+def _all_checked(given, specs):
+    """`_checked` arguments, which are of equally many images."""
+    first, *others = map(_checked, given, specs)
+    # Some networks would broadcast one label over several images.
+    refused = [
+        tf.debugging.Assert(
+            tf.equal(tf.shape(first)[0], tf.shape(other)[0]),
+            [f"{specs[0].name} and {spec.name} are of different numbers of images"],
+        )
+        for other, spec in zip(others, specs[1:], strict=True)
+    ]
+    with tf.control_dependencies(refused):
+        return (tf.identity(first) if others else first, *others)
 
 
 def _checked(given, spec):

@@ -9,8 +9,8 @@ import keras
 
 from tfi2i.data.pixels import PixelType
 from tfi2i.inference.export_files import exports_of
-from tfi2i.layers.constant import Constant
-from tfi2i.models import AdversarialModel
+from tfi2i.models.extra_inputs import bind_defaults
+from tfi2i.models.trainer import Trainer
 from tfi2i.recipes import stored, trained
 from tfi2i.recipes.config import TrainConfig
 from tfi2i.ways import A2B, Way
@@ -67,6 +67,8 @@ def read_trained(source: Path, weights: trained.Weights | None = None) -> Traine
         refuse_weights(source, weights)
         config = _config_around(source)
         model = trained.read_keras(source, averaged=source.name != stored.BEST)
+        if config is not None:
+            model = trained.completed(model, config)
     else:
         config = stored.read(source)
         try:
@@ -74,7 +76,7 @@ def read_trained(source: Path, weights: trained.Weights | None = None) -> Traine
         except FileNotFoundError:
             raise unfinished(source, config) from None
     # What was imported is no trainer, but a generator itself.
-    is_trainer = isinstance(model, AdversarialModel)
+    is_trainer = isinstance(model, Trainer)
     if config is not None:
         ways = config.ways
     else:
@@ -95,26 +97,6 @@ def read_trained(source: Path, weights: trained.Weights | None = None) -> Traine
         _check(source, generator)
         generators[way.name] = _in_float32(generator)
     return Trained(generators, config, extras)
-
-
-def bind_defaults(
-    generator: keras.Model, defaults: Mapping[str, Sequence]
-) -> keras.Model:
-    """A generator of an image alone, whose extra inputs have their defaults.
-
-    Args:
-        generator: functional, from a list of an image and the extra inputs.
-        defaults: values for one image, by name.
-    """
-    image = keras.Input(generator.inputs[0].shape[1:], name="image")
-    constants = [
-        Constant(value, name=f"default_{name}")(image)
-        for name, value in defaults.items()
-    ]
-    # The layers themselves, for those who look at them one by one; `call` would add
-    # operations that convert its inputs.
-    outputs = generator._run_through_graph([image, *constants], lambda layer: layer)
-    return keras.Model(image, outputs)
 
 
 def trained_generators(
@@ -220,7 +202,11 @@ def _in_float32(generator):
         return generator
 
     def copy(layer):
-        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+        config = layer.get_config()
+        # Operations, such as a sum that is written with +, have no numbers of theirs.
+        if isinstance(layer, keras.layers.Layer):
+            config["dtype"] = "float32"
+        return type(layer).from_config(config)
 
     plain = keras.models.clone_model(generator, clone_function=copy)
     plain.set_weights(generator.get_weights())

@@ -116,7 +116,7 @@ def _load(path, direction, noise_seed, weights, cut):
             "run folder or a .keras file."
         )
     if direction is not None:
-        _check_direction(direction)
+        _check_direction(direction, (direction_of(path),))
         check_direction(path, direction)
     return _from_export(path, "white", cut)
 
@@ -152,14 +152,15 @@ def _from_run(run, direction, noise_seed, weights, cut):
     config = stored.read(run)
     known = [way.name for way in config.ways]
     _check_direction(direction, known)
-    if direction not in (None, *known):
+    if known and direction not in (None, *known):
         remedy = config.model.other_way(direction)
         raise ValueError(
             f"'{run}' translates {' and '.join(known)}, not {direction}: {remedy}."
         )
-    direction = direction or known[0]
+    direction = direction or next(iter(known), None)
     exports = exports_of(run)
-    if weights is not None or not exports or trained.has_weights(run):
+    # A model of no ways is refused where it is read.
+    if weights is not None or not exports or trained.has_weights(run) or not known:
         generator = trained_generators(run, weights)[direction]
         pixels = pixel_types(config, direction)
         engine = _engine(generator, noise_seed, cut, *pixels)

@@ -7,7 +7,7 @@ import keras
 
 from tfi2i.interop.pytorch import checkpoint
 from tfi2i.interop.pytorch.conversion import convert
-from tfi2i.models import AdversarialModel
+from tfi2i.models.trainer import Trainer
 from tfi2i.recipes import stored, trained
 
 # The reference names a discriminator for the generator that it trains; this package
@@ -73,7 +73,7 @@ def _read_run(run):
             f"--init-from is '{run}', which has no {stored.MODEL} and no backup yet: "
             "train it first, or copy the file from where it was trained."
         ) from None
-    if not isinstance(model, AdversarialModel):
+    if not isinstance(model, Trainer):
         # An imported generator.
         way = config.ways[0]
         return {f"generator_{way.input}{way.target}": model}

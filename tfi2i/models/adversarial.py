@@ -31,7 +31,12 @@ class AdversarialModel(Trainer):
     """
 
     def __init__(
-        self, loss_names, adversarial_loss, gradient_penalty_weight, seed, **kwargs
+        self,
+        loss_names,
+        adversarial_loss="lsgan",
+        gradient_penalty_weight=0.0,
+        seed=None,
+        **kwargs,
     ):
         super().__init__(loss_names, **kwargs)
         self.adversarial_loss = adversarial_loss

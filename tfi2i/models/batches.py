@@ -32,12 +32,12 @@ def unpack(batch, ways, others=()):
     x, y, weights = keras.utils.unpack_x_y_sample_weight(batch)
     if weights is not None:
         raise ValueError("Sample weights are not supported: leave sample_weight out.")
-    given = x if y is None else {ways[0].input: x, ways[0].target: y}
     images = list(dict.fromkeys(name for w in ways for name in (w.input, w.target)))
-    if not isinstance(given, dict):
-        raise ValueError(_missing(images, others, "x alone"))
-    if not {*images, *others} <= given.keys():
-        received = f"a dictionary of {', '.join(map(repr, given))}"
+    given = x if y is None or not ways else {ways[0].input: x, ways[0].target: y}
+    if not isinstance(given, dict) or not {*images, *others} <= given.keys():
+        received = "x alone" if y is None else "x and y"
+        if isinstance(x, dict):
+            received = f"a dictionary of {', '.join(map(repr, x))}"
         raise ValueError(_missing(images, others, received))
     unpacked = {name: as_images(given[name]) for name in sorted(images)}
     return unpacked | {name: tf.convert_to_tensor(given[name]) for name in others}
@@ -45,11 +45,13 @@ def unpack(batch, ways, others=()):
 
 def _missing(images, others, received):
     names = ", ".join(f'"{name}": ...' for name in (*sorted(images), *others))
-    pairs = "" if others else "of (real_a, real_b), or "
-    return (
-        f"Training needs pairs: pass a dataset {pairs}of {{{names}}}, or x and y. "
-        f"Received {received}."
-    )
+    needed = f"Training needs batches with names: pass a dataset of {{{names}}}."
+    if not others:
+        needed = (
+            "Training needs pairs: pass a dataset of (real_a, real_b), or of "
+            f"{{{names}}}, or x and y."
+        )
+    return f"{needed} Received {received}."
 
 
 def refuse_class_weight(class_weight):

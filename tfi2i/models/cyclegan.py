@@ -250,8 +250,8 @@ class CycleGAN(AdversarialModel):
                 "discriminators by a call of its own."
             )
         shapes = {
-            name: check_network(name, getattr(self, name))
-            for name in self.network_names
+            name: check_network(name, network, name.startswith("generator"))
+            for name, network in self.networks.items()
         }
         channels_a = shapes["generator_ab"].input[-1]
         channels_b = shapes["generator_ba"].input[-1]

@@ -33,6 +33,19 @@ class TrainerInterface:
         """The `tfi2i.ways.Way`s in which images are translated; () where none are."""
         raise NotImplementedError
 
+    @property
+    def first_way(self):
+        """The way in which the trainer itself translates.
+
+        Raises:
+            ValueError: it translates no images.
+        """
+        if not self.ways:
+            raise ValueError(
+                f"{type(self).__name__} translates no images: {self.instead}."
+            )
+        return self.ways[0]
+
     def translator(self, way):
         """The functional `keras.Model` that translates one of `ways`.
 
@@ -92,17 +105,22 @@ class TrainerInterface:
         return [getattr(self, name) for name in self.players[player]]
 
     @property
-    def translating_players(self):
-        """Whether each player updates what translates, by its name."""
+    def translating_networks(self):
+        """Names of the networks whose weights a translator has."""
         translators = [self.translator(way) for way in self.ways]
         used = {id(weight) for model in translators for weight in model.weights}
         return {
-            player: any(
-                id(weight) in used
-                for network in self.networks_of(player)
-                for weight in network.weights
-            )
-            for player in self.players
+            name
+            for name, network in self.networks.items()
+            if any(id(weight) in used for weight in network.weights)
+        }
+
+    @property
+    def translating_players(self):
+        """Whether each player updates what translates, by its name."""
+        translating = self.translating_networks
+        return {
+            name: not translating.isdisjoint(of) for name, of in self.players.items()
         }
 
     @property

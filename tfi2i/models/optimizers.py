@@ -76,11 +76,13 @@ def optimizers_of(names, given, named):
             raise TypeError(f"compile received {name} twice.")
         found[name] = optimizer
     objects = [o for o in found.values() if isinstance(o, keras.optimizers.Optimizer)]
-    if len({id(optimizer) for optimizer in objects}) < len(objects):
-        raise ValueError(
-            f"{' and '.join(names)} are one object, but each keeps the state of its "
-            f"own networks: make {'two' if len(names) == 2 else 'one for each'}."
-        )
+    for optimizer in objects:
+        shared = [name for name in names if found[name] is optimizer]
+        if len(shared) > 1:
+            raise ValueError(
+                f"{' and '.join(shared)} are one object, but each keeps the state of "
+                f"its own networks: make {'two' if len(shared) == 2 else len(shared)}."
+            )
     # Keras' logs of learning rates go by the optimizers' names.
     return {
         name: Adam(name=name) if optimizer is None else keras.optimizers.get(optimizer)

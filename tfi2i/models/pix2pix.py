@@ -202,7 +202,9 @@ class Pix2Pix(AdversarialModel):
                 f"gan_weight={gan_weight} needs a discriminator: pass one, or "
                 "gan_weight=0 to train without."
             )
-        of_discriminator = check_network("discriminator", discriminator)
+        of_discriminator = check_network(
+            "discriminator", discriminator, returns_images=False
+        )
         channels = of_generator.output[-1]
         if conditional:
             channels += of_generator.input[-1]

@@ -13,12 +13,13 @@ class Shapes(NamedTuple):
     output: tuple
 
 
-def check_network(name, network):
+def check_network(name, network, returns_images=True):
     """Refuses what cannot be trained to make images, or scores, from images.
 
     Args:
-        name: what the trainer calls it; a generator's begins with "generator".
+        name: what the trainer calls it.
         network: anything.
+        returns_images: whether it is to return images; else scores.
 
     Returns:
         Its `Shapes`.
@@ -47,7 +48,6 @@ def check_network(name, network):
         )
     _check_precision(name, network)
     shapes = shapes_of(network)
-    returns_images = name.startswith("generator")
     if not (
         _is_shape(shapes.input, rank=4)
         and _is_shape(shapes.output, rank=4 if returns_images else None)

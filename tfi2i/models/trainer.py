@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfi2i.models.added_losses import added_loss, has_added_losses, is_regularized
 from tfi2i.models.batches import as_images, refuse_class_weight, refusing, unpack
 from tfi2i.models.exporting import export
+from tfi2i.models.extra_inputs import as_batch, bind_defaults
 from tfi2i.models.interface import TrainerInterface
 from tfi2i.models.optimizers import (
     Optimizers,
@@ -58,21 +59,25 @@ class Trainer(TrainerInterface, keras.Model):
 
     def call(self, inputs, training=None):
         """Translates `(batch, height, width, channels)` in [-1, 1], the first way."""
-        way = self.ways[0]
+        way = self.first_way
         translator = self.translator(way)
         if not way.defaults:
             return translator(inputs, training=training)
         given = [as_batch(value, inputs) for value in way.defaults.values()]
         return translator([inputs, *given], training=training)
 
+    def _translator_of_images(self):
+        way = self.first_way
+        return bind_defaults(self.translator(way), way.defaults)
+
     def compute_output_shape(self, input_shape):
-        return self.translator(self.ways[0]).compute_output_shape(input_shape)
+        return self._translator_of_images().compute_output_shape(input_shape)
 
     def predict_step(self, data):
         """As `keras.Model.predict_step`; whole numbers are refused, as in `fit`."""
         images, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         if isinstance(images, dict):
-            images = images[self.ways[0].input]
+            images = images[self.first_way.input]
         return self(as_images(images), training=False)
 
     def compile(
@@ -226,7 +231,7 @@ class Trainer(TrainerInterface, keras.Model):
         **kwargs,
     ):
         """As `keras.Model.export`, of what translates the first way."""
-        translator = self.translator(self.ways[0])
+        translator = self._translator_of_images()
         export(translator, filepath, format, verbose, input_signature, **kwargs)
 
     @refusing
@@ -342,9 +347,3 @@ class Trainer(TrainerInterface, keras.Model):
 
 def _means(names):
     return [keras.metrics.Mean(name=name) for name in names]
-
-
-def as_batch(value, images):
-    """A value for one image, as often as there are images."""
-    value = tf.convert_to_tensor(value)
-    return tf.repeat(value[None], tf.shape(images)[0], axis=0)

@@ -10,6 +10,7 @@ from tfi2i.recipes.bounds import (
 )
 from tfi2i.recipes.config import DataConfig, TrainConfig
 from tfi2i.recipes.validation import measures
+from tfi2i.ways import input_only
 
 _SIDES = ("data.crop_size", "data.crop_width")
 
@@ -23,6 +24,9 @@ def check(config: TrainConfig) -> None:
     check_bounds(config)
     config.model.check_data(config.data)
     _check_data(config.data)
+    if config.data.color_jitter and input_only(config.ways) is None:
+        expected = "0: no image is an input alone, and targets have true colours"
+        refuse("data.color_jitter", config.data.color_jitter, expected)
     for size, path in zip(config.data.crop_shape, _SIDES, strict=True):
         config.model.check_size(size, path)
     config.model.check_domains(config.data)

@@ -173,7 +173,7 @@ class ModelConfig:
     efficiency: ClassVar[float] = 1.0
     """Operations of a training step in a second, by those of a large matrix product."""
     remedies: ClassVar[Mapping[str, str]] = {}
-    """What helps against `"inverted"` colours and `"collapsed"` outputs."""
+    """What helps against the faults that `tfi2i.training.health` warns of, by kind."""
 
     @classmethod
     def recipes(cls) -> "dict[str, Recipe]":
@@ -214,7 +214,7 @@ class ModelConfig:
 
     @property
     def multiple(self) -> int:
-        """Of which sides of images must be multiples for its networks."""
+        """What divides the sides of images that its networks take."""
         return 1
 
     def losses(self) -> tuple[str, ...]:

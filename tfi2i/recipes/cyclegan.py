@@ -14,6 +14,7 @@ from tfi2i.recipes.config import (
     TrainConfig,
 )
 from tfi2i.recipes.network_configs import (
+    LESS_JUDGEMENT,
     AdversarialConfig,
     AdversarialLoss,
     DiscriminatorConfig,
@@ -32,9 +33,11 @@ class CycleGANConfig(AdversarialConfig):
     # Measured at 256 pixels on CPUs.
     efficiency: ClassVar[float] = 1.1
     remedies: ClassVar[dict[str, str]] = {
-        "inverted": f"raise --model.identity-weight, {_OR_AGAIN}",
+        "inverted": "if the samples show it too, raise --model.identity-weight, "
+        + _OR_AGAIN,
         "collapsed": "raise --model.cycle-weight-a and --model.cycle-weight-b, "
         + _OR_AGAIN,
+        "always_right": LESS_JUDGEMENT,
     }
 
     generator: GeneratorConfig = field(

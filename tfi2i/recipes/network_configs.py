@@ -22,6 +22,12 @@ _OWNERS = {
 }
 """Fields that only one kind of network has."""
 
+LESS_JUDGEMENT = (
+    "lower --model.discriminator.filters or --optimizer.learning-rate, or turn on "
+    "--model.discriminator.spectral-norm if it is off"
+)
+"""What helps against a discriminator that is always right."""
+
 
 @dataclass(frozen=True)
 class GeneratorConfig:

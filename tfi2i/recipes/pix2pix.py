@@ -15,6 +15,7 @@ from tfi2i.recipes.config import (
     TrainConfig,
 )
 from tfi2i.recipes.network_configs import (
+    LESS_JUDGEMENT,
     AdversarialConfig,
     AdversarialLoss,
     DiscriminatorConfig,
@@ -32,7 +33,11 @@ class Pix2PixConfig(AdversarialConfig):
     takes_pairs: ClassVar[bool] = True
     # Measured at 256 pixels on CPUs.
     efficiency: ClassVar[float] = 0.65
-    remedies: ClassVar[dict[str, str]] = {"inverted": _RAISE, "collapsed": _RAISE}
+    remedies: ClassVar[dict[str, str]] = {
+        "inverted": f"if the samples show it too, {_RAISE}",
+        "collapsed": _RAISE,
+        "always_right": LESS_JUDGEMENT,
+    }
 
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     """The network that paints."""

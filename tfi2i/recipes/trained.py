@@ -14,8 +14,9 @@ import tensorflow as tf
 
 import tfi2i.registered  # noqa: F401  (what files are made of)
 from tfi2i.errors import reason
-from tfi2i.models import AdversarialModel, ConstantThenLinear
+from tfi2i.models import ConstantThenLinear
 from tfi2i.models.state import named_variables
+from tfi2i.models.trainer import Trainer
 from tfi2i.recipes import build, stored
 from tfi2i.recipes.config import TrainConfig
 from tfi2i.recipes.resolve import resolve
@@ -53,7 +54,7 @@ def model_of(
     if weights not in (None, *WEIGHTS):
         raise ValueError(f"weights is {weights!r}; expected 'last' or 'best'.")
     if weights == "best":
-        return _completed(_best(run), config)
+        return completed(_best(run), config)
     # Beside a model, a backup is of a run that goes on after its end. Where that ends
     # meanwhile, the backup goes, and the model is the newer one.
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
@@ -64,11 +65,20 @@ def model_of(
     if weights is not None and config.model.is_trained_here:
         epoch = stored.epochs_done(run, config)
         log.info("%s: weights of its last epoch, %d", run, epoch)
-    return _completed(read_keras(path, averaged), config)
+    return completed(read_keras(path, averaged), config)
 
 
-def _completed(model, config):
-    if isinstance(model, AdversarialModel):
+def completed(model: keras.Model, config: TrainConfig) -> keras.Model:
+    """Tells the trainer of a run what its file, of an earlier version, does not.
+
+    Args:
+        model: trainer, or imported generator, which stays as it is.
+        config: of the run.
+
+    Returns:
+        `model`.
+    """
+    if isinstance(model, Trainer):
         config.model.complete(model, config.data)
     return model
 
@@ -102,7 +112,7 @@ def read_keras(
 
 
 def _described(path) -> dict[str, Any]:
-    """The configuration in a `.keras` file, all of whose contents are sound."""
+    """The configuration in a `.keras` file, once its checksums are compared."""
     with zipfile.ZipFile(path) as archive:
         # Sums are compared first: HDF5 may crash on what is damaged.
         damaged = archive.testzip()
@@ -165,7 +175,7 @@ def _rebuilt(config, averaged):
     config = resolve(config)
     model = build.build_model(config)
     if averaged and config.optimizer.ema_momentum is not None:
-        # As in training, of whose optimizer a schedule is no variable.
+        # As in training: a rate that is no schedule would be one variable more.
         schedule = ConstantThenLinear(config.optimizer.learning_rate, 0, 0, 1)
         build.compile_model(model, config, schedule)
     return model

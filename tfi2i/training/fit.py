@@ -29,6 +29,7 @@ from tfi2i.training.health import Health, StopOnNonFinite
 from tfi2i.training.job import Job
 from tfi2i.training.log import log_file
 from tfi2i.training.signals import Signals
+from tfi2i.ways import input_only
 
 log = logging.getLogger(__name__)
 
@@ -158,8 +159,7 @@ def _fit(job, run, start, means, signals):
     if job.samples is not None:
         callbacks.append(Panels(run, job.samples, record.writer))
     callbacks.append(Averages())
-    remedies = config.model.remedies
-    callbacks.append(Health(job.watched, remedies, clock, record.writer))
+    callbacks.append(Health(job.watched, config.model.remedies, clock, record.writer))
     callbacks += [callback for callback in (best, stop, keep) if callback is not None]
     parts = [(start.epoch, start.step, start.epoch + 1)] if start.step else []
     parts.append((start.epoch + bool(start.step), 0, config.epochs))
@@ -173,7 +173,7 @@ def _fit(job, run, start, means, signals):
                 flip=data.flip,
                 rotate=data.rotate,
                 color_jitter=data.color_jitter,
-                jittered=config.ways[0].input,
+                jittered=input_only(config.ways),
                 seed=config.seed,
                 start_epoch=first,
                 start_step=skipped,

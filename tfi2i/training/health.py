@@ -183,7 +183,8 @@ class Health(keras.callbacks.Callback):
     Args:
         batch: images by domain, float tensors in [-1, 1]. It takes as long as one
             step of about as many images.
-        remedies: what helps against `"inverted"` colours and `"collapsed"` outputs.
+        remedies: what helps, if anything is known, against `"inverted"` colours,
+            `"collapsed"` outputs and a discriminator that is `"always_right"`.
         clock: of the run; must come first.
         writer: of TensorBoard.
         every: steps of the run between checks.
@@ -227,8 +228,8 @@ class Health(keras.callbacks.Callback):
             f"colours {way.label}",
             correlation - due < INVERTED,
             f"{way.label} inverts colours (luminance of input and output correlates "
-            f"by {correlation:.2f}): if the samples show it too, "
-            f"{self.remedies['inverted']}",
+            f"by {correlation:.2f})",
+            "inverted",
         )
 
     def _check_diversity(self, way, inputs, outputs, examples):
@@ -245,7 +246,8 @@ class Health(keras.callbacks.Callback):
             f"diversity {way.label}",
             collapsed and self.clock.step > WARM_UP,
             f"{way.label} paints nearly the same for every image (outputs differ "
-            f"{ratio:.2f} times as much as inputs): {self.remedies['collapsed']}",
+            f"{ratio:.2f} times as much as inputs)",
+            "collapsed",
         )
 
     def _check_discriminator(self, name, share):
@@ -254,18 +256,19 @@ class Health(keras.callbacks.Callback):
             name,
             share >= ALWAYS_RIGHT,
             f"the {name.replace('_', ' ')} is right about {share:.1%} of patches, "
-            "which leaves the generator little to learn from: lower "
-            "--model.discriminator.filters or --optimizer.learning-rate, or turn on "
-            "--model.discriminator.spectral-norm if it is off",
+            "which leaves the generator little to learn from",
+            "always_right",
         )
 
     def _write(self, name, value):
         with self.writer.as_default():
             tf.summary.scalar(f"health/{name}", value, step=self.clock.step)
 
-    def _alarm(self, name, is_bad, message):
+    def _alarm(self, name, is_bad, message, kind):
         alarm = self._alarms.setdefault(name, _Alarm())
         if alarm.begins(is_bad):
+            remedy = self.remedies.get(kind)
+            message += f": {remedy}" if remedy else ""
             log.warning("step %d: %s", self.clock.step, message)
 
 

@@ -126,7 +126,7 @@ def _samples(data, count, config):
 
 
 def _validation(config, data, replicas):
-    """Validation batches of which every replica gets a part."""
+    """Validation batches that the replicas share evenly."""
     count = min(config.validation_images, data.count_of_each)
     left_out = count % replicas
     count -= left_out

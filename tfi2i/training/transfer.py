@@ -39,22 +39,24 @@ def transfer(model: keras.Model, sources: Mapping[str, keras.Model]) -> list[Tra
     Raises:
         ValueError: nothing of the generators fits.
     """
-    accounts = []
-    for name, network in model.networks.items():
-        source = _source(model.roles[name], sources, len(model.ways))
-        accounts.append(_transfer(name, network, source))
-    generators = list(filter(_is_generator, sources))
-    given = "generator" if generators else ""
+    translating = model.translating_networks
+    kinds = {_kind(model.roles[name]) for name in translating}
+    generators = [role for role in sources if _kind(role) in kinds]
+    is_one_way = len(model.ways) == 1 and len(generators) <= 1
+    accounts = [
+        _transfer(name, network, _source(model.roles[name], sources, is_one_way))
+        for name, network in model.networks.items()
+    ]
     loaded = [
         path
         for account in accounts
-        if account.network.startswith(given)
+        if account.network in translating or not generators
         for path in account.loaded
     ]
     # One bias or two fit everywhere.
     if not any(path.endswith("kernel") for path in loaded):
         # One alone need not know of other ways.
-        named = ["generator"] if len(generators) == 1 else generators
+        named = map(_kind, generators) if len(generators) == 1 else generators
         raise ValueError(
             f"nothing of {' and '.join(named) or 'it'} fits: "
             "sizes of the networks, or their kinds, are others. Give the recipe the "
@@ -78,25 +80,18 @@ def lines(accounts: list[Transfer]) -> Iterator[str]:
             yield f"fresh: {account.network} {', '.join(account.fresh)}"
 
 
-def _is_generator(name):
-    return name.startswith("generator")
+def _kind(role):
+    """`"generator"` of `"generator_ab"`."""
+    return role.partition("_")[0]
 
 
-def _source(role, sources, ways):
+def _source(role, sources, is_one_way):
     """The network to begin with, None where there is none."""
-    has_both = {"generator_ab", "generator_ba"} <= sources.keys()
-    if role in sources or ways > 1 or has_both:
+    if role in sources or not is_one_way:
         return sources.get(role)
-    return sources.get(_OTHER.get(role))
-
-
-_OTHER = {
-    "generator_ab": "generator_ba",
-    "generator_ba": "generator_ab",
-    "discriminator_a": "discriminator_b",
-    "discriminator_b": "discriminator_a",
-}
-"""What the same network of the other way is called."""
+    return next(
+        (sources[other] for other in sources if _kind(other) == _kind(role)), None
+    )
 
 
 def _transfer(name, network, source):
