@@ -271,10 +271,10 @@ def _treatment(checked: CheckResult) -> Iterator[str]:
         yield f"A and B are read as {read['A']}."
     else:
         yield from (f"{side} is read as {how}." for side, how in read.items())
-    way, *more = config.model.ways(data)
-    if not more and way.name == data.direction and data.input == "files":
+    ways = config.model.ways(data)
+    if [way.name for way in ways] == [data.direction] and data.input == "files":
         other = {"a2b": "b2a", "b2a": "a2b"}[data.direction]
-        learnt = f"{way.target.upper()} from {way.input.upper()}"
+        learnt = f"{ways[0].target.upper()} from {ways[0].input.upper()}"
         yield f"It learns to make {learnt}; --data.direction {other} for the other way."
     steps, left = plan.steps, _left_out(plan)
     remainder = f"; each leaves {left} images out, other ones in turn" if left else ""
