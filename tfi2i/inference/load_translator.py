@@ -154,9 +154,8 @@ def _from_run(run, direction, noise_seed, weights, cut):
     _check_direction(direction, known)
     if direction not in (None, *known):
         remedy = config.model.other_way(direction)
-        raise ValueError(
-            f"'{run}' translates {' and '.join(known)}, not {direction}: {remedy}."
-        )
+        labels = " and ".join(way.label for way in config.ways)
+        raise ValueError(f"'{run}' translates {labels}, not {direction}: {remedy}.")
     direction = direction or known[0]
     exports = exports_of(run)
     if weights is not None or not exports or trained.has_weights(run):
@@ -180,11 +179,10 @@ def _from_keras(path, direction, noise_seed, weights, cut):
         raise ValueError(f"'{path}' translates {known}, not {direction}.")
     way = direction or known
     generator = generators[way if way in generators else None]
-    pixels, background = (None, None), "white"
-    if config is not None:
-        pixels, background = pixel_types(config, way), config.data.background
-    engine = _engine(generator, noise_seed, cut, *pixels)
-    return _translator(engine, background, way)
+    if config is None:
+        return _translator(_engine(generator, noise_seed, cut), "white", way)
+    engine = _engine(generator, noise_seed, cut, *pixel_types(config, way))
+    return _translator(engine, config.data.background, way)
 
 
 def _engine(generator, noise_seed, cut, *pixels):
@@ -193,7 +191,7 @@ def _engine(generator, noise_seed, cut, *pixels):
         generator = with_noise(generator, noise_seed)
     if cut.tile is None:
         return engines.KerasEngine(generator, *pixels)
-    statistics = cut.statistics or "tile"
+    statistics: tiles.Statistics = cut.statistics or "tile"
     return _with_remark_logged(
         tiles.tiled_generator(generator, cut.tile, statistics, *pixels)
     )
@@ -207,7 +205,7 @@ def _from_export(path, background, cut):
             ".keras file."
         )
     direction = direction_of(path)
-    place = path if path.is_file() else saved_model(path)
+    place = saved_model(path) or path
     pixels = described(place)
     run = stored.run_of(path)
     if None in pixels and run is not None:
