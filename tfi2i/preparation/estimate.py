@@ -100,7 +100,7 @@ def step(config: TrainConfig, networks: Mapping[str, Network]) -> tuple[float, i
     Returns:
         Floating-point operations, and the number of values kept at the same time.
     """
-    operations, values = 0.0, 0
+    operations, values = 0, 0
     for name, passes in config.model.passes().items():
         forward = passes.trained * _TRAINED + passes.passed * _PASSED_THROUGH
         operations += forward * networks[name].operations
