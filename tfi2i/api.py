@@ -1,8 +1,7 @@
-"""`tfi2i.train` and `tfi2i.translate`, which join several rooms.
+"""Public functions that need several rooms: `tfi2i.train` and `tfi2i.translate`.
 
-Arguments are named as the flags of the commands; nested fields of a configuration are
+Arguments have the names of the commands' flags; nested fields of a configuration are
 mappings. Only progress bars are printed; the rest is logged by the logger `tfi2i`.
-`tfi2i.evaluate` is that of `evaluation`, `tfi2i.export` that of `exports`.
 """
 
 from collections.abc import Mapping
@@ -34,7 +33,7 @@ def train(
     """Trains a recipe into a run folder, or goes on with a run.
 
     Args:
-        recipe: name of a recipe (`tfi2i.recipes.named.RECIPES`), or a configuration.
+        recipe: name of a recipe (`tfi2i.recipes.RECIPES`), or a configuration.
         run: folder to make; None is `saved_models/RECIPE`.
         resume: folder of a run to go on with, exactly where its last backup was made.
             Its images may have moved (`data={"dir": ...}`), `devices` and `epochs` may
