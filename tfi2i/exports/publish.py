@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import keras
 
@@ -15,7 +15,7 @@ from tfi2i.exports.export_source import Origin, read_origin
 from tfi2i.exports.onnx import check_onnx, write_onnx
 from tfi2i.exports.progress import steps
 from tfi2i.exports.saved_model import write_float_model, write_saved_model
-from tfi2i.exports.tflite import QUANTIZATIONS, write_tflite
+from tfi2i.exports.tflite import write_tflite
 from tfi2i.exports.verify import (
     Painted,
     Parity,
@@ -34,7 +34,6 @@ from tfi2i.recipes.trained import Weights
 
 Format = Literal["savedmodel", "tflite", "onnx"]
 Quantization = Literal["none", "float16"]
-FORMATS = ("savedmodel", "tflite", "onnx")
 IMAGES = 32
 
 
@@ -78,8 +77,8 @@ def export(
     """
     formats = [formats] if isinstance(formats, str) else formats
     quantize = [quantize] if isinstance(quantize, str) else quantize
-    _check_choice("--formats", formats, FORMATS)
-    _check_choice("--quantize", quantize, QUANTIZATIONS)
+    _check_choice("--formats", formats, get_args(Format))
+    _check_choice("--quantize", quantize, get_args(Quantization))
     if "onnx" in formats:
         check_onnx()
     origin = read_origin(Path(run), direction, weights)

@@ -1,6 +1,7 @@
 """Finds the image files of a data set's folder, and explains folders that are none.
 
-`data.folders` and `data.domains` refuse what cannot train; here it is described.
+`data.paired_files` and `data.unpaired_files` refuse what cannot train; this module
+describes it.
 """
 
 from __future__ import annotations
