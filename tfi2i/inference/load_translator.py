@@ -150,12 +150,13 @@ def _check_tiles(tile, statistics, noise_seed):
 
 def _from_run(run, direction, noise_seed, weights, cut):
     config = stored.read(run)
-    known = [way.name for way in config.ways]
+    known = [way.label for way in config.ways]
     _check_direction(direction, known)
     if direction not in (None, *known):
         remedy = config.model.other_way(direction)
-        labels = " and ".join(way.label for way in config.ways)
-        raise ValueError(f"'{run}' translates {labels}, not {direction}: {remedy}.")
+        raise ValueError(
+            f"'{run}' translates {' and '.join(known)}, not {direction}: {remedy}."
+        )
     direction = direction or known[0]
     exports = exports_of(run)
     if weights is not None or not exports or trained.has_weights(run):
