@@ -28,7 +28,7 @@ _BLOCK = 2**22
 # Up to here float32 holds every integer.
 _EXACT = 2**24
 
-# NumPy parses a header as Python. Until CPython 3.11.9 and 3.12.3, a parser may fail
+# NumPy parses a header as Python. In CPython 3.11.7 and some others, a parser may fail
 # when another thread parses at the same time (python/cpython#106905).
 _PARSER = threading.Lock()
 
