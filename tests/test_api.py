@@ -90,7 +90,11 @@ def test_train_goes_on_with_a_run(trained, pairs, tmp_path):
             "no field 'data.batchsize'. Did you mean 'data.batch_size'?",
         ),
         ("pix2pix", {"data.crop_size": 2.5}, "'data.crop_size' of the configuration"),
-        ("pix2pix", {"data": "facades"}, "'data' of the configuration is 'facades'"),
+        (
+            "pix2pix",
+            {"data": "facades"},
+            "data is 'facades'; expected a mapping of some of its fields: dir, ",
+        ),
         ("cyclegan", {"model": {"l1_weight": 1.0}}, "no field 'model.l1_weight'"),
         ("cyclegan", {"model.type": "pix2pix"}, "but the recipe is of a 'cyclegan'"),
         ("edges2emoji", {"epochs": 0}, "--epochs is 0; expected at least 1."),

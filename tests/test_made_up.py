@@ -66,8 +66,8 @@ def test_it_trains_resumes_translates_exports_and_evaluates(config, tmp_path):
     with pytest.raises(ValueError, match="expected 'to_b' or 'to_a'"):
         load(run, "sideways")
 
-    published = {item.path.name: item.path for item in export(run, ("tflite",))}
-    published["1"] = export(run, ("savedmodel",), direction="to_b")[0].path
+    published = {item.path.name: item.path for item in export(run, formats="tflite")}
+    published["1"] = export(run, formats="savedmodel", direction="to_b")[0].path
     assert set(published) == {"run_to_b.tflite", "run_to_a.tflite", "1"}
     for path, way in ((published["1"], "to_b"), (published["run_to_a.tflite"], "to_a")):
         translator = load(path)

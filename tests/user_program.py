@@ -9,8 +9,7 @@ import tfi2i
 from tfi2i.evaluation import Evaluation
 from tfi2i.exports import Export
 from tfi2i.inference import Report, Translator
-from tfi2i.recipes.config import Recipe, TrainConfig
-from tfi2i.recipes.named import RECIPES
+from tfi2i.recipes import Recipe, TrainConfig
 
 translator = tfi2i.load("saved_models/photos", "a2b", size="trained")
 assert_type(translator, Translator)
@@ -22,8 +21,10 @@ assert_type(tfi2i.translate("saved_models/photos", "in", "out"), Report)
 assert_type(tfi2i.evaluate("saved_models/photos", split="val"), list[Evaluation])
 assert_type(tfi2i.export("saved_models/photos", formats=["onnx"]), list[Export])
 assert_type(tfi2i.__version__, str)
-assert_type(RECIPES["pix2pix"], Recipe)
-assert_type(RECIPES["pix2pix"].config, TrainConfig)
+assert_type(tfi2i.recipes.RECIPES["pix2pix"], Recipe)
+config = tfi2i.recipes.customize("pix2pix", {"data.dir": "photos", "epochs": 100})
+assert_type(config, TrainConfig)
+tfi2i.train(config, run="saved_models/photos")
 
 # What is wrong is found before anything runs: an ignored error that is none is one.
 tfi2i.lode("saved_models/photos")  # type: ignore[attr-defined]

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
         recipes,
         training,
     )
-    from tfi2i.api import evaluate, export, load, train, translate
+    from tfi2i.api import train, translate
+    from tfi2i.evaluation import evaluate
+    from tfi2i.exports import export
+    from tfi2i.inference import load
     from tfi2i.models import ConstantThenLinear, CycleGAN, Pix2Pix
 
 # Where the names come from that are not modules.
@@ -32,8 +35,8 @@ _OBJECTS = {
     "ConstantThenLinear": "tfi2i.models",
     "CycleGAN": "tfi2i.models",
     "Pix2Pix": "tfi2i.models",
-    "evaluate": "tfi2i.api",
-    "export": "tfi2i.api",
+    "evaluate": "tfi2i.evaluation",
+    "export": "tfi2i.exports",
     "load": "tfi2i.inference",
     "train": "tfi2i.api",
     "translate": "tfi2i.api",

@@ -1,16 +1,15 @@
-"""What the commands do, in Python: `tfi2i.train`, `evaluate`, `export`, `translate`.
+"""Public functions that need several rooms: `tfi2i.train` and `tfi2i.translate`.
 
-Arguments are named as the flags of the commands; nested fields of a configuration are
+Arguments have the names of the commands' flags; nested fields of a configuration are
 mappings. Only progress bars are printed; the rest is logged by the logger `tfi2i`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import keras
 
-from tfi2i import evaluation, exports
 from tfi2i.inference import Report, load, translate_files
 from tfi2i.inference.network_inputs import MadeInput, Size
 from tfi2i.inference.tiles import Statistics
@@ -21,25 +20,20 @@ from tfi2i.recipes.named import RECIPES
 from tfi2i.recipes.trained import Weights
 from tfi2i.training import run as training_run
 
-__all__ = ["evaluate", "export", "load", "train", "translate"]
-
-StrPath = str | Path
-Format = Literal["savedmodel", "tflite", "onnx"]
-Quantization = Literal["none", "float16"]
-_Item = TypeVar("_Item", bound=StrPath)
+__all__ = ["train", "translate"]
 
 
 def train(
     recipe: str | TrainConfig | None = None,
     *,
-    run: StrPath | None = None,
-    resume: StrPath | None = None,
+    run: str | Path | None = None,
+    resume: str | Path | None = None,
     **fields: Any,
 ) -> keras.Model:
     """Trains a recipe into a run folder, or goes on with a run.
 
     Args:
-        recipe: name of a recipe (`tfi2i.recipes.named.RECIPES`), or a configuration.
+        recipe: name of a recipe (`tfi2i.recipes.RECIPES`), or a configuration.
         run: folder to make; None is `saved_models/RECIPE`.
         resume: folder of a run to go on with, exactly where its last backup was made.
             Its images may have moved (`data={"dir": ...}`), `devices` and `epochs` may
@@ -107,9 +101,9 @@ def _resume(
 
 
 def translate(
-    source: StrPath,
-    images: StrPath,
-    output: StrPath,
+    source: str | Path,
+    images: str | Path,
+    output: str | Path,
     *,
     direction: str | None = None,
     overwrite: bool = False,
@@ -179,88 +173,3 @@ def translate(
     return translate_files(
         translator, images, output, overwrite=overwrite, half=half, alpha=alpha
     )
-
-
-def evaluate(
-    source: StrPath | Sequence[StrPath],
-    data: Mapping[str, Any] | None = None,
-    *,
-    split: Literal["train", "val", "test"] = "test",
-    direction: str | None = None,
-    size: Size = "trained",
-    weights: Weights | None = None,
-) -> list[evaluation.Evaluation]:
-    """Scores translators against the true outputs of images that they never saw.
-
-    Args:
-        source: one or several of those that `tfi2i.load` takes.
-        data: fields of the run's `DataConfig` to change, such as `{"dir": "facades"}`
-            where the images have moved. For a source outside a run `dir` and
-            `crop_size` are needed.
-        split: `"train"`, `"val"` or `"test"`.
-        direction: `"a2b"` or `"b2a"`, where the source knows both; None is a2b.
-        size: `"trained"` resizes images as training did, `"native"` does not.
-        weights: of a run, the `"last"` (None) or the `"best"`.
-
-    Returns:
-        The scores of each source in order, and before them, wherever the images or the
-        direction change, those of copying the input (if channels are equal).
-
-    Raises:
-        ValueError: a source is not a translator, has no true outputs to compare with,
-            or an argument does not apply.
-        OSError: a source or the images are missing or damaged.
-    """
-    sources = [Path(one) for one in _listed(source)]
-    if not sources:
-        raise ValueError("evaluate needs at least one source.")
-    results = evaluation.evaluate(
-        sources,
-        checked_data(data or {}),
-        split,
-        direction,
-        size,
-        weights,
-    )
-    return list(results)
-
-
-def export(
-    run: StrPath,
-    *,
-    formats: Format | Sequence[Format] = ("savedmodel", "tflite"),
-    quantize: Quantization | Sequence[Quantization] = "none",
-    tflite_size: int | None = None,
-    direction: str | None = None,
-    weights: Weights | None = None,
-) -> list[exports.Export]:
-    """Exports trained generators for other programs, each compared with the model.
-
-    Args:
-        run: run folder, whose exports go into its folder `export`; or `.keras` file,
-            whose exports go into a folder `export` beside it.
-        formats: of `"savedmodel"`, `"tflite"` and `"onnx"` (extra `onnx`).
-        quantize: weights of the `.tflite` files, `"none"` or `"float16"`, one file
-            for each.
-        tflite_size: side in pixels of the one image that a `.tflite` takes; None is
-            any size.
-        direction: `"a2b"` or `"b2a"`, the only one to export; None exports all.
-        weights: of a run, the `"last"` (None) or the `"best"`.
-
-    Returns:
-        What was published, as in `export/report.json`.
-
-    Raises:
-        ValueError: nothing is trained yet, a choice is unknown or does not apply, or
-            an export differs from the model; that one is not published.
-        OSError: `run` does not exist, or an export cannot be written.
-    """
-    chosen = _listed(formats), _listed(quantize)
-    return exports.export(Path(run), *chosen, tflite_size, direction, weights)
-
-
-def _listed(value: _Item | Iterable[_Item]) -> list[_Item]:
-    """One value as a list; several as they are."""
-    if isinstance(value, str | Path):
-        return [value]
-    return list(value)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from tfi2i.data.pixels import to_uint8
 from tfi2i.data.reading import read_image
-from tfi2i.evaluation import mean_image, score
+from tfi2i.evaluation.protocol import mean_image, score
 from tfi2i.exports import Export, export
 from tfi2i.exports.export_table import exports_table
 from tfi2i.files import whole

@@ -8,8 +8,9 @@ from PIL import Image
 
 from tests.test_cli import refused, tfi2i
 from tests.translators import exported, make_cyclegan_run, photos
-from tfi2i.evaluation import evaluate, scores_table
+from tfi2i.evaluation import evaluate
 from tfi2i.evaluation.evaluate_sources import COPY
+from tfi2i.evaluation.score_table import scores_table
 from tfi2i.inference import load
 
 SIZE = 64

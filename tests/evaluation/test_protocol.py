@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfi2i.evaluation import mean_image, score
+from tfi2i.evaluation.protocol import mean_image, score
 
 
 def _images(count, seed):

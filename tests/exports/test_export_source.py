@@ -46,7 +46,7 @@ def test_a_keras_file_s_exports_lie_beside_it(tmp_path):
 @pytest.mark.slow
 def test_a_cyclegan_s_ways(tmp_path):
     tiny_cyclegan().save(tmp_path / "horses.keras")
-    published = export(tmp_path / "horses.keras", ["tflite"], direction="b2a")
+    published = export(tmp_path / "horses.keras", formats="tflite", direction="b2a")
     assert [item.path.name for item in published] == ["horses_b2a.tflite"]
 
 
@@ -76,7 +76,7 @@ def test_the_report_says_which_weights(tmp_path, capsys):
     (run / stored.BEST_FACTS).write_text(json.dumps(facts))
     painted = {}
     for weights in ("last", "best"):
-        (published,) = export(run, ["tflite"], weights=weights)
+        (published,) = export(run, formats="tflite", weights=weights)
         report = json.loads((run / "export" / "report.json").read_text())
         assert [entry["weights"] for entry in report] == [weights]
         painted[weights] = np.int32(load(published.path)(photos(1, 24, 24)))

@@ -41,7 +41,7 @@ def test_versions_and_fixed_size(run):
     (run / "export" / "emoji_a2b" / "1").mkdir(parents=True)
     (second,) = export(run, formats=["savedmodel"])
     assert second.path == run / "export" / "emoji_a2b" / "2"
-    (fixed,) = export(run, formats=["tflite"], size=64)
+    (fixed,) = export(run, formats="tflite", tflite_size=64)
     assert fixed.parity.images == 32
     assert fixed.parity.sizes == ((64, 64),)
     engine = TFLiteEngine(fixed.path)
@@ -50,7 +50,7 @@ def test_versions_and_fixed_size(run):
     with pytest.raises(ValueError, match="takes images of shape .* Received"):
         engine.run(np.zeros((1, 128, 64, 3), np.float32))
     with pytest.raises(ValueError, match="--tflite-size is 65; expected a multiple"):
-        export(run, formats=["tflite"], size=65)
+        export(run, formats="tflite", tflite_size=65)
     with pytest.raises(ValueError, match="--formats is 'onnxx'; expected 'savedmodel'"):
         export(run, formats=["onnxx"])
     assert _names(run) == ["emoji_a2b", "emoji_a2b.tflite", "report.json"]

@@ -188,7 +188,7 @@ def test_exports_of_a_run_know_its_size_and_others_do_not(run, tmp_path, capsys)
     from tfi2i.exports import export
 
     shutil.copytree(run, tmp_path / "run")
-    export(tmp_path / "run", direction="a2b", size=64)
+    export(tmp_path / "run", direction="a2b", tflite_size=64)
     image = photos(1, 90, 200)[0]
     expected = load(tmp_path / "run", size="trained")(image)
     for name in ("run_a2b", "run_a2b/1", "run_a2b.tflite"):

@@ -1,5 +1,5 @@
 """The commands of `tfi2i`, a file for each group of them.
 
-Each reads its words as a dataclass, calls the function of `tfi2i.api` that does the
-work, and prints what came of it. TensorFlow is loaded inside commands only.
+Each reads its words as a dataclass, calls the public function that does the work,
+and prints the result. TensorFlow is loaded inside commands only.
 """

@@ -15,7 +15,7 @@ from tfi2i.files import check_is_folder
 
 
 def data(words: list[str]) -> None:
-    """Run one command of `tfi2i data`.
+    """Runs one command of `tfi2i data`.
 
     Args:
         words: what follows `tfi2i data`.
@@ -187,7 +187,7 @@ def _recipe(words: list[str]) -> str | None:
 
 
 def _asked(options: Any, words: list[str]) -> dict[str, Any]:
-    """The given options, as fields of `preparation.images.CheckRequest`."""
+    """The given options, as fields of `preparation.inspection.CheckRequest`."""
     flags = (word.partition("=")[0] for word in words if word.startswith("--data."))
     paths = [flag.removeprefix("--data.").replace("-", "_") for flag in flags]
     names = {path.partition(".")[0].removeprefix("no_") for path in paths}

@@ -65,8 +65,8 @@ def evaluate(words: list[str]) -> None:
     with loaded_tensorflow():
         from rich.console import Console
 
-        from tfi2i import api
-        from tfi2i.evaluation import scores_table
+        from tfi2i import evaluation
+        from tfi2i.evaluation.score_table import scores_table
 
-        results = api.evaluate(**{**vars(options), "data": data})
+        results = evaluation.evaluate(**{**vars(options), "data": data})
         Console().print(scores_table(results))

@@ -40,9 +40,9 @@ def export(words: list[str]) -> None:
     with loaded_tensorflow():
         from rich.console import Console
 
-        from tfi2i import api
+        from tfi2i import exports
         from tfi2i.exports.export_table import exports_table
 
-        published = api.export(**vars(options))
+        published = exports.export(**vars(options))
         folder = options.run if options.run.is_dir() else options.run.parent
         Console().print(exports_table(folder / "export", published))

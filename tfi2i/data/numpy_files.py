@@ -6,6 +6,7 @@ import contextlib
 import functools
 import io
 import logging
+import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,10 @@ _BLOCK = 2**22
 
 # Up to here float32 holds every integer.
 _EXACT = 2**24
+
+# NumPy parses a header as Python. In CPython 3.11.7 and some others, a parser may fail
+# when another thread parses at the same time (python/cpython#106905).
+_PARSER = threading.Lock()
 
 
 def header(path: Path) -> tuple[int, int, int, Dtype]:
@@ -124,7 +129,8 @@ def _read_header(
     start = io.BytesIO(file.read(_MAX_HEADER))
     is_old = npy.read_magic(start) == (1, 0)
     parse = npy.read_array_header_1_0 if is_old else npy.read_array_header_2_0
-    shape, is_fortran, stored = parse(start)
+    with _PARSER:
+        shape, is_fortran, stored = parse(start)
     is_first = len(shape) == 3 and shape[0] <= MAX_CHANNELS < shape[2]
     height, width, channels = _image_shape(shape, is_first)
     held = _held_dtype(stored)

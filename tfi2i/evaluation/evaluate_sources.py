@@ -1,17 +1,18 @@
 """Scores of trained translators on pairs of images that they have not seen."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from tfi2i.data.pixels import from_float, to_float
 from tfi2i.evaluation.protocol import Scores, score
 from tfi2i.inference import load
 from tfi2i.inference.generators import way_of
-from tfi2i.inference.network_inputs import SIZES
+from tfi2i.inference.network_inputs import SIZES, Size
 from tfi2i.recipes import splits, stored
 from tfi2i.recipes.config import DataConfig, TrainConfig
+from tfi2i.recipes.customize import checked_data
 from tfi2i.recipes.imported import ImportedConfig
 from tfi2i.recipes.named import usual_names
 from tfi2i.recipes.trained import Weights
@@ -45,13 +46,14 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    sources: Sequence[Path],
-    changes: Mapping[str, Any],
-    split: str = "test",
+    source: str | Path | Sequence[str | Path],
+    data: Mapping[str, Any] | None = None,
+    *,
+    split: Literal["train", "val", "test"] = "test",
     direction: str | None = None,
-    size: str = "trained",
+    size: Size = "trained",
     weights: Weights | None = None,
-) -> Iterator[Evaluation]:
+) -> list[Evaluation]:
     """Scores translators, each on the images that its run would test on.
 
     Images are read as the run says: its folder, its layout, its input; whole, resized
@@ -61,25 +63,35 @@ def evaluate(
     learns without pairs, but is scored on pairs, too.
 
     Args:
-        sources: of `tfi2i.load`.
-        changes: fields of `DataConfig` that are not as the run says, by name.
+        source: one or several of those that `tfi2i.load` takes.
+        data: fields of the run's `DataConfig` to change, such as `{"dir": "facades"}`
+            if the images have moved. A source outside a run needs `dir` and
+            `crop_size`.
         split: `"train"`, `"val"` or `"test"`.
-        direction: of `tfi2i.load`.
-        size: `"trained"` or `"native"`.
-        weights: of `tfi2i.load`.
+        direction: `"a2b"` or `"b2a"`, if the source translates both ways; None is a2b.
+        size: `"trained"` resizes images as training did, `"native"` does not.
+        weights: of a run, the `"last"` (None) or the `"best"`.
 
-    Yields:
+    Returns:
         For each source its scores, and before them, where images or direction differ
         from those of the source before, what copying the input scores, if inputs and
         outputs have the same channels.
 
     Raises:
-        ValueError, OSError: of `tfi2i.load` and `PairedData.load`; a source outside a
-            run, where `changes` do not say the crop size, or of a way that only its
-            run knows; one that stays within one domain; `changes` that resize what is
-            to keep its size.
+        ValueError: a source is not a translator, has no true outputs to compare with,
+            lies outside a run where `data` does not say the crop size, or translates a
+            way that only its run knows or within one domain; an argument does not
+            apply.
+        OSError: a source or the images are missing or damaged.
     """
-    changes = _with_size(changes, size)
+    sources = [source] if isinstance(source, str | Path) else source
+    if not sources:
+        raise ValueError("evaluate needs at least one source.")
+    changes = _with_size(checked_data(data or {}), size)
+    return list(_scored(map(Path, sources), changes, split, direction, weights))
+
+
+def _scored(sources, changes, split, direction, weights):
     compared, pairs = None, None
     for source in sources:
         translator = load(source, direction, weights=weights)
@@ -100,14 +112,14 @@ def evaluate(
             batches = pairs.evaluation(1 if None in shape else BATCH_SIZE)
             if taken.pixels.channels == truth.pixels.channels:
                 scores = score(lambda images: images, batches, way, truth.pixels)
-                yield Evaluation(COPY, way.name, shape, scores, data.is_resized)
+                yield Evaluation(COPY, way.label, shape, scores, data.is_resized)
 
         def translate(images, translator=translator):
             image = from_float(images, translator.input_pixels).numpy()
             return to_float(translator(image), translator.output_pixels)
 
         scores = score(translate, batches, way, truth.pixels)
-        yield Evaluation(str(source), way.name, shape, scores, data.is_resized)
+        yield Evaluation(str(source), way.label, shape, scores, data.is_resized)
 
 
 def _with_size(changes, size):

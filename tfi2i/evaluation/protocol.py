@@ -53,8 +53,9 @@ def score(
     for batch in batches:
         fakes = to_float(from_float(translate(batch[way.input]), pixels), pixels)
         values.append([measure(batch[way.target], fakes) for measure in measures])
-    values = np.concatenate(values, axis=1)
-    return Scores(*map(float, values.mean(axis=1)), values.shape[1])
+    by_image = np.concatenate(values, axis=1)
+    l1, psnr, ssim = map(float, by_image.mean(axis=1))
+    return Scores(l1, psnr, ssim, by_image.shape[1])
 
 
 def mean_image(targets: tf.Tensor) -> tf.Tensor:

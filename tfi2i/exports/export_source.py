@@ -44,7 +44,9 @@ class Origin(NamedTuple):
         name = self.name if direction is None else f"{self.name}_{direction}"
         return self.folder / name
 
-    def pixels(self, direction: str | None) -> tuple[PixelType | None, ...]:
+    def pixels(
+        self, direction: str | None
+    ) -> tuple[PixelType | None, PixelType | None]:
         """Of inputs and of outputs; None is 8 bits."""
         return pixel_types(self.config, direction) if self.is_run else (None, None)
 

@@ -4,19 +4,27 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import keras
 
 from tfi2i.data.pixels import PixelType
 from tfi2i.exports.comparison_images import real_images
 from tfi2i.exports.export_report import Export, add_to_report, read_report
-from tfi2i.exports.export_source import read_origin
+from tfi2i.exports.export_source import Origin, read_origin
 from tfi2i.exports.onnx import check_onnx, write_onnx
 from tfi2i.exports.progress import steps
 from tfi2i.exports.saved_model import write_float_model, write_saved_model
-from tfi2i.exports.tflite import QUANTIZATIONS, write_tflite
-from tfi2i.exports.verify import Painted, check, compare, paint, sizes_to_compare
+from tfi2i.exports.tflite import write_tflite
+from tfi2i.exports.verify import (
+    Painted,
+    Parity,
+    Translate,
+    check,
+    compare,
+    paint,
+    sizes_to_compare,
+)
 from tfi2i.files import make_folder, temporary_folder, whole
 from tfi2i.inference.engines import KerasEngine, SavedModelEngine, TFLiteEngine
 from tfi2i.inference.export_metadata import describe
@@ -24,16 +32,17 @@ from tfi2i.inference.onnx_engine import OnnxEngine
 from tfi2i.inference.size_padding import size_rule
 from tfi2i.recipes.trained import Weights
 
-FORMATS = ("savedmodel", "tflite", "onnx")
-DEFAULT_FORMATS = ("savedmodel", "tflite")
+Format = Literal["savedmodel", "tflite", "onnx"]
+Quantization = Literal["none", "float16"]
 IMAGES = 32
 
 
 def export(
-    run: Path,
-    formats: Sequence[str] = DEFAULT_FORMATS,
-    quantize: Sequence[str] = ("none",),
-    size: int | None = None,
+    run: str | Path,
+    *,
+    formats: Format | Sequence[Format] = ("savedmodel", "tflite"),
+    quantize: Quantization | Sequence[Quantization] = "none",
+    tflite_size: int | None = None,
     direction: str | None = None,
     weights: Weights | None = None,
 ) -> list[Export]:
@@ -47,9 +56,11 @@ def export(
         run: folder of a run, finished or stopped, whose exports go into its folder
             `export`; or a `.keras` file of a trainer or a generator, whose exports go
             into a folder `export` beside it, under the file's name.
-        formats: of `FORMATS`; `"onnx"` needs the extra `onnx`.
-        quantize: forms of the TFLite weights, of `"none"` and `"float16"`.
-        size: side of the one image that the `.tflite` takes; None for any size.
+        formats: of `"savedmodel"`, `"tflite"` and `"onnx"` (extra `onnx`).
+        quantize: weights of the `.tflite` files, `"none"` or `"float16"`, one file
+            for each.
+        tflite_size: side in pixels of the one image that a `.tflite` takes; None for
+            any size.
         direction: `"a2b"` or `"b2a"`; None exports every generator that there is. It
             names the exports of a `.keras` file that does not say which way it paints.
         weights: of a run: the `"last"` (None) or the `"best"`.
@@ -64,13 +75,15 @@ def export(
             model.
         OSError: something cannot be written, or lies in the way.
     """
-    _check_choice("--formats", formats, FORMATS)
-    _check_choice("--quantize", quantize, QUANTIZATIONS)
+    formats = [formats] if isinstance(formats, str) else formats
+    quantize = [quantize] if isinstance(quantize, str) else quantize
+    _check_choice("--formats", formats, get_args(Format))
+    _check_choice("--quantize", quantize, get_args(Quantization))
     if "onnx" in formats:
         check_onnx()
-    origin = read_origin(run, direction, weights)
+    origin = read_origin(Path(run), direction, weights)
     for generator in origin.generators.values():
-        _check_size(size, size_rule(generator))
+        _check_size(tflite_size, size_rule(generator))
     make_folder(origin.folder)
     read_report(origin.folder)
     published = []
@@ -81,7 +94,7 @@ def export(
             engine = KerasEngine(generator, *origin.pixels(way), own_graphs=False)
             trained = Trained(generator, engine, origin.base(way), way, begin)
             # Written down one by one: a later one may fail, or be interrupted.
-            for item in _publish(trained, origin, way, formats, quantize, size):
+            for item in _publish(trained, origin, way, formats, quantize, tflite_size):
                 item = replace(item, weights=weights or "last")
                 add_to_report(origin.folder, item)
                 published.append(item)
@@ -110,10 +123,18 @@ class Trained(NamedTuple):
         """Of inputs and of outputs."""
         return self.engine.input_pixels, self.engine.output_pixels
 
-    def compare(self, path: Path, painted: Sequence[Painted], *ways, quantize="none"):
+    def compare(
+        self,
+        path: Path,
+        painted: Sequence[Painted],
+        on_floats: Translate,
+        on_stored: Translate,
+        on_files: Callable[[list[bytes]], list[bytes]] | None = None,
+        quantize: str = "none",
+    ) -> Parity:
         """What `verify.compare` finds, where `verify.check` lets it pass."""
         self.begin(f"comparing {path.name} with the trained model")
-        parity = compare(painted, *ways)
+        parity = compare(painted, on_floats, on_stored, on_files)
         check(path, parity, self.generator, quantize)
         return parity
 
@@ -124,7 +145,7 @@ def _step_count(formats, quantize):
     return 1 + 2 * (files + len(quantize) * ("tflite" in formats))
 
 
-def _publish(trained, origin, way, formats, quantize, size) -> Iterator[Export]:
+def _publish(trained, origin, way, formats, quantize, size):
     """Exports one generator."""
     trained.begin(f"painting images with the trained model, {trained.base.name}")
     config = origin.config
@@ -142,7 +163,9 @@ def _publish(trained, origin, way, formats, quantize, size) -> Iterator[Export]:
         yield from _publish_tflites(trained, origin, painted, quantize, size)
 
 
-def _publish_saved_model(trained, origin, painted):
+def _publish_saved_model(
+    trained: Trained, origin: Origin, painted: Sequence[Painted]
+) -> Export:
     base, background = trained.base, origin.config.data.background
     trained.begin(f"writing {base.name}")
     with temporary_folder(base) as partial:
@@ -173,7 +196,9 @@ def _next_version(base, partial):
                 raise
 
 
-def _publish_onnx(trained, origin, painted):
+def _publish_onnx(
+    trained: Trained, origin: Origin, painted: Sequence[Painted]
+) -> Export:
     path = trained.base.with_name(f"{trained.base.name}.onnx")
     origin.check_free(path)
     trained.begin(f"writing {path.name}")
@@ -185,7 +210,13 @@ def _publish_onnx(trained, origin, painted):
     return Export(path, "onnx", "none", path.stat().st_size, parity)
 
 
-def _publish_tflites(trained, origin, painted, quantize, size):
+def _publish_tflites(
+    trained: Trained,
+    origin: Origin,
+    painted: Sequence[Painted],
+    quantize: Sequence[str],
+    size: int | None,
+) -> Iterator[Export]:
     with tempfile.TemporaryDirectory() as folder:
         write_float_model(trained.generator, Path(folder), size)
         for kind in quantize:
@@ -197,8 +228,9 @@ def _publish_tflites(trained, origin, painted, quantize, size):
                 write_tflite(Path(folder), partial, kind)
                 describe(partial, *trained.pixels, trained.way)
                 engine = TFLiteEngine(partial, *trained.pixels)
-                ways = engine.run, engine
-                parity = trained.compare(path, painted, *ways, quantize=kind)
+                parity = trained.compare(
+                    path, painted, engine.run, engine, quantize=kind
+                )
             yield Export(path, "tflite", kind, path.stat().st_size, parity)
 
 

@@ -9,8 +9,6 @@ from tensorflow.lite.python.convert_phase import ConverterError
 from tfi2i.errors import reason
 from tfi2i.files import stderr_aside
 
-QUANTIZATIONS = ("none", "float16")
-
 _MISSING = re.compile(r"'(tf\.\w+)' op is neither")
 
 

@@ -150,7 +150,7 @@ def _check_tiles(tile, statistics, noise_seed):
 
 def _from_run(run, direction, noise_seed, weights, cut):
     config = stored.read(run)
-    known = [way.name for way in config.ways]
+    known = [way.label for way in config.ways]
     _check_direction(direction, known)
     if known and direction not in (None, *known):
         remedy = config.model.other_way(direction)
@@ -181,11 +181,10 @@ def _from_keras(path, direction, noise_seed, weights, cut):
         raise ValueError(f"'{path}' translates {known}, not {direction}.")
     way = direction or known
     generator = generators[way if way in generators else None]
-    pixels, background = (None, None), "white"
-    if config is not None:
-        pixels, background = pixel_types(config, way), config.data.background
-    engine = _engine(generator, noise_seed, cut, *pixels)
-    return _translator(engine, background, way)
+    if config is None:
+        return _translator(_engine(generator, noise_seed, cut), "white", way)
+    engine = _engine(generator, noise_seed, cut, *pixel_types(config, way))
+    return _translator(engine, config.data.background, way)
 
 
 def _engine(generator, noise_seed, cut, *pixels):
@@ -194,7 +193,7 @@ def _engine(generator, noise_seed, cut, *pixels):
         generator = with_noise(generator, noise_seed)
     if cut.tile is None:
         return engines.KerasEngine(generator, *pixels)
-    statistics = cut.statistics or "tile"
+    statistics: tiles.Statistics = cut.statistics or "tile"
     return _with_remark_logged(
         tiles.tiled_generator(generator, cut.tile, statistics, *pixels)
     )
@@ -208,7 +207,7 @@ def _from_export(path, background, cut):
             ".keras file."
         )
     direction = direction_of(path)
-    place = path if path.is_file() else saved_model(path)
+    place = saved_model(path) or path
     pixels = described(place)
     run = stored.run_of(path)
     if None in pixels and run is not None:

@@ -101,7 +101,7 @@ def refuse_unused(part: Any, prefix: str, name: str, needed: str) -> None:
 
 def field_values(config: Any, prefix: str = "") -> dict[str, Any]:
     """Return every leaf value of `config` by its dotted path: `"data.batch_size"`."""
-    values = {}
+    values: dict[str, Any] = {}
     for item in dataclasses.fields(config):
         value = getattr(config, item.name)
         if dataclasses.is_dataclass(value):

@@ -1,6 +1,7 @@
 """Configuration to data and model: the one place that joins the parts."""
 
 from dataclasses import replace
+from typing import Any
 
 import keras
 
@@ -91,21 +92,25 @@ def build_model(config: TrainConfig) -> AdversarialModel:
     return model
 
 
-def compile_model(model, config: TrainConfig, learning_rate) -> None:
+def compile_model(
+    model: AdversarialModel,
+    config: TrainConfig,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
+) -> None:
     """Gives the trainer its optimizers.
 
     Args:
         model: from `build_model`.
         config: resolved.
-        learning_rate: float or `keras.optimizers.schedules.LearningRateSchedule`.
+        learning_rate: a number, or a schedule over steps.
     """
     optimizer = config.optimizer
-    common = {
+    common: dict[str, Any] = {
         "beta_1": optimizer.beta_1,
         "beta_2": optimizer.beta_2,
         "global_clipnorm": optimizer.clip_norm,
     }
-    averages = {}
+    averages: dict[str, Any] = {}
     if optimizer.ema_momentum is not None:
         averages = {"use_ema": True, "ema_momentum": optimizer.ema_momentum}
     optimizers = [

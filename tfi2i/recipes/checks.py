@@ -43,8 +43,9 @@ def _check_data(data: DataConfig) -> None:
         ("data.domain_a", data.domain_a),
         ("data.domain_b", data.domain_b),
     ):
-        if None not in (domain.low, domain.high) and domain.low >= domain.high:
-            refuse(f"{path}.high", domain.high, f"more than low, {domain.low:g}")
+        low, high = domain.low, domain.high
+        if low is not None and high is not None and low >= high:
+            refuse(f"{path}.high", high, f"more than low, {low:g}")
     if data.layout == "targets" and data.input == "files":
         expected = "another layout, or --data.input edges to make the inputs"
         refuse("data.layout", data.layout, expected)

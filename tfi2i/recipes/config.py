@@ -99,6 +99,7 @@ class DataConfig:
     @property
     def load_shape(self) -> tuple[int, int]:
         """Height and width of images before the random crop; resolved ones only."""
+        assert self.load_size is not None
         height, width = self.crop_shape
         return self.load_size, self.load_width or round(self.load_size * width / height)
 

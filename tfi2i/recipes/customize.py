@@ -79,15 +79,21 @@ def ready_to_train(config: TrainConfig) -> TrainConfig:
     return config
 
 
-def _merged(stored, fields):
+def _merged(stored, fields, prefix=""):
     """The stored form of a configuration, with nested fields replaced."""
     merged = dict(stored)
     for name, value in fields.items():
         name, _, below = name.partition(".")
         if below:
             value = {below: value}
-        if isinstance(value, Mapping) and isinstance(merged.get(name), Mapping):
-            merged[name] = _merged(merged[name], value)
+        if isinstance(merged.get(name), Mapping):
+            path = f"{prefix}{name}"
+            if not isinstance(value, Mapping):
+                raise ValueError(
+                    f"{path} is {value!r}; expected a mapping of some of its "
+                    f"fields: {', '.join(merged[name])}."
+                )
+            merged[name] = _merged(merged[name], value, f"{path}.")
         elif isinstance(value, os.PathLike):
             merged[name] = os.fspath(value)
         else:

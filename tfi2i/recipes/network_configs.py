@@ -1,7 +1,7 @@
 """What generators and discriminators are, what they refuse, and how they are built."""
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tfi2i.network_sizes import RESNET_SIZES, SizeRule, unet_sizes
 from tfi2i.recipes.bounds import SHARE, at_least, refuse, refuse_unused
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import keras
 
 Norm = Literal["batch", "instance", "instance_affine", "none"]
+Statistics = Literal["image", "stored"]
 AdversarialLoss = Literal["vanilla", "lsgan", "hinge", "wgan-gp"]
 
 LEAST_HALVINGS = 5
@@ -43,7 +44,7 @@ class GeneratorConfig:
     """Residual blocks in the ResNet."""
     norm: Norm = "batch"
     """Normalization."""
-    statistics: Literal["image", "stored"] | None = None
+    statistics: Statistics | None = None
     """What batch norm uses when painting; None: image at batch size 1, else stored."""
     dropout: Annotated[float, SHARE] = 0.5
     """Share of activations dropped; 0 turns dropout off."""
@@ -100,7 +101,7 @@ class GeneratorConfig:
         """Make the network."""
         from tfi2i import networks
 
-        common = {
+        common: dict[str, Any] = {
             "in_channels": in_channels,
             "out_channels": out_channels,
             "filters": self.filters,
@@ -112,6 +113,7 @@ class GeneratorConfig:
         }
         if self.network == "resnet":
             return networks.resnet(self.blocks, **common)
+        assert self.num_downs is not None  # resolved
         return networks.unet(self.num_downs, skips=self.skips, **common)
 
 
@@ -141,7 +143,7 @@ class DiscriminatorConfig:
         """Make the network."""
         from tfi2i import networks
 
-        common = {
+        common: dict[str, Any] = {
             "in_channels": channels,
             "filters": self.filters,
             "norm": self.norm,
@@ -238,5 +240,5 @@ def _halvings(size: int) -> int:
     return min(8, (size & -size).bit_length() - 1)
 
 
-def _usual_statistics(batch_size: int) -> str:
+def _usual_statistics(batch_size: int) -> Statistics:
     return "image" if batch_size == 1 else "stored"

@@ -124,7 +124,7 @@ class Pix2PixConfig(AdversarialConfig):
             conditional=self.conditional,
             gradient_penalty_weight=self.gradient_penalty_weight,
             seed=draw.randrange(2**31),
-            direction=way.name,
+            direction=config.data.direction,
         )
 
     def complete(self, trainer, data):

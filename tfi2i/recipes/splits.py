@@ -106,7 +106,7 @@ def whole_images(data: DataConfig) -> Preprocessing:
 def available(data: DataConfig) -> tuple[str, ...]:
     """Which of train, val and test the configured folder has, or is made to have."""
     found = available_splits(data.dir or bundled(), a=data.a, b=data.b)
-    if data.val_share and Path(data.dir).is_dir():
+    if data.val_share and data.dir and Path(data.dir).is_dir():
         found = ("train", "val", *(("test",) if "test" in found else ()))
     return found
 

@@ -111,7 +111,7 @@ def read_keras(
         return model
 
 
-def _described(path) -> dict[str, Any]:
+def _described(path: Path) -> dict[str, Any]:
     """The configuration in a `.keras` file, once its checksums are compared."""
     with zipfile.ZipFile(path) as archive:
         # Sums are compared first: HDF5 may crash on what is damaged.
@@ -206,7 +206,7 @@ def _best(run):
 
 
 @contextlib.contextmanager
-def _explained(path) -> Iterator[None]:
+def _explained(path: Path) -> Iterator[None]:
     """Says in one line which file cannot be read.
 
     What a damaged one raises depends on where it is damaged: as an archive, as JSON,
