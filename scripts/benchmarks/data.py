@@ -62,7 +62,7 @@ def epochs_of_torch(folder, options, workers):
     return _timed(loader, options, start)
 
 
-def _sides(batch):
+def _images_of(batch):
     """Images of A and of B; a DataLoader has no names for them."""
     return batch.values() if isinstance(batch, dict) else batch
 
@@ -71,7 +71,7 @@ def _timed(batches, options, start):
     seconds = []
     for _ in range(1 + options["warm_epochs"]):
         number = 0
-        for real_a, real_b in map(_sides, batches):
+        for real_a, real_b in map(_images_of, batches):
             number += len(real_a) + len(real_b)
         now = time.perf_counter()
         seconds.append(now - start)

@@ -26,7 +26,7 @@ def test_trains_saves_and_paints(tmp_path):
         panel = np.asarray(image)
     assert panel.shape == (4 * 32, 6 * 32, 3)
     test = tfi2i.data.unpaired(tmp_path / "images", split="test", crop_size=32)
-    for column, domain in ((0, 0), (3, 1)):
+    for column, domain in ((0, "a"), (3, "b")):
         real = np.concatenate([batch[domain].numpy()[0] for batch in test])
         shown = panel[:, 32 * column : 32 * (column + 1)] / 127.5 - 1
         assert np.abs(shown - real).max() < 2 / 255

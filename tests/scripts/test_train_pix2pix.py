@@ -27,6 +27,6 @@ def test_trains_saves_and_paints(tmp_path):
     assert panel.shape == (4 * 32, 3 * 32, 3)
     # The last column is the truth: the right half of each test image.
     test = tfi2i.data.paired(tmp_path / "pairs", split="test", crop_size=32)
-    truth = np.concatenate([real_b.numpy()[0] for _, real_b in test])
+    truth = np.concatenate([batch["b"].numpy()[0] for batch in test])
     difference = panel[:, 64:] / 127.5 - 1 - truth
     assert np.abs(difference).max() < 2 / 255
