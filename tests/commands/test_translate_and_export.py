@@ -48,6 +48,7 @@ def test_export_then_translate_with_each(place):
             assert np.abs(painted - _pixels(place / "out0" / name)).max() <= 1
 
 
+@pytest.mark.slow
 def test_a_photograph_as_training_would_have_shown_it(place, tmp_path, capsys):
     image = photos(1, 100, 180)[0]
     folder = tmp_path / "in"

@@ -143,6 +143,7 @@ def test_a_trainer_saved_from_python_has_the_same_losses(files, name):
     assert {k: float(v) for k, v in found.items()} == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LONE)
 def test_a_trainer_saved_from_python_goes_on(files, name):
     path = f"keras/{name}.keras"
@@ -151,14 +152,8 @@ def test_a_trainer_saved_from_python_goes_on(files, name):
     _check_weights(model, _expected(path), f"{name}/resumed/")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "pix2pix_stopped",
-        pytest.param("cyclegan_stopped", marks=pytest.mark.slow),
-        *(pytest.param(name, marks=pytest.mark.slow) for name in GO_ON),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["pix2pix_stopped", "cyclegan_stopped", *GO_ON])
 def test_a_run_goes_on_as_it_would_have(files, name, tmp_path):
     run = tmp_path / name
     shutil.copytree(files / name, run)

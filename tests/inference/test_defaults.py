@@ -91,6 +91,7 @@ def test_statistics_of_the_whole_image():
     np.testing.assert_allclose(painted, whole, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_exports_and_keras_files(tmp_path):
     alone = bind_defaults(_labelled(True), {"label": LABEL})
     images = _images(2, 30, 41)

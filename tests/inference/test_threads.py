@@ -37,7 +37,13 @@ def sources(tmp_path_factory):
     return {way: others.get(way, run) for way in WAYS}
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param(way, marks=[pytest.mark.slow] * (way in ("noise", "tiles")))
+        for way in WAYS
+    ],
+)
 def test_threads_share_a_translator(sources, way):
     translator = load(sources[way], **WAYS[way])
     images = [photos(1, *size, seed)[0] for seed in range(5) for size in SIZES]

@@ -144,6 +144,7 @@ def test_a_pix2pix_run_begins_with_runs(tmp_path):
             np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_one_way_begins_with_one_way_whatever_its_direction(experiment, tmp_path):
     _, config, folder = experiment
     import_torch(folder / "latest_net_G_A.pth", tmp_path / "run", direction="b2a")

@@ -109,7 +109,10 @@ def _padding(pad, mode):
 @pytest.mark.parametrize(
     ("options", "shape", "filters", "pad", "mode", "way"),
     [
-        (FIVE_POINTS, (2, 16, 17, 128), 128, 1, "zeros", "winograd_conv"),
+        pytest.param(
+            *(FIVE_POINTS, (2, 16, 17, 128), 128, 1, "zeros", "winograd_conv"),
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             *(FIVE_POINTS, (2, 17, 16, 128), 128, 1, "reflect", "winograd_conv"),
             marks=pytest.mark.slow,

@@ -63,7 +63,9 @@ def test_weights_shrink_by_their_regularizer():
     assert np.abs(kernel.numpy()).sum() / before == pytest.approx(0.98**20, rel=0.02)
 
 
-@pytest.mark.parametrize("make", [_pix2pix, _cyclegan])
+@pytest.mark.parametrize(
+    "make", [_pix2pix, pytest.param(_cyclegan, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("player", ["generator", "discriminator"])
 def test_a_loss_belongs_to_its_player_in_full(make, player):
     # Beside the same step without it, the weights differ by rate * 2 * strength * w.

@@ -48,6 +48,7 @@ def test_learning_rate_scheduler_sets_both_rates(precision):
     assert history["learning_rate_d"] == pytest.approx([0.01, 0.005])
 
 
+@pytest.mark.slow
 def test_reduce_lr_on_plateau_reduces_both_rates():
     model = _compiled(least_cyclegan)
     callback = keras.callbacks.ReduceLROnPlateau(

@@ -402,7 +402,10 @@ def test_frozen_networks_stay(is_compiled_after):
         {"run_eagerly": True},
         {"steps_per_execution": 3},
         {"jit_compile": "auto"},
-        {"generator_optimizer": "sgd", "discriminator_optimizer": "adam"},
+        pytest.param(
+            {"generator_optimizer": "sgd", "discriminator_optimizer": "adam"},
+            marks=pytest.mark.slow,
+        ),
         {"generator_optimizer": Adam(gradient_accumulation_steps=2)},
     ],
     ids=lambda options: next(iter(options)),

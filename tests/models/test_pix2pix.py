@@ -238,6 +238,7 @@ def test_history_holds_the_epoch_s_means():
         assert len(np.unique(values)) == 6
 
 
+@pytest.mark.slow
 def test_fit_raises_no_warning():
     model = tiny_pix2pix("batch", dropout=0.5)
     model.compile(steps_per_execution=2)

@@ -21,6 +21,7 @@ def _train(strategy, optimizer, steps=1, norm="instance", **options):
     return model, model.fit(dataset, verbose=0).history
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     # Adam turns rounding into whole steps where a gradient vanishes, as that of a
     # bias before a normalization does.

@@ -56,12 +56,9 @@ def _equal(some, others):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("recipe", "momentum"),
-    [
-        ("edges2emoji", None),
-        pytest.param("cyclegan-emoji", 0.5, marks=pytest.mark.slow),
-    ],
+    ("recipe", "momentum"), [("edges2emoji", None), ("cyclegan-emoji", 0.5)]
 )
 def test_a_stopped_run_paints_as_it_would_have_ended(
     recipe, momentum, tmp_path, caplog
