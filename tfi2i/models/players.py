@@ -12,7 +12,7 @@ _outer_tape = contextvars.ContextVar("outer_tape", default=None)
 
 
 class Player:
-    """What a step computes for one player, within `Trainer.player`.
+    """What a step computes for one player, within `AdversarialModel.player`.
 
     Args:
         compiled: what XLA compiles a function with, or the identity.
