@@ -394,7 +394,7 @@ def test_checks_follow_the_steps_of_the_run(tmp_path):
 def test_recipes_stay_silent(recipe, epochs, caplog, tmp_path):
     """Long enough for every warning to fire."""
     config = get(recipe).config
-    if not config.model.is_paired:
+    if not config.model.takes_pairs:
         # A narrower one, for time.
         narrow = replace(config.model.generator, filters=8, blocks=2)
         config = replace(config, model=replace(config.model, generator=narrow))

@@ -207,7 +207,7 @@ def test_a_cyclegan_run(config, images, tmp_path):
     with model.averaged():
         averaged = model.evaluate(validation, verbose=0, return_dict=True)
         means = [weight.numpy() for weight in model.generator_ba.trainable_weights]
-        real_a, _ = next(iter(validation))
+        real_a = next(iter(validation))["a"]
         fake_b = to_uint8(model.generator_ab(real_a[:2], training=False)).numpy()
     assert averaged["cycle_a"] == pytest.approx(line["val_cycle_a"], rel=1e-4)
     with Image.open(run / "samples" / "epoch_0001.png") as panel:
