@@ -1,7 +1,7 @@
 """Pix2Pix: what trains it, and its recipes."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from tfi2i import ways
@@ -17,7 +17,6 @@ from tfi2i.recipes.config import (
 from tfi2i.recipes.network_configs import (
     LESS_JUDGEMENT,
     AdversarialConfig,
-    AdversarialLoss,
     DiscriminatorConfig,
     GeneratorConfig,
 )
@@ -39,14 +38,6 @@ class Pix2PixConfig(AdversarialConfig):
         "always_right": LESS_JUDGEMENT,
     }
 
-    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
-    """The network that paints."""
-    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
-    """The network that judges."""
-    adversarial_loss: AdversarialLoss = "vanilla"
-    """Cross-entropy, least squares, hinge, or Wasserstein with gradient penalty."""
-    gradient_penalty_weight: Annotated[float, at_least(0)] = 10.0
-    """Weight of the penalty on the discriminator's gradient (wgan-gp only)."""
     gan_weight: Annotated[float, at_least(0)] = 1.0
     """Weight of the adversarial loss; 0 trains on the other two alone."""
     l1_weight: Annotated[float, at_least(0)] = 100.0

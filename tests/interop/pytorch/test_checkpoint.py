@@ -28,11 +28,6 @@ def expected():
     return found
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "latest_net_G.pth"
-
-
 def reason(path, key=None):
     with pytest.raises(ValueError) as caught:
         checkpoint.read(path, key)

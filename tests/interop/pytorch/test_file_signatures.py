@@ -15,11 +15,6 @@ from PIL import Image
 from tfi2i.interop.pytorch import checkpoint
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "latest_net_G.pth"
-
-
 def reason(path):
     with pytest.raises(ValueError) as caught:
         checkpoint.read(path)

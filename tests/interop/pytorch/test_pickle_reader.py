@@ -16,11 +16,6 @@ from tfi2i.interop.pytorch import checkpoint
 NETWORK = mapping(weight=tensor())
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "latest_net_G.pth"
-
-
 def reason(path):
     with pytest.raises(ValueError) as caught:
         checkpoint.read(path)

@@ -15,11 +15,6 @@ FILES = Path(__file__).with_name("checkpoints")
 CODE = written.mapping(weight=written.tensor())
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "latest_net_G.pth"
-
-
 def reason(path):
     with pytest.raises(ValueError) as caught:
         checkpoint.read(path)
